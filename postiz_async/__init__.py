@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers as providers, texts as texts
+    from postiz_async._campaign.after.copy import copy_campaign as copy_campaign
     from postiz_async._campaign.campaign import Campaign as Campaign
     from postiz_async._campaign.read.read_options import (
         FileOptions as FileOptions,
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from postiz_async._campaign.read.rows import CampaignRow as CampaignRow
     from postiz_async._campaign.status import CampaignStatus as CampaignStatus
     from postiz_async._client import Postiz as Postiz
-    from postiz_async._outbox.tickets import OutboxOptions as OutboxOptions, Ticket as Ticket
+    from postiz_async._outbox.tickets import (
+        OutboxOptions as OutboxOptions,
+        Ticket as Ticket,
+        TicketEvent as TicketEvent,
+    )
     from postiz_async._pool import PostizPool as PostizPool
     from postiz_async._quota.view import Quota as Quota
     from postiz_async._scheduler.calls import Priority as Priority
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
         APITimeoutError as APITimeoutError,
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
+        CampaignChangedError as CampaignChangedError,
         CampaignError as CampaignError,
         ChannelNotFoundError as ChannelNotFoundError,
         ChannelTokenError as ChannelTokenError,
@@ -50,6 +56,7 @@ if TYPE_CHECKING:
         QuotaError as QuotaError,
         QuotaWaitError as QuotaWaitError,
         RateLimitError as RateLimitError,
+        ScopeError as ScopeError,
         ServerError as ServerError,
         UploadError as UploadError,
         UsageError as UsageError,
@@ -69,78 +76,51 @@ if TYPE_CHECKING:
     )
     from postiz_async.models.settings import RawSettings as RawSettings
 
-_MODULES_OF = {
-    "_campaign.status": ("CampaignStatus",),
-    "_campaign.campaign": ("Campaign",),
-    "_campaign.read.read_options": ("FileOptions", "ReadOptions"),
-    "_campaign.read.rows": ("CampaignRow",),
-    "_scheduler.calls": ("Priority",),
-    "_client": ("Postiz",),
-    "_settings": ("AdvancedOptions",),
+_NAMES = {
+    "_campaign.after.copy": "copy_campaign",
+    "_campaign.status": "CampaignStatus",
+    "_campaign.campaign": "Campaign",
+    "_campaign.read.read_options": "FileOptions ReadOptions",
+    "_campaign.read.rows": "CampaignRow",
+    "_scheduler.calls": "Priority",
+    "_client": "Postiz",
+    "_settings": "AdvancedOptions",
     "errors": (
-        "APIConnectionError",
-        "APIStatusError",
-        "APITimeoutError",
-        "AuthenticationError",
-        "BadRequestError",
-        "ChannelTokenError",
-        "PostNotFoundError",
-        "CampaignError",
-        "ConfigurationError",
-        "DeliveryUnknownError",
-        "IdempotencyError",
-        "ChannelNotFoundError",
-        "InvalidInputError",
-        "InvalidPostError",
-        "NotFoundError",
-        "PermissionDeniedError",
-        "PostizError",
-        "Problem",
-        "PublishError",
-        "QuotaError",
-        "QuotaWaitError",
-        "RateLimitError",
-        "ServerError",
-        "APIResponseValidationError",
-        "UploadError",
-        "UsageError",
+        "APIConnectionError APIResponseValidationError APIStatusError APITimeoutError "
+        "AuthenticationError BadRequestError CampaignChangedError CampaignError "
+        "ChannelNotFoundError ChannelTokenError "
+        "ConfigurationError DeliveryUnknownError IdempotencyError InvalidInputError "
+        "InvalidPostError NotFoundError PermissionDeniedError PostNotFoundError PostizError "
+        "Problem PublishError QuotaError QuotaWaitError RateLimitError ScopeError ServerError "
+        "UploadError UsageError"
     ),
-    "models.channels": ("Channel",),
-    "models.media": ("Media",),
-    "models.posts": (
-        "PostRequest",
-        "Created",
-        "Html",
-        "Markdown",
-        "Mention",
-        "NewPost",
-        "Post",
-        "Text",
-        "ThreadPart",
-    ),
-    "models.settings": ("RawSettings",),
-    "_outbox.tickets": ("OutboxOptions", "Ticket"),
-    "_pool": ("PostizPool",),
-    "_wire.secrets": ("Secret",),
-    "_quota.view": ("Quota",),
-    "_validation": ("validate",),
+    "models.channels": "Channel",
+    "models.media": "Media",
+    "models.posts": "Created Html Markdown Mention NewPost Post PostRequest Text ThreadPart",
+    "models.settings": "RawSettings",
+    "_outbox.tickets": "OutboxOptions Ticket TicketEvent",
+    "_pool": "PostizPool",
+    "_wire.secrets": "Secret",
+    "_quota.view": "Quota",
+    "_validation": "validate",
 }
+"""The names of each module."""
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 _MODULES = ("providers", "texts")
 
 
 if not TYPE_CHECKING:  # or every name would be one, for a type checker
-    __all__ = list(chain(_MODULES, *_MODULES_OF.values()))
+    __all__ = list(chain(_MODULES, _MODULE_OF))
 
     def __getattr__(name: str) -> object:
         if name in _MODULES:
             return import_module(f"postiz_async.{name}")
-        for module, names in _MODULES_OF.items():
-            if name in names:
-                value: object = getattr(import_module(f"postiz_async.{module}"), name)
-                globals()[name] = value
-                return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value: object = getattr(import_module(f"postiz_async.{_MODULE_OF[name]}"), name)
+        globals()[name] = value
+        return value
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
 
-from postiz_async._resources.api import Resources
-from postiz_async._scheduler.calls import check_retries, with_raw_answers
+from postiz_async._resources.api import OpenClient, Resources
+from postiz_async._scheduler.calls import CallOptions, RawAnswer, check_retries, with_raw_answers
 from postiz_async._wire.headers import checked_headers, merged_headers
-from postiz_async._wire.secrets import OfOneProcess
+from postiz_async._wire.secrets import OfOneProcess, Secret
 from postiz_async.errors import UsageError
 from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from postiz_async._campaign.after.export import ExportResult, Naming
     from postiz_async._campaign.campaign import Campaign
-    from postiz_async._campaign.options import Existing
+    from postiz_async._campaign.options import Existing, Guess
     from postiz_async._campaign.read.media_files import MediaRoot
     from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import CampaignSource
+    from postiz_async._campaign.selection import PostSelection
     from postiz_async._campaign.sent import SentCampaign
     from postiz_async._delivery.options import Late, OnDoubt
     from postiz_async._quota.view import Quota
-    from postiz_async._resources.api import OpenClient
-    from postiz_async._scheduler.calls import CallOptions, RawAnswer
-    from postiz_async._wire.secrets import Secret
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import PostState
 
@@ -56,6 +55,8 @@ class Api(OfOneProcess, Resources):
             UsageError: `with_options` was given options that such jobs do not support.
         """
         usual, options = asdict(self._usual), asdict(self._bound.options)
+        if options["max_wait"] == math.inf:  # as jobs wait anyway
+            options["max_wait"] = usual["max_wait"]
         wrong = [name for name in _NOT_FOR_JOBS if options[name] != usual[name]]
         if wrong:
             raise UsageError(
@@ -85,7 +86,7 @@ class Api(OfOneProcess, Resources):
         method: str,
         path: str,
         *,
-        json: Mapping[str, object] | None = None,
+        json: Mapping[str, object] | Sequence[object] | None = None,
         params: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
     ) -> Any:
@@ -94,8 +95,7 @@ class Api(OfOneProcess, Resources):
             await postiz.request("PUT", "/posts/tags", json={"name": "news"}, idempotent=True)
 
         It is sent like any other call. `POST /posts` waits for the quota and costs one of the
-        hourly create requests; its body is not checked, and if its answer is lost, the posts may
-        be stored.
+        hourly create requests; its body is not checked.
 
         Args:
             method: `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
@@ -109,13 +109,15 @@ class Api(OfOneProcess, Resources):
             The decoded JSON; None if the answer is empty.
 
         Raises:
-            UsageError: `method` or `path` makes no sense, or a create is said to be idempotent.
+            UsageError: `method`, `path` or `params` makes no sense, or a create is said to be
+                idempotent.
+            DeliveryUnknownError: the answer to a create was lost.
             PostizError: what any call raises.
         """
-        from postiz_async._resources.any_route import call_of  # noqa: PLC0415  (rarely used)
+        from postiz_async._resources.any_route import answer_of, call_of  # noqa: PLC0415  (rarely used)
 
         call = call_of(method, path, json=json, params=params, idempotent=idempotent)
-        return await self._bound.call(call)
+        return await answer_of(self._bound, call)
 
     async def quota(self, *, refresh: bool = True) -> Quota:
         """The quota of create requests as the client knows it. Sends nothing.
@@ -165,8 +167,10 @@ class Api(OfOneProcess, Resources):
         schema: str = "postiz_async",
         name: str | None = None,
         timezone: str | None = None,
+        slots: str | Mapping[str, str] = "",
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
+        web_media: Iterable[str] = (),
         align: float | timedelta | str | None = None,
         late: Late = "skip",
         skip_invalid: bool = False,
@@ -174,6 +178,7 @@ class Api(OfOneProcess, Resources):
         existing: Existing = "refuse",
         exact_seconds: bool = False,
         as_new: bool = False,
+        guess: Guess = False,
     ) -> Campaign:
         """A campaign: a job that can be planned, run, killed and resumed.
 
@@ -193,10 +198,16 @@ class Api(OfOneProcess, Resources):
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
             timezone: the zone of dates without one; None: such dates are refused.
+            slots: when rows without a date are published, like "mon-fri 9:00 13:00; sat 11:00":
+                each in the next free slot of its channel. By channel as a mapping, with `default`
+                for the others.
             reading: how to read the file: columns, defaults, dates, zones and templates.
             media_root: one or more folders from which the campaign may take media, besides its own
                 folder (for rows from a program: the working directory). Cells cannot refer to other
                 files, neither with `..` nor through a symbolic link; a `Path` from a program can.
+            web_media: hosts from which the campaign may take media by their web address. Public
+                addresses only, also after redirects; a host in your own network has to be given
+                as `localhost` or by its IP address.
             align: how far dates may move so that more posts share a request: a text like `"15m"`,
                 a `timedelta` or seconds; a row's `tolerance` overrides it.
             late: what to do with a row whose date passes before a slot is free: `skip` does not
@@ -214,10 +225,15 @@ class Api(OfOneProcess, Resources):
             exact_seconds: send dates without milliseconds. `remarks` says what does not work then.
             as_new: send rows without a `ref` that look like edits of sent rows as new posts. By
                 default they are not sent; `update` changes the existing posts.
+            guess: read a table whose columns have other names as is most likely meant; what cannot
+                be recognised is not sent. `Campaign.understood` tells how, and
+                `Campaign.save_options` keeps it. A function decides: it is called with an
+                `Understood` if anything was guessed, before anything else is done.
 
         Raises:
-            ConfigurationError: rows cannot move by `late` or `align`, rows from a program have no
-                journal, a media root is not a folder, or the campaign's name is empty.
+            ConfigurationError: rows cannot move by `late` or `align`, `slots` are unreadable, rows
+                from a program have no journal, a media root is not a folder, or the campaign's name
+                is empty.
             CampaignError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """
@@ -231,8 +247,9 @@ class Api(OfOneProcess, Resources):
             journal=journal,
             schema=schema,
             name=name,
-            reading=reading_of(timezone, reading),
+            reading=reading_of(timezone, slots, reading),
             media_root=roots_of(media_root),
+            web_media=tuple(web_media),
             align=align,
             late=late,
             skip_invalid=skip_invalid,
@@ -240,6 +257,7 @@ class Api(OfOneProcess, Resources):
             existing=existing,
             exact_seconds=exact_seconds,
             as_new=as_new,
+            guess=guess,
         )
         return Campaign(self._for_jobs("A campaign"), source, options)
 
@@ -281,6 +299,41 @@ class Api(OfOneProcess, Resources):
         place = sent_place(file, journal, name, schema, client.base_url)
         return SentCampaign(client, file, place, options)
 
+    def stored_posts(
+        self,
+        *,
+        start: datetime,
+        end: datetime,
+        state: PostState | None = None,
+        channel: Channel | str | None = None,
+        tag: str | None = None,
+        text: str | None = None,
+    ) -> PostSelection:
+        """Stored posts that match a filter, to delete, edit or check many at once.
+
+        Args:
+            start: the start of the range, with a time zone.
+            end: the end of the range, inclusive.
+            state: only posts in this state: `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
+            channel: only this channel: its id, name or provider.
+            tag: only posts with this tag, by name.
+            text: only posts whose text has this in it, in upper or lower case.
+
+        Raises:
+            InvalidInputError: there is no such state, or a part of the filter is blank.
+        """
+        from postiz_async._campaign.selection import PostSelection  # noqa: PLC0415  (as with `campaign`)
+
+        return PostSelection(
+            self._for_jobs("A selection of posts"),
+            start=start,
+            end=end,
+            state=state,
+            channel=channel,
+            tag=tag,
+            text=text,
+        )
+
     async def export(
         self,
         path: Path | str | None = None,
@@ -290,6 +343,7 @@ class Api(OfOneProcess, Resources):
         state: PostState | None = None,
         channel: Channel | str | None = None,
         tag: str | None = None,
+        text: str | None = None,
         naming: Naming = "id",
         analytics: bool = False,
         excel: bool = False,
@@ -311,6 +365,7 @@ class Api(OfOneProcess, Resources):
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
+            text: only posts whose text has this in it, in upper or lower case.
             naming: how the file names channels: `id`, or `name` if it is unique.
             analytics: whether to include figures of published posts, such as views and likes.
             excel: CSV in the form that spreadsheets expect, with local dates and names; `.xlsx`
@@ -327,7 +382,7 @@ class Api(OfOneProcess, Resources):
         from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `campaign`)
 
         client = self._for_jobs("An export")
-        which = Which(start=start, end=end, state=state, channel=channel, tag=tag)
+        which = Which(start=start, end=end, state=state, channel=channel, tag=tag, text=text)
         which["naming"], which["timezone"], which["analytics"] = naming, timezone, analytics
         file = None if path is None else Path(path)
         return await export_posts(

@@ -7,9 +7,9 @@ import logging
 import math
 import os
 from contextlib import AsyncExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -21,30 +21,25 @@ from postiz_async._quota import BELIEVED_LIMIT, Ledger, Window
 from postiz_async._quota.state import ledger_name
 from postiz_async._resources.api import RESOURCES, OpenClient, absent, opened, options_of
 from postiz_async._scheduler.attempt import Identity
-from postiz_async._scheduler.calls import USUAL_RETRIES, check_priority
+from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions, check_priority
 from postiz_async._scheduler.routes import QueueFactory
 from postiz_async._scheduler.scheduler import BoundScheduler, Scheduler
-from postiz_async._settings import ClientSettings, checked_advanced
-from postiz_async._transport import make_transport
+from postiz_async._settings import AdvancedOptions, ClientSettings, checked_advanced
+from postiz_async._transport import Transport, make_transport
 from postiz_async._transport.settings import ConnectionSettings
 from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import Secret, hidden
-from postiz_async.errors import ConfigurationError, UsageError
+from postiz_async.errors import ConfigurationError, Scope, UsageError
 from postiz_async.models._durations import read_keep, read_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import timedelta
+    from collections.abc import Collection, Mapping
     from ssl import SSLContext
-    from typing import Self
 
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._resources.keyed import KeyedCreates
-    from postiz_async._scheduler.calls import CallOptions
     from postiz_async._scheduler.queue import AdmissionQueue
-    from postiz_async._settings import AdvancedOptions
-    from postiz_async._transport import Transport
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
 
@@ -100,6 +95,9 @@ class Postiz(Api):
         drain: time that closing waits for calls in progress, including those that wait for a
             slot; 0: waiting calls fail, and calls in flight are broken off; None: as long as they
             take.
+        allow: the scopes that the client is restricted to: `read`, without which nothing works,
+            and any of `draft`, `schedule`, `publish`, `update`, `delete`, `media`. What needs
+            another one raises `ScopeError` before anything is sent or stored. None: everything.
         advanced: pacing, hooks, connector and others: `AdvancedOptions`.
 
     Durations are in seconds or `timedelta`.
@@ -124,6 +122,7 @@ class Postiz(Api):
         ssl: SSLContext | Path | str | None = None,
         proxy: str | Secret | None = None,
         drain: float | timedelta | None = 0.0,
+        allow: Collection[Scope] | None = None,
         advanced: AdvancedOptions | None = None,
     ) -> None:
         api_key = Secret.of(os.environ.get("POSTIZ_API_KEY", "") if api_key is None else api_key)
@@ -143,6 +142,7 @@ class Postiz(Api):
             max_retries=max_retries,
             headers=headers,
             drain=drain,
+            allow=allow,
             advanced=advanced,
             clock=clock,
         )
@@ -187,6 +187,7 @@ class Postiz(Api):
             name=self._quota_name,
             fresh=Ledger(window=fresh, reserve=advanced.reserve),
             clock=settings.clock,
+            organization=identity.organization,
             store=settings.store,
             transport=advanced.transport,
             smooth=advanced.pacing == "smooth",
@@ -243,8 +244,9 @@ class Postiz(Api):
             if self._outbox_options is not None:
                 from postiz_async._outbox import base, outbox, places  # noqa: PLC0415  (not every client)
 
-                deliveries = places.deliveries_of(self._outbox_options, self.clock)
-                made = outbox.Outbox(client, deliveries, self._outbox_options)
+                options = places.allowed_options(self._outbox_options, self._settings.allowed)
+                deliveries = places.deliveries_of(options, self.clock)
+                made = outbox.Outbox(client, deliveries, options)
                 await base.open_outbox(made)
                 self._outbox = made
         except BaseException:
@@ -260,8 +262,10 @@ class Postiz(Api):
             identity=identity,
             queue_of=self._queues.queue,
             politeness=settings.advanced.politeness,
+            allowed=settings.allowed,
             on_attempt=settings.advanced.on_attempt,
             on_call=settings.advanced.on_call,
+            hooks=settings.hooks,
         )
         return OpenClient(
             scheduler,
@@ -327,10 +331,9 @@ class Postiz(Api):
         for name in (*_OF_OPEN, *RESOURCES):
             self.__dict__.pop(name, None)
         try:
-            if client is not None:
-                if self._queues.pool is None:  # a pool closes what is shared
-                    client.scheduler.close()
-                await client.scheduler.end_hooks()
+            if client is not None and self._queues.pool is None:  # a pool closes what is shared
+                client.scheduler.close()
+                await self._settings.hooks.end()
         finally:
             await close_own(self._own_store, transport if self._given_transport is None else None)
 
@@ -366,9 +369,9 @@ class Postiz(Api):
 
         Args:
             timeout: seconds for the whole call, including look-ups, attempts and the pauses between
-                them; then `APITimeoutError`. Waiting for the quota is not included. Each piece of
-                an `iter` is a call. None: each attempt has the time limit of its route, usually 30
-                s.
+                them; then `APITimeoutError`. Waiting for the quota is not included. Each piece
+                of a list that is iterated over is a call. None: each attempt has the time limit of
+                its route, usually 30 s.
             max_wait: seconds that the call may wait for the quota; 0: do not wait; None or
                 `math.inf`: as long as necessary.
             deadline: when a create must be sent at the latest, with a time zone; if that is
@@ -413,7 +416,7 @@ class Postiz(Api):
         return clock.monotonic() + deadline.timestamp() - clock.time()
 
     def _view(self, options: CallOptions) -> Postiz:
-        return _View(self, options, self._usual)
+        return View(self, options, self._usual)
 
     # -------------------------------------------------------------- what is imported when used
 
@@ -428,7 +431,7 @@ class Postiz(Api):
         return self._outbox
 
 
-class _View(Postiz):
+class View(Postiz):
     """A client with other options, on the connections of its owner, which alone closes them."""
 
     def __init__(self, owner: Postiz, options: CallOptions, usual: CallOptions) -> None:
@@ -455,7 +458,7 @@ class _View(Postiz):
         """Do nothing: only the client that was opened closes the connections."""
 
     def _view(self, options: CallOptions) -> Postiz:
-        return _View(self._owner, options, self._usual)
+        return View(self._owner, options, self._usual)
 
     @property
     def outbox(self) -> Outbox:
@@ -472,7 +475,7 @@ class _View(Postiz):
 def limited(client: Postiz, max_wait: float | timedelta | None) -> Postiz:
     """A client with a `max_wait` that its campaigns, exports and outbox do not have to obey."""
     options = options_of(client.with_options(max_wait=max_wait))
-    return _View(client, options, options)
+    return View(client, options, options)
 
 
 async def close_own(*owned: Records | Transport | None) -> None:

@@ -45,8 +45,9 @@ async def in_thread(work: Callable[[], T], *, undo: Callable[[T], None] | None =
     Raises:
         asyncio.CancelledError: the caller was cancelled meanwhile, whatever became of `work`.
     """
-    task = asyncio.ensure_future(anyio.to_thread.run_sync(work))
-    cancelled = await ended(task)
+    with unseen_work():
+        task = asyncio.ensure_future(anyio.to_thread.run_sync(work))
+        cancelled = await ended(task)
     if cancelled is None:
         return task.result()
     if task.exception() is None and undo is not None:

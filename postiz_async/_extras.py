@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
 
 PUBLISHED: bool = False
 """Whether the name on the index is ours. Until it is, people install from a clone."""

@@ -8,7 +8,7 @@ import os
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import anyio
 from msgspec import UNSET, UnsetType
@@ -19,29 +19,27 @@ from postiz_async._quota.state import ledger_name
 from postiz_async._resources.api import absent, opened
 from postiz_async._resources.pool_health import NOT_LOOKED, Found, call_in_loop, look, standing
 from postiz_async._scheduler.attempt import Identity
-from postiz_async._scheduler.calls import USUAL_RETRIES
+from postiz_async._scheduler.calls import USUAL_RETRIES, check_count
 from postiz_async._scheduler.round_robin import FairTransport, RoundRobin
-from postiz_async._settings import ClientSettings, checked_advanced
-from postiz_async._transport import make_transport
+from postiz_async._settings import AdvancedOptions, ClientSettings, checked_advanced
+from postiz_async._transport import Transport, make_transport
 from postiz_async._transport.settings import ConnectionSettings
+from postiz_async._wire import checked_allow
 from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import OfOneProcess, Secret, hidden
-from postiz_async.errors import UsageError
+from postiz_async.errors import Scope, UsageError
 from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import timedelta
     from ssl import SSLContext
-    from typing import Self
 
     from postiz_async._outbox.outbox import Outbox
     from postiz_async._outbox.pool_outbox import CredentialsOf, PoolOutbox
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._resources.pool_health import PoolHealth
     from postiz_async._scheduler.queue import AdmissionQueue
-    from postiz_async._settings import AdvancedOptions
-    from postiz_async._transport import Transport
     from postiz_async.stores import Records
 
 
@@ -124,6 +122,9 @@ class PostizPool(OfOneProcess):
         drain: time that closing waits for calls in progress of all clients, including those that
             wait for a slot; 0: waiting calls fail, and calls in flight are broken off; None: as
             long as they take.
+        allow: the scopes that the client is restricted to: `read`, without which nothing works,
+            and any of `draft`, `schedule`, `publish`, `update`, `delete`, `media`. What needs
+            another one raises `ScopeError` before anything is sent or stored. None: everything.
         advanced: pacing, hooks, connector and others: `AdvancedOptions`.
 
     Durations are in seconds or `timedelta`.
@@ -146,12 +147,14 @@ class PostizPool(OfOneProcess):
         ssl: SSLContext | Path | str | None = None,
         proxy: str | Secret | None = None,
         drain: float | timedelta | None = 0.0,
+        allow: Collection[Scope] | None = None,
         advanced: AdvancedOptions | None = None,
     ) -> None:
         outbox, proxy, store = hidden(outbox), hidden(proxy), hidden(store)
         headers = None if headers is None else hidden_values(headers)
-        if max_clients < 1 or (connections is not None and connections < 1):
-            raise UsageError("A pool needs at least 1 connection and keeps 1 client.")
+        check_count("max_clients", max_clients, 1)
+        if connections is not None:
+            check_count("connections", connections, 1)
         advanced, clock = checked_advanced(advanced)
         self._credentials = credentials
         self._outbox_options, self._own_store = None, None
@@ -168,6 +171,7 @@ class PostizPool(OfOneProcess):
             max_retries=max_retries,
             headers=headers,
             drain=drain,
+            allow=checked_allow(allow, "PostizPool(allow=...)"),
             advanced=advanced,
             clock=clock,
         )
@@ -291,11 +295,13 @@ class PostizPool(OfOneProcess):
         self._loop = asyncio.get_running_loop()
         self._transport = self._settings.advanced.transport or make_transport(self._connection)
         if self._outbox_options is not None and self._credentials is not None:
+            from postiz_async._outbox.places import allowed_options  # noqa: PLC0415  (as below)
             from postiz_async._outbox.pool_outbox import open_pool_outbox  # noqa: PLC0415  (an extra)
 
+            options = allowed_options(self._outbox_options, self._settings.allowed)
             try:
                 self._outbox = await open_pool_outbox(
-                    self, self._settings.clock, self._outbox_options, self._credentials
+                    self, self._settings.clock, options, self._credentials, self._root
                 )
             except BaseException:
                 await self.aclose()
@@ -358,9 +364,11 @@ class PostizPool(OfOneProcess):
             for queue in self._queues.values():
                 queue.close()
             self._queues.clear()
-            await close_own(
-                self._own_store, transport if self._settings.advanced.transport is None else None
-            )
+            try:
+                await self._settings.hooks.end()
+            finally:
+                given = self._settings.advanced.transport
+                await close_own(self._own_store, transport if given is None else None)
 
     async def __aenter__(self) -> Self:
         return await self.open()

@@ -14,7 +14,7 @@ class Renamed:
     def __get__(self, client: object | None, kind: type) -> Renamed:
         if client is None:
             return self
-        said = f"{kind.__name__!r} object has no attribute {self._old!r}"
+        said = f"A client has no attribute {self._old!r}"
         raise AttributeError(f"{said}. It is called {self._new!r}.", name=self._old, obj=client)
 
 

@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Literal
 
 from postiz_async._api import changed_options
 from postiz_async._quota import WINDOW
-from postiz_async._scheduler.calls import CallOptions
-from postiz_async._scheduler.hooks import check_hook
+from postiz_async._scheduler.calls import CallOptions, check_count
+from postiz_async._scheduler.hooks import HookTasks, check_hook
 from postiz_async._transport.settings import headers_of_environment
+from postiz_async._wire import checked_allow
 from postiz_async.clock import SystemClock
 from postiz_async.errors import UsageError
 from postiz_async.models._durations import read_keep, read_seconds
 from postiz_async.stores import check_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._transport import Transport
     from postiz_async._transport.settings import Connector
+    from postiz_async._wire import Allowed
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
+    from postiz_async.errors import Scope
     from postiz_async.stores import Records
 
 
@@ -75,6 +78,8 @@ class AdvancedOptions:
     def __post_init__(self) -> None:
         if self.pacing not in {"burst", "smooth"}:
             raise UsageError(f"pacing must be 'burst' or 'smooth', not {self.pacing!r}.")
+        if self.reserve is not None:
+            check_count("reserve", self.reserve, 0, meaning=", for none")
         if self.politeness is not None and not 0 < self.politeness < math.inf:
             raise UsageError(
                 f"politeness must be more than 0 calls a second, or None, not {self.politeness!r}."
@@ -105,10 +110,12 @@ class ClientSettings:
         max_retries: int,
         headers: Mapping[str, str | Secret] | None,
         drain: float | timedelta | None,
+        allow: Collection[Scope] | None,
         advanced: AdvancedOptions,
         clock: Clock,
     ) -> None:
         check_store(store)
+        self.allowed: Allowed | None = checked_allow(allow)
         self.store = store
         self.validate = validate
         self.options: CallOptions = changed_options(
@@ -122,6 +129,8 @@ class ClientSettings:
         self.advanced = advanced
         self.clock = clock
         self.window: float = read_seconds("window", advanced.window)
+        self.hooks: HookTasks = HookTasks()
+        """The tasks of async hooks; who made the settings waits for them when it closes."""
 
 
 def checked_advanced(advanced: AdvancedOptions | None) -> tuple[AdvancedOptions, Clock]:
@@ -132,5 +141,5 @@ def checked_advanced(advanced: AdvancedOptions | None) -> tuple[AdvancedOptions,
     """
     advanced = AdvancedOptions() if advanced is None else advanced
     if not isinstance(advanced, AdvancedOptions):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise UsageError(f"advanced must be AdvancedOptions(...), not {advanced!r}.")
+        raise UsageError(f"advanced must be AdvancedOptions(...), not {type(advanced).__name__}.")
     return advanced, advanced.clock or SystemClock()

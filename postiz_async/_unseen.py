@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 
 class _Unseen(threading.local):
     """The number of operations in this thread's event loop that a jumping clock cannot see."""
 
     count = 0
+    when_over: Callable[[], object] | None = None
+    """Called once, when none of them is left."""
 
 
 unseen = _Unseen()
@@ -30,3 +29,5 @@ def unseen_work() -> Generator[None]:
         yield
     finally:
         unseen.count -= 1
+        if not unseen.count and unseen.when_over is not None:
+            unseen.when_over()

@@ -21,6 +21,7 @@ import secrets
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -31,9 +32,6 @@ import anyio
 import anyio.to_thread
 
 from postiz_async._unseen import unseen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sized
 
 
 class Timer(Protocol):
@@ -267,7 +265,7 @@ _QUIET = _IDLE_TURNS // 2
 """The number of turns for which one counts if no other callback was ready."""
 
 _THREAD_POLL = 0.0005
-"""Real seconds between two checks while a worker thread runs."""
+"""Real seconds between two checks while a worker thread of somebody else runs."""
 
 
 @dataclass(slots=True)
@@ -372,13 +370,16 @@ class JumpingClock(Clock):
         idle: int,
     ) -> None:
         """Count idle turns of the loop; jump to the next timer after enough of them."""
+        unseen.when_over = None
         while self._alarms and self._alarms[0][2].callback is None:
             heapq.heappop(self._alarms)
         if not self._alarms or self._watched is not loop:
             self._watched = None if self._watched is loop else self._watched
             return
         if self._holds or unseen.count or threads.borrowed_tokens:
-            loop.call_later(_THREAD_POLL, self._watch, loop, threads, self._activity, 0)
+            again = partial(self._watch, loop, threads, self._activity, 0)
+            timer = loop.call_later(_THREAD_POLL, again)
+            unseen.when_over = partial(_hasten, loop, timer, again)
             return
         idle = idle + (_QUIET if _is_quiet(loop) else 1) if activity == self._activity else 0
         if idle >= _IDLE_TURNS:
@@ -393,6 +394,16 @@ class JumpingClock(Clock):
         self._monotonic = max(self._monotonic, when)
         callback, alarm.callback = alarm.callback, None
         callback()
+
+
+def _hasten(
+    loop: asyncio.AbstractEventLoop, timer: asyncio.TimerHandle, work: Callable[[], object]
+) -> None:
+    """Do in the loop's next turn what a timer would do later."""
+    unseen.when_over = None
+    timer.cancel()
+    if not loop.is_closed():
+        loop.call_soon(work)
 
 
 def _is_quiet(loop: asyncio.AbstractEventLoop) -> bool:

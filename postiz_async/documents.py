@@ -8,7 +8,7 @@ a message is printed as the API has it, without a version of ours.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NotRequired, TypeAlias, TypedDict
 
 import msgspec
@@ -25,15 +25,18 @@ from postiz_async.errors import (
     PublishError,
 )
 from postiz_async.models._durations import write_duration
-from postiz_async.models.posts import Post
+from postiz_async.models.posts import Post, PostFinding
 from postiz_async.providers import Limit
 
 if TYPE_CHECKING:
+    from postiz_async._campaign.after.copy import CopyResult
     from postiz_async._campaign.after.reconcile import ReconcileResult
     from postiz_async._campaign.after.report import Report
     from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.plan.plan import Forecast
+    from postiz_async._campaign.read.rows import Row
+    from postiz_async._campaign.run.bulk import PostChanges
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._campaign.run.resume import FileComparison
     from postiz_async._campaign.run.undo import UndoResult
@@ -65,8 +68,7 @@ class ProblemObject(TypedDict):
 class ErrorObject(TypedDict):
     """Why a command failed.
 
-    `type` is a class of `postiz_async.errors`, `UsageError`, `Interrupted`, `OutputError` or
-    `MissingExtra`.
+    `type` is a class of `postiz_async.errors`, `UsageError`, `Interrupted` or `OutputError`.
     """
 
     type: str
@@ -102,12 +104,6 @@ class ErrorDocument(Document):
 # ------------------------------------------------------------------ single calls
 
 
-class ConnectedDocument(Document):
-    """Whether the server accepts the key."""
-
-    connected: bool
-
-
 class SlotDocument(Document):
     """The next free posting time of a channel."""
 
@@ -131,11 +127,61 @@ class StateDocument(Document):
     state: str
 
 
+class DueDocument(Document):
+    """The date of a post whose settings were changed."""
+
+    id: str
+    date: Moment
+
+
+class ReleaseDocument(Document):
+    """The id on the network of a post."""
+
+    id: str
+    release_id: str
+
+
+class UrlDocument(Document):
+    """An address where a person goes on. `state` is to be compared when they come back."""
+
+    url: str
+    state: NotRequired[str]
+
+
+class RemovedDocument(Document):
+    """The number of tickets that were removed."""
+
+    removed: int
+
+
 class DeletedDocument(Document):
-    """Posts that were deleted, and ids for which there is no post."""
+    """What was deleted, by its id, and ids for which there is nothing."""
 
     deleted: list[str]
     gone: list[str]
+
+
+class PostChangesDocument(Document):
+    """Stored posts that were deleted or edited, or would be if it is not `done`.
+
+    `left` are posts that stay as they are, by reason, and `notes` say more about posts, by id.
+    `requests` is the number of create requests. A command that was stopped has the whole plan, and
+    in `finished` the ids of the posts that are done.
+    """
+
+    done: bool
+    posts: Sequence[Post]
+    left: Mapping[str, Sequence[Post]]
+    notes: Mapping[str, str]
+    requests: Literal[0]
+    finished: NotRequired[list[str]]
+
+
+class CheckDocument(Document):
+    """Findings about stored posts; `fails` if some of the posts fail."""
+
+    fails: bool
+    findings: Sequence[PostFinding]
 
 
 class UploadFailure(TypedDict):
@@ -155,12 +201,16 @@ class QuotaDocument(Document):
 
 
 class ProfileObject(TypedDict):
-    """A profile. `key_from` is `key` or `key_command`; empty if the profile has neither."""
+    """A profile. `key_from` is `key` or `key_command`; empty if the profile has neither.
+
+    `allow` are the scopes that it is restricted to; null if it is not.
+    """
 
     name: str
     url: str
-    zone: str | None
+    timezone: str | None
     key_from: str
+    allow: list[str] | None
     in_use: bool
 
 
@@ -260,8 +310,9 @@ class EditsObject(TypedDict):
 
 
 class RefusedDocument(Document):
-    """A campaign with problems, of which nothing was sent."""
+    """A campaign with problems, of which nothing was sent. `rows` are those of the file."""
 
+    rows: int
     problems: list[ProblemObject]
     warnings: list[ProblemObject]
 
@@ -288,6 +339,31 @@ class ChannelObject(TypedDict):
     last: Moment | None
 
 
+class SeriesObject(TypedDict):
+    """The posts of a row that repeats, on all its channels."""
+
+    row: int
+    posts: int
+    first: Moment
+    last: Moment
+
+
+class ShiftedRows(TypedDict):
+    """Rows whose dates were shifted by so many seconds of local time, beside the file."""
+
+    seconds: float
+    rows: list[int]
+
+
+class ChosenObject(TypedDict):
+    """The date of a row still to be sent; `written` are its words, empty for the next slot."""
+
+    row: int
+    channel: str
+    written: str
+    date: Moment
+
+
 class PlanDocument(Document):
     """The part of a campaign that is still to be sent, and its cost.
 
@@ -308,18 +384,14 @@ class PlanDocument(Document):
     media_files: int
     adopted_rows: list[int]
     channels: list[ChannelObject]
+    series: list[SeriesObject]
+    chosen: list[ChosenObject]
     resumed: bool
     moved: int
     estimates: list[EstimateObject]
     edits: EditsObject
-
-
-class ValidateDocument(Document):
-    """Errors and warnings about a campaign."""
-
-    rows: int
-    problems: list[ProblemObject]
-    warnings: list[ProblemObject]
+    paused: Moment | None
+    shifted: list[ShiftedRows]
 
 
 class RowObject(TypedDict):
@@ -360,6 +432,21 @@ class RunDocument(ReportDocument):
     problems: list[ProblemObject]
     remarks: list[str]
     edits: EditsObject
+    paused: Moment | None
+    """Since when the campaign is paused."""
+
+
+class FailureDocument(Document):
+    """What `--on-failure` tells, beside all that the command prints with `--json`."""
+
+    text: str
+    """What happened, in one sentence."""
+    command: str
+    campaign: str
+    """The path of the campaign."""
+    exit_code: int
+    error: NotRequired[ErrorObject]
+    """What stopped the command; absent if it came to its end."""
 
 
 class PostOfRow(TypedDict):
@@ -410,6 +497,23 @@ class UndoDocument(Document):
     unknown: list[int]
 
 
+class MovedRow(TypedDict):
+    """A row with a fifth weekday that its new month does not have, and its date in the copy."""
+
+    row: int
+    date: Moment
+
+
+class CopyDocument(Document):
+    """The copy of a campaign: its file, its number of rows, and their first and last date."""
+
+    path: str
+    rows: int
+    first: Moment
+    last: Moment
+    fifth: list[MovedRow]
+
+
 class QuotaSeen(TypedDict):
     """The quota when it was last seen."""
 
@@ -440,6 +544,11 @@ class StatusDocument(ReportDocument):
     """Null if the file cannot be read now."""
     problems: list[ProblemObject]
     """Why rows of the file cannot be read now."""
+    paused: Moment | None
+    """Since when the campaign is paused."""
+    shifted: list[ShiftedRows]
+    chosen: list[ChosenObject]
+    warnings: list[ProblemObject]
 
 
 class ReconcileDocument(ReportDocument):
@@ -485,12 +594,16 @@ class SandboxOrganization(TypedDict):
 
 
 class SandboxStarted(Document):
-    """A sandbox that is ready. `now` is the time on its clock, `limit` the creates an hour."""
+    """A sandbox that is ready. `now` is the time on its clock, `limit` the creates in a `window`.
+
+    `window` is in seconds.
+    """
 
     url: str
     now: Moment
     speed: float
     limit: int
+    window: float
     organizations: list[SandboxOrganization]
 
 
@@ -556,6 +669,9 @@ def refused_document(campaign: Campaign) -> RefusedDocument:
     """
     return {
         "version": VERSION,
+        "rows": len(
+            {row.number for row in campaign.rows} | {p.row for p in campaign.problems if p.row}
+        ),
         "problems": problem_objects(campaign.problems),
         "warnings": problem_objects(campaign.warnings),
     }
@@ -657,9 +773,16 @@ def plan_document(campaign: Campaign, forecast: Forecast) -> PlanDocument:
             }
             for each in campaign.by_channel
         ],
+        "series": [
+            {"row": row, "posts": len(dates), "first": min(dates), "last": max(dates)}
+            for row, dates in campaign.series.items()
+        ],
+        "chosen": _chosen(campaign.chosen),
         "resumed": campaign.is_resumed,
         "moved": len(forecast.moved),
         "edits": edits_object(campaign.edits),
+        "paused": campaign.paused_at,
+        "shifted": _shifted(campaign.shifted),
         "estimates": [
             {
                 "align": None if each.align is None else write_duration(each.align),
@@ -697,7 +820,7 @@ def update_document(campaign: Campaign, updated: UpdateResult, *, done: bool) ->
         "requests_that_change": updated.requests,
         "lower_bound": updated.lower_bound,
         "finish": None if forecast is None else forecast.finish,
-        "edits": edits_object(campaign.edits),
+        "edits": edits_object(campaign.edits if done else updated.edits),
     }
 
 
@@ -725,7 +848,27 @@ def status_document(status: CampaignStatus, now: FileComparison | None) -> Statu
         "quota": seen,
         "edits": None if now is None else edits_object(now.edits),
         "problems": [] if now is None else problem_objects(now.problems),
+        "paused": status.paused_at,
+        "shifted": [] if now is None else _shifted(now.shifted),
+        "chosen": [] if now is None else _chosen(now.chosen),
+        "warnings": [] if now is None else problem_objects(now.warnings),
     }
+
+
+def _chosen(rows: Iterable[Row]) -> list[ChosenObject]:
+    return [
+        {
+            "row": row.number,
+            "channel": row.channel,
+            "written": row.words,
+            "date": row.date,
+        }
+        for row in rows
+    ]
+
+
+def _shifted(shifted: Mapping[timedelta, Sequence[int]]) -> list[ShiftedRows]:
+    return [{"seconds": by.total_seconds(), "rows": list(rows)} for by, rows in shifted.items()]
 
 
 def reconcile_document(report: Report, found: ReconcileResult) -> ReconcileDocument:
@@ -760,6 +903,55 @@ def undo_document(undone: UndoResult, *, done: bool) -> UndoDocument:
     }
     said["deleted" if done else "would_delete"] = posts
     return said
+
+
+def changes_document(
+    changes: PostChanges, *, done: bool, finished: Sequence[str] | None = None
+) -> PostChangesDocument:
+    """The JSON document for the deletion or the edit of many posts.
+
+    Args:
+        changes: what `PostSelection.delete` or `edit` returned.
+        done: False for a dry run.
+        finished: the ids of the posts that are done, if the command was stopped.
+    """
+    said: PostChangesDocument = {
+        "version": VERSION,
+        "done": done,
+        "posts": changes.posts,
+        "left": changes.left,
+        "notes": changes.notes,
+        "requests": 0,
+    }
+    if finished is not None:
+        said["finished"] = list(finished)
+    return said
+
+
+def check_document(found: Sequence[PostFinding]) -> CheckDocument:
+    """The JSON document for a check of stored posts.
+
+    Args:
+        found: what `PostSelection.check` returned.
+    """
+    fails = any(each.fails for each in found)
+    return {"version": VERSION, "fails": fails, "findings": found}
+
+
+def copy_document(copied: CopyResult) -> CopyDocument:
+    """The JSON document for the copy of a campaign.
+
+    Args:
+        copied: what `copy_campaign` returned.
+    """
+    return {
+        "version": VERSION,
+        "path": str(copied.path),
+        "rows": copied.rows,
+        "first": copied.first,
+        "last": copied.last,
+        "fifth": [{"row": row, "date": date} for row, date in copied.fifth],
+    }
 
 
 def post_of_row(row: RowRecord) -> PostOfRow:

@@ -2,13 +2,15 @@
 
 PostizError                       `.retry_after` in seconds, None if another try fails as well
 ├── ConfigurationError            your settings: key, base URL, proxy
-│   └── UsageError                your program: a closed client, an invalid argument
+│   ├── UsageError                your program: a closed client, an invalid argument
+│   └── ScopeError                what the client is not allowed to do; `.scope`
 ├── InvalidInputError             what you gave; nothing was sent; `.problems` (also a ValueError)
 │   └── InvalidPostError          posts, or what was given with them
 │       └── ChannelNotFoundError  no channel, or several, have this name; `.word`, `.close`
 ├── PostNotFoundError             the post that was looked for is not there
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
 ├── CampaignError                 your campaign or journal; nothing was sent or changed
+│   └── CampaignChangedError      another process paused, resumed or shifted it
 ├── OAuthError                    the user refused, or the callback cannot be trusted
 ├── APIConnectionError            no answer; `.delivery` says what is known
 │   └── APITimeoutError           (also a TimeoutError)
@@ -26,6 +28,7 @@ PostizError                       `.retry_after` in seconds, None if another try
 │   └── ServerError               5xx, and the empty 401 of a failing key look-up
 ├── PublishError                  the network refused a post that Postiz had stored; `.reason`
 ├── APIResponseValidationError    a success that is not what the API promises
+├── CursorError                   no events can be read from this cursor on
 ├── StoreError                    a shared quota or an outbox that cannot be read or written
 └── QuotaError                    there is no slot now
     └── QuotaWaitError            the wait was longer than allowed; nothing was sent
@@ -33,15 +36,13 @@ PostizError                       `.retry_after` in seconds, None if another try
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum
 from itertools import count as count_from, groupby
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+from typing import Literal, TypeAlias
 
 
 class Delivery(Enum):
@@ -161,6 +162,27 @@ class UsageError(ConfigurationError):
     """
 
 
+Scope: TypeAlias = Literal["read", "draft", "schedule", "publish", "update", "delete", "media"]
+"""What a client can be allowed to do, see `Postiz(allow=)`."""
+
+
+class ScopeError(ConfigurationError):
+    """The client is not allowed to do this. Nothing was sent, nothing was stored for later.
+
+    `scope` is the one that is missing, `allowed` are those that it has, `source` is the setting
+    that restricts it.
+    """
+
+    def __init__(self, scope: Scope, *, allowed: tuple[Scope, ...], source: str) -> None:
+        self.scope = scope
+        self.allowed = allowed
+        self.source = source
+        super().__init__(
+            f"This needs the scope {scope!r}, but {source} allows only {', '.join(allowed)}; "
+            f"nothing was sent. Whoever may decide it adds {scope!r} there."
+        )
+
+
 class InvalidInputError(PostizError, ValueError):
     """A value, file or argument is not valid; `problems` has the reasons. Nothing was sent."""
 
@@ -203,8 +225,20 @@ class CampaignError(PostizError):
     """A campaign or its journal cannot be used. Nothing was sent, nothing was overwritten."""
 
 
+class CampaignChangedError(CampaignError):
+    """The campaign was paused, resumed or shifted by another process; call again to go on."""
+
+
 class OAuthError(PostizError):
-    """A user was not connected: they refused, or the state of the callback does not match."""
+    """A user was not connected: begin again with `authorize_url`.
+
+    They refused (`is_refusal`), the state of the callback does not match, the code was used or is
+    too old, or the answer with the token was lost.
+    """
+
+    def __init__(self, message: str, *, is_refusal: bool = False) -> None:
+        self.is_refusal: bool = is_refusal
+        super().__init__(message)
 
 
 class APIConnectionError(PostizError):
@@ -348,6 +382,14 @@ class PublishError(PostizError):
 
 class APIResponseValidationError(PostizError):
     """The server answered with success, but not with what the API promises."""
+
+
+class CursorError(PostizError):
+    """Events cannot be read from this cursor on.
+
+    It is no cursor, or one of another store or of other organisations; or events after it were
+    removed, or lost when the store was restored.
+    """
 
 
 class StoreError(PostizError):

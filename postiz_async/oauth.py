@@ -1,18 +1,21 @@
 """OAuth: let users connect their own Postiz organisation to your application.
 
-    oauth = OAuth(client_id=..., client_secret=..., front_url=..., base_url=...)
+    oauth = OAuth(client_id="pca_...", client_secret="pcs_...")
     state = new_state()
     redirect_to(oauth.authorize_url(state))          # the user agrees in the browser
     code = check_callback(callback_url, state)
     token = await oauth.exchange(code)               # works wherever an API key does
 
-Since server release v2.20.0. A new approval by the same user invalidates the previous token at
-once. A code works only once: if the answer is lost, start again.
+Since server release v2.20.0. `contrib.fastapi.oauth_router` does it all in a FastAPI application.
+An `OAuthError` means: this attempt is over, begin again with `authorize_url`.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import os
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,10 +25,18 @@ from postiz_async import _wire as wire
 from postiz_async._transport import Transport, make_transport
 from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
 from postiz_async._wire import WireRequest
+from postiz_async._wire.address import split_url
 from postiz_async._wire.endpoints import OAUTH_TOKEN
 from postiz_async._wire.headers import checked_headers
 from postiz_async._wire.secrets import Secret, stripped
-from postiz_async.errors import ConfigurationError, OAuthError, PostizError
+from postiz_async.errors import (
+    APIConnectionError,
+    BadRequestError,
+    ConfigurationError,
+    Delivery,
+    OAuthError,
+    PostizError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,13 +47,13 @@ if TYPE_CHECKING:
 
 __all__ = ["OAuth", "check_callback", "new_state"]
 
-FRONT_URL = "https://platform.postiz.com"
+_FRONT_URL = "https://platform.postiz.com"
 """The web page of the hosted service."""
 
 
 def new_state() -> str:
     """A random state that ties a callback to the browser that was redirected."""
-    return secrets.token_urlsafe(24)
+    return secrets.token_urlsafe(33)
 
 
 def check_callback(url: str, state: str) -> str:
@@ -53,8 +64,8 @@ def check_callback(url: str, state: str) -> str:
         state: the state that was passed to `authorize_url`.
 
     Raises:
-        OAuthError: the user refused, or the state does not match (a forged callback) or
-            was lost.
+        OAuthError: the user refused (`is_refusal`), or the state does not match (a forged callback)
+            or was lost.
     """
     if not state:
         raise OAuthError(
@@ -68,98 +79,148 @@ def check_callback(url: str, state: str) -> str:
     refused = query.get("error", [""])[0]
     code = query.get("code", [""])[0]
     if refused or not code:
-        raise OAuthError(refused or "the callback has no code")
+        raise OAuthError(refused or "the callback has no code", is_refusal=bool(refused))
     return code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuth:
-    """An application that is registered with Postiz.
+    """An application that is registered with Postiz. The environment may say what it is.
 
     Args:
-        client_id: begins with `pca_`.
-        client_secret: begins with `pcs_`; kept as a `Secret`.
-        front_url: the web page of Postiz.
-        base_url: its backend, as for `Postiz`.
+        client_id: begins with `pca_`; else `POSTIZ_CLIENT_ID`.
+        client_secret: begins with `pcs_`; kept as a `Secret`; else `POSTIZ_CLIENT_SECRET`. A public
+            client, which registered itself at the server (its id begins with `pcd_`), has none.
+        front_url: the web page of Postiz; else `POSTIZ_FRONT_URL`, else that of the cloud, or
+            `base_url` without its `/api`.
+        base_url: its backend, as for `Postiz`; else `POSTIZ_API_URL`, else the cloud.
+        redirect_url: the address of the callback, for a public client; other applications have it
+            stored at Postiz.
         headers: added to the request, for example for a gateway; else `POSTIZ_HEADERS`.
         ssl: the CAs to trust: a context, or a file or folder of certificates; else
             `POSTIZ_CA_FILE`, else the system's.
         proxy: the URL of a proxy; empty: none; None: that of the environment.
+
+    Raises:
+        ConfigurationError: there is no client id, or an address is not one.
     """
 
-    client_id: str
+    client_id: str = ""
     client_secret: str | Secret = ""
-    front_url: str = FRONT_URL
-    base_url: str = wire.CLOUD_URL
+    front_url: str = ""
+    base_url: str = ""
+    redirect_url: str = ""
     headers: Mapping[str, str | Secret] | None = field(default=None, repr=False)
     ssl: SSLContext | Path | str | None = field(default=None, repr=False)
     proxy: str | Secret | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "client_secret", Secret.of(self.client_secret))
+        for name in ("client_id", "client_secret", "front_url"):
+            given = Secret.of(getattr(self, name)).reveal()
+            known = given.strip() or os.environ.get(f"POSTIZ_{name.upper()}", "").strip()
+            object.__setattr__(self, name, Secret(known) if name == "client_secret" else known)
+        if not self.client_id or self.client_id.startswith("pcs_"):  # users see it
+            raise ConfigurationError(
+                "There is no client id, or the secret (pcs_...) is in its place. Create an "
+                "application in Postiz, and pass client_id=... or set POSTIZ_CLIENT_ID."
+            )
+        self._backend()  # may raise
+        if self.front_url and split_url(self.front_url) is None:
+            raise ConfigurationError(
+                f"front_url is {self.front_url!r}. Write it like https://postiz.example.com."
+            )
         if self.proxy is not None:
             object.__setattr__(self, "proxy", Secret.of(self.proxy))
         if self.headers is not None:
             object.__setattr__(self, "headers", dict(checked_headers(self.headers)))
 
-    def authorize_url(self, state: str) -> str:
+    def _backend(self) -> str:
+        """The root of the backend."""
+        url = self.base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
+        return wire.api_root(url).removesuffix("/public/v1")
+
+    def authorize_url(self, state: str, *, verifier: str = "") -> str:
         """The URL for the user. Postiz redirects back to the address stored with the application.
 
         Args:
             state: a text from `new_state`, which comes back in the callback.
+            verifier: of a public client: another text from `new_state`, kept for `exchange` (PKCE).
         """
         query = {"client_id": self.client_id, "response_type": "code", "state": state}
-        return f"{self.front_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
+        if self.redirect_url:
+            query["redirect_uri"] = self.redirect_url
+        if verifier:
+            digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+            query["code_challenge"] = digest.rstrip(b"=").decode()
+            query["code_challenge_method"] = "S256"
+        backend = self._backend()
+        usual = _FRONT_URL if backend == wire.CLOUD_URL else backend.removesuffix("/api")
+        return f"{(self.front_url or usual).rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
-    async def exchange(self, code: str, *, transport: Transport | None = None) -> Token:
+    async def exchange(
+        self, code: str, *, verifier: str = "", transport: Transport | None = None
+    ) -> Token:
         """Exchange a code for a token. Never retried, because the first attempt uses the code up.
 
         Args:
             code: the code from the callback.
+            verifier: of a public client: the text that `authorize_url` was given.
             transport: another transport, for tests; None: the real one.
 
         Raises:
-            BadRequestError: the code is unknown, used or older than ten minutes.
+            OAuthError: begin again with `authorize_url`: the code is unknown, used or older than
+                ten minutes, or the answer was lost, and with it the token.
             AuthenticationError: the client id or secret is wrong.
-            APIConnectionError: the answer was lost; start again from `authorize_url`.
+            ConfigurationError: there is neither client secret nor verifier.
+            APIConnectionError: nothing was sent; the same code can be tried again.
         """
-        if not self.client_secret:
+        if not (self.client_secret or verifier):
             raise ConfigurationError("There is no client secret.")
-        request = self._request(Secret(code))
-        del code
+        request = self._request(Secret(code), Secret(verifier))
+        del code, verifier
         used = transport or make_transport(
             ConnectionSettings.checked(ssl=self.ssl, proxy=self.proxy)
         )
         try:
             return wire.decode(OAUTH_TOKEN, await used.send(request))
         except PostizError as error:
-            raise stripped(error)  # noqa: B904  (the same; a frame below has the token)
+            raise stripped(_meaning(error))  # noqa: B904  (a frame below has the token)
         finally:
             if transport is None:
                 await used.aclose()
 
-    def _request(self, code: Secret) -> WireRequest:
+    def _request(self, code: Secret, verifier: Secret) -> WireRequest:
         secret = Secret.of(self.client_secret)
-        body = Secret(
-            json.dumps(
-                {
-                    "grant_type": "authorization_code",
-                    "code": code.reveal(),
-                    "client_id": self.client_id,
-                    "client_secret": secret.reveal(),
-                }
-            )
-        )
+        said = {
+            "grant_type": "authorization_code",
+            "code": code.reveal(),
+            "client_id": self.client_id,
+            "client_secret": secret.reveal(),
+            "code_verifier": verifier.reveal(),
+            "redirect_uri": self.redirect_url,
+        }
         return WireRequest(
             OAUTH_TOKEN.method,
-            wire.api_root(self.base_url).removesuffix("/public/v1") + OAUTH_TOKEN.path,
+            self._backend() + OAUTH_TOKEN.path,
             (
                 ("User-Agent", "postiz-async"),
                 ("Accept", "application/json"),
                 ("Content-Type", "application/json"),
                 *checked_headers(headers_of_environment(self.headers)),
             ),
-            body,
+            Secret(json.dumps({name: value for name, value in said.items() if value})),
             OAUTH_TOKEN.timeout,
-            secrets=(code, secret),
+            secrets=(code, secret, verifier),
         )
+
+
+def _meaning(error: PostizError) -> PostizError:
+    """What an error of the exchange means for the user who is to be connected."""
+    if isinstance(error, BadRequestError) and "invalid_grant" in str(error.body):
+        return OAuthError(str(error))
+    if isinstance(error, APIConnectionError) and error.delivery is not Delivery.NOT_SENT:
+        return OAuthError(
+            f"the answer with the token was lost ({error.message}), and the code is used up: begin "
+            "again with authorize_url"
+        )
+    return error

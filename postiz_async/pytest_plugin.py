@@ -28,8 +28,8 @@ __all__ = ["postiz", "postiz_sandbox", "postiz_sandbox_server"]
 
 _MARKER = (
     "postiz(*, limit=30, channels=(), organizations=(), tags=(), release='HEAD', api_key=None, "
-    "start=None, speed=1.0): how postiz_sandbox and postiz_sandbox_server begin; speed is for the "
-    "latter."
+    "start=None, speed=1.0, window=3600.0): how postiz_sandbox and postiz_sandbox_server begin; "
+    "speed and window are for the latter."
 )
 _OF_ASYNCIO = "postiz_of_asyncio"
 _READS_FORMS = r"ignore:unread_data\(\) is deprecated:DeprecationWarning:aiohttp\.multipart"

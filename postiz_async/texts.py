@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, overload
+from typing import NamedTuple, overload
 
 from postiz_async import _content as contents
+from postiz_async._content import Counts, Editor, Preview
 from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models.posts import Content, Html, Markdown, Text
 from postiz_async.providers._registry import PROVIDERS, closest_provider
-
-if TYPE_CHECKING:
-    from postiz_async._content import Counts, Editor, Preview
 
 __all__ = ["plain_text", "preview", "render", "split"]
 
@@ -42,7 +40,6 @@ def preview(content: Content, provider: str, *, limit: int | None = None) -> Pre
     Raises:
         InvalidInputError: the provider is unknown and there is no limit; HTML or Markdown that
             is longer than any request may be.
-        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     rules = _rules_of(provider, limit)
     return contents.preview(content, limit=rules.limit, counts=rules.counts, editor=rules.editor)
@@ -59,7 +56,6 @@ def render(content: Content, provider: str) -> str:
 
     Raises:
         InvalidInputError: Markdown that is longer than any request may be.
-        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     return contents.render_for(content, provider)
 
@@ -91,7 +87,6 @@ def split(
         InvalidInputError: a link or mention alone is too long; the text has more characters than
             a request, in which a whole thread goes, has bytes (102,400); the provider is unknown
             and there is no limit; the content is `Html`, which cannot be cut.
-        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     limit, counts, editor = _rules_of(provider, limit)
     if isinstance(content, Html):

@@ -1,29 +1,64 @@
 from __future__ import annotations
 
+import compileall
 import gc
 import os
 import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, given, settings, strategies
 from recorded import TOPICS, Exchange, Recorded, exchanges, is_whole
 from redis_server import RedisServer, redis_server, why_no_redis
 from samples import PNG
 from users_environment import hide
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 hide()
 
-# Without compiled files each worker rewrites the asserts of all test files, for seconds.
+_MOST_CORES = 7
+"""Each worker starts a PostgreSQL."""
+
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Use one more than there are cores, which tests that wait for processes leave idle."""
+    return min(os.cpu_count() or 1, _MOST_CORES) + 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile a share of all files, and rewrite the asserts of tests.
+
+    In a fresh clone each worker would do that for all of them, for seconds.
+    """
+    worker = getattr(config, "workerinput", None)
+    if worker is None:
+        return
+    number, count = int(worker["workerid"].removeprefix("gw")), worker["workercount"]
+    tests = Path(__file__).parent
+    for path in sorted([*tests.rglob("*.py"), *tests.parent.glob("postiz_async/**/*.py")])[
+        number::count
+    ]:
+        if path.name.startswith(("test_", "conftest")):
+            _rewrite_asserts(path, config)
+        else:
+            compileall.compile_file(path, quiet=2)
+
+
+def _rewrite_asserts(path: Path, config: pytest.Config) -> None:
+    """Do what pytest does when it imports a file, and keep the result where it does."""
+    cached = rewrite.get_cache_dir(path) / f"{path.stem}{rewrite.PYC_TAIL}"
+    if rewrite._read_pyc(path, cached) is None and rewrite.try_makedirs(cached.parent):
+        state = config.stash[rewrite.assertstate_key]
+        source, code = rewrite._rewrite_test(path, config)
+        rewrite._write_pyc(state, code, source, cached)
+
 
 # Journals sync each step to the disk, which no test looks at: a kill is not a loss of power.
 _MEMORY = Path("/dev/shm")  # noqa: S108

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from postiz_async._sandbox import Fault, MemoryServer
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from postiz_async.clock import JumpingClock
+from postiz_async.clock import JumpingClock
 
 PROCESSES = 3
 FAULTS = st.sampled_from(

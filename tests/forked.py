@@ -18,15 +18,13 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from functools import cache
 from multiprocessing import connection
+from multiprocessing.context import ForkServerContext
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TextIO
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from multiprocessing.context import ForkServerContext
+from typing import Self, TextIO
 
 __all__ = ["Forked"]
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
 
+from postiz_async._sandbox import MemoryServer
 from postiz_async.testing import WireRequest, WireResponse
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox import MemoryServer
 
 PAGE_STATUSES = (200, 302, 403, 408, 502)
 """Of the pages that labs put in the place of answers, after the server has stored."""

@@ -5,13 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date, time, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from samples import PNG
 from spreadsheet_files import Error, write_ods, write_xlsx
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["HEADER", "german_rows", "write_german"]
 

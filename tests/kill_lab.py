@@ -12,24 +12,19 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import ClassVar, Generic, Self, TypeVar
 
 from gateways import PAGE_STATUSES
-from processes import PATIENCE, child_environment, ended, launch, sandbox_process
+from processes import PATIENCE, Process, Server, child_environment, ended, launch, sandbox_process
 from wall_jumps import with_jumps
 
 from postiz_async._campaign.journal.rows import ADOPTED_UNSURE
 from postiz_async._delivery.outcomes import FOUND_UNSURE
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-    from typing import Self
-
-    from processes import Process, Server
 
 Fault = tuple[str, float, str]
 """What goes wrong: the kind, the share of all requests, and more."""
@@ -185,11 +180,12 @@ class Kills(Generic[T]):
     ) -> None:
         """Until so many requests arrive, or all have ended, and for a moment more."""
         wanted, end = self.server.state[of] + more, time.monotonic() + most
-        while (
-            self.server.state[of] < wanted
-            and any(process.poll() is None for process in running)
-            and time.monotonic() < end
-        ):
+        before = wanted - more
+        while self.server.state[of] < wanted and any(p.poll() is None for p in running):
+            if time.monotonic() > end:
+                if self.server.state[of] == before and most == PATIENCE:
+                    self.tally.wrong.append(f"no {of} for {PATIENCE:.0f} s")
+                break
             time.sleep(0.01)
         time.sleep(self.dice.uniform(0.0, moment))
 

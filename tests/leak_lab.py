@@ -10,7 +10,7 @@ import pickle
 import re
 import traceback
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,8 +22,6 @@ from urllib.parse import quote
 from rich.traceback import Traceback
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-
     Handler = Callable[["Heard", asyncio.StreamWriter], Awaitable[None]]
 
 __all__ = ["Heard", "answering", "forms", "leaks", "listening", "repeated"]

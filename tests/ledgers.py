@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from msgspec import Struct
 from msgspec.structs import fields, replace
 
 from postiz_async._quota import Flights, Ledger, Log, Neighbours, Window
-
-if TYPE_CHECKING:
-    from msgspec import Struct
 
 PARTS: dict[str, type[Struct]] = {
     "window": Window,

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recorded import BODY, FACTS, HEADERS, usual_request
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MEASURED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -9,13 +9,10 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ATTEMPTS = 5
 
@@ -90,7 +87,7 @@ def _start(
 ) -> tuple[subprocess.Popen[bytes], int]:
     log = folder / "log"
     for _ in range(_ATTEMPTS):
-        port = wanted or _free_port()
+        port = wanted or free_port()
         command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
         command += ["--save", "", "--appendonly", "no", "--logfile", log, *options]
         if int(_version(str(binary)).split(".")[0]) >= 7:
@@ -107,7 +104,7 @@ def _start(
     raise RuntimeError(f"{binary} did not start; its log says: {said}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from postiz_async import NewPost, Postiz, blocking
+from postiz_async.models.posts import Created
 from postiz_async.stores.sqlite import SqliteStore
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from postiz_async.models.posts import Created
 
 
 def schedule(post: NewPost, key: str, url: str, quota: Path) -> list[Created]:

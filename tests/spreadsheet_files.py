@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
 import xlsxwriter
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
-
-__all__ = ["Error", "NumberError", "Shown", "Uncalculated", "write_ods", "write_xlsx"]
+__all__ = [
+    "COVERED",
+    "Down",
+    "Error",
+    "Noted",
+    "NumberError",
+    "Shown",
+    "Uncalculated",
+    "write_ods",
+    "write_xlsx",
+]
 
 Sheets: TypeAlias = "dict[str, Iterable[Sequence[object]]]"
 
@@ -44,6 +52,24 @@ class Uncalculated(str):
     __slots__ = ()
 
 
+class Down(NamedTuple):
+    """A cell that is merged with those below it, which are `COVERED`."""
+
+    value: object
+    rows: int
+
+
+class Noted(NamedTuple):
+    """A cell with a comment."""
+
+    value: object
+    comment: str
+
+
+COVERED = None
+"""A cell that is merged with the one above."""
+
+
 _NO_VALUE = 8.75e-300
 
 
@@ -53,7 +79,6 @@ def write_xlsx(
     *,
     sheets: Sheets | None = None,
     hidden: str = "",
-    merged: Sequence[str] = (),
 ) -> Path:
     """A workbook with a sheet `Plan`, or with the named ones."""
     with xlsxwriter.Workbook(path) as book:
@@ -67,8 +92,6 @@ def write_xlsx(
             for number, line in enumerate(lines):
                 for column, cell in enumerate(line):
                     _write_cell(book, sheet, (number, column), cell, formats)
-            for span in merged:
-                sheet.merge_range(span, "merged")
             if name == hidden:
                 sheet.hide()
     _drop_values(path)
@@ -78,7 +101,14 @@ def write_xlsx(
 def _write_cell(
     book: Any, sheet: Any, place: tuple[int, int], cell: object, formats: Mapping[type, Any]
 ) -> None:
-    if isinstance(cell, Error):
+    if isinstance(cell, Down):
+        row, column = place
+        sheet.merge_range(row, column, row + cell.rows - 1, column, "")
+        _write_cell(book, sheet, place, cell.value, formats)
+    elif isinstance(cell, Noted):
+        _write_cell(book, sheet, place, cell.value, formats)
+        sheet.write_comment(*place, cell.comment)
+    elif isinstance(cell, Error):
         sheet.write_formula(*place, "=foo()", None, cell)
     elif isinstance(cell, Uncalculated):
         sheet.write_formula(*place, cell, None, _NO_VALUE)
@@ -104,9 +134,17 @@ def _drop_values(path: Path) -> None:
 
 def write_ods(path: Path, rows: Iterable[Sequence[object]]) -> Path:
     """A document with one sheet, as LibreOffice writes it."""
-    lines = "".join(
-        f"<table:table-row>{''.join(map(_ods_cell, line))}</table:table-row>" for line in rows
-    )
+    lines, merged = "", dict[int, int]()
+    for line in rows:
+        cells = ""
+        for column, cell in enumerate(line):
+            if merged.get(column, 0) and cell is COVERED:
+                merged[column] -= 1
+                cells += "<table:covered-table-cell/>"
+            else:
+                merged[column] = cell.rows - 1 if isinstance(cell, Down) else 0
+                cells += _ods_cell(cell)
+        lines += f"<table:table-row>{cells}</table:table-row>"
     names = {
         "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
         "table": "urn:oasis:names:tc:opendocument:xmlns:table:1.0",
@@ -131,6 +169,16 @@ def write_ods(path: Path, rows: Iterable[Sequence[object]]) -> Path:
 
 
 def _ods_cell(cell: object) -> str:
+    if isinstance(cell, Down):
+        spanned = f'<table:table-cell table:number-rows-spanned="{cell.rows}"'
+        return _ods_value(cell.value).replace("<table:table-cell", spanned, 1)
+    if isinstance(cell, Noted):
+        note = f"<office:annotation><text:p>{escape(cell.comment)}</text:p></office:annotation>"
+        return _ods_value(cell.value).replace(">", f">{note}", 1)
+    return _ods_value(cell)
+
+
+def _ods_value(cell: object) -> str:
     if cell is None or cell == "" or isinstance(cell, Uncalculated):
         formula = f" table:formula={quoteattr(f'of:{cell}')}" if cell else ""
         return f"<table:table-cell{formula}/>"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,16 +34,11 @@ from postiz_async import (
 from postiz_async._resources.api import options_of
 from postiz_async._resources.posts import Posts
 from postiz_async._sandbox import Fault, MemoryServer
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import InvalidInputError
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from pathlib import Path
-
-    from postiz_async._wire import WireRequest, WireResponse
 
 PASS = {"X-Gateway": "let me in"}
 ALSO = {"X-Trace": "trace 7"}
@@ -466,3 +463,28 @@ async def test_what_is_no_route_is_refused(method: str, path: str) -> None:
         with pytest.raises(UsageError, match=r"^(method|path) is "):
             await postiz.request(method, path)
         assert way.seen == []
+
+
+async def test_a_lost_answer_to_a_create_of_any_form_is_not_to_be_repeated() -> None:
+    sandbox = Sandbox(channels=("mastodon",))
+    async with sandbox.client() as postiz:
+        [channel] = await postiz.channels.list()
+        body = await postiz.posts.build(
+            NewPost(channel, "Hello"), kind="schedule", at=sandbox.in_an_hour()
+        )
+        for json in (body.to_dict(), {"posts": "x"}):
+            sandbox.lose_next_answer()
+            with pytest.raises(DeliveryUnknownError) as lost:
+                await postiz.request("POST", "/posts", json=json)
+            assert lost.value.retry_after is None
+        found = await postiz.posts.find(lost.value.marks)
+    assert found == []
+    assert len(sandbox.posts) == 1
+
+
+async def test_a_body_may_be_a_list_and_a_parameter_is_text() -> None:
+    async with Sandbox().client() as postiz:
+        with pytest.raises(NotFoundError):
+            await postiz.request("POST", "/nothing/here", json=[1])
+        with pytest.raises(UsageError, match="Give names and values as text"):
+            await postiz.request("GET", "/posts", params={"page": 0})  # type: ignore[dict-item] # pyright: ignore[reportArgumentType]

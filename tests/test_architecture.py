@@ -6,18 +6,15 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 import pytest
 from test_layers import LAYERS, LEVEL, ROOT
 
 from postiz_async import NewPost
 from postiz_async._sandbox import MemoryServer
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
-
-if TYPE_CHECKING:
-    from postiz_async._wire import WireRequest, WireResponse
 
 PAGE = (ROOT.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
 TREE = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)

@@ -61,16 +61,6 @@ def test_a_mistake_is_told_in_a_line(
     assert len(error.splitlines()) == 1
 
 
-def test_they_use_names_and_arguments_that_are_there() -> None:
-    """Most of them run for minutes; a type checker sees at once what no longer fits."""
-    pytest.importorskip("mypy")
-    command = [sys.executable, "-m", "mypy", "--platform", "linux", str(BENCHMARKS)]
-    done = subprocess.run(
-        command, cwd=BENCHMARKS.parent, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 # ------------------------------------------------------------------ figures
 
 

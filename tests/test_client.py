@@ -6,9 +6,11 @@ import logging
 import pydoc
 import re
 import traceback
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
@@ -37,11 +39,6 @@ from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
 
 KEY = "k3y-" + "7" * 20
 

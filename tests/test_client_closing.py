@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import anyio
 import pytest
@@ -22,19 +23,14 @@ from postiz_async import (
 )
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import StoreError
+from postiz_async.models.posts import Created
 from postiz_async.stores import sqlite
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
-    from postiz_async._wire import WireRequest, WireResponse
-    from postiz_async.models.posts import Created
 
 URL = "http://sandbox.invalid"
 

@@ -6,7 +6,7 @@ import asyncio
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from spawned import schedule, schedule_blocking
@@ -14,9 +14,6 @@ from spawned import schedule, schedule_blocking
 from postiz_async import NewPost, QuotaWaitError
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 async def test_a_process_that_is_started_anew_shares_the_quota(tmp_path: Path) -> None:

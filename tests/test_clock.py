@@ -7,11 +7,14 @@ import math
 import selectors
 import threading
 import time
+from functools import partial
+from typing import Any
 
 import anyio.to_thread
 import pytest
 from processes import PATIENCE
 
+from postiz_async._concurrency import in_thread
 from postiz_async._unseen import unseen_work
 from postiz_async.clock import (
     AcceleratedClock,
@@ -122,6 +125,32 @@ async def test_it_waits_for_work_that_it_is_told_of() -> None:
         assert clock.monotonic() == 0
     await sleeper
     assert clock.monotonic() == 60
+
+
+class TimelessLoop(asyncio.SelectorEventLoop):
+    """Its timers never ring."""
+
+    def call_later(self, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+        timer = super().call_later(*arguments, **options)
+        timer.cancel()
+        return timer
+
+
+def test_it_jumps_as_soon_as_the_work_of_this_library_is_over() -> None:
+    clock = JumpingClock()
+
+    async def work() -> None:
+        for _ in range(3):
+            await in_thread(partial(time.sleep, 0.02))
+            await clock.sleep(60)
+
+    async def both() -> None:
+        await asyncio.gather(work(), work())
+
+    for _ in range(2):  # one after another
+        with asyncio.Runner(loop_factory=TimelessLoop) as runner:
+            runner.run(both())
+    assert clock.monotonic() == 360
 
 
 async def test_it_does_not_wait_for_the_work_of_other_threads() -> None:

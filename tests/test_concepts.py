@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from test_layers import dotted, modules
@@ -16,9 +16,6 @@ from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RECORD = "postiz_async._delivery.record"
 NEW = (["'planned'"], ["'stored'"])

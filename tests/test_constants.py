@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import postiz_async
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(postiz_async.__file__).parent
 

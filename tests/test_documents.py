@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 from jsonschema import Draft202012Validator
@@ -11,9 +11,6 @@ from jsonschema import Draft202012Validator
 from postiz_async import InvalidPostError, Problem, QuotaWaitError, documents
 from postiz_async.schemas import OUTPUTS, schema_of
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def misfits(document: object, command: str) -> list[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import postiz_async
+from postiz_async.testing import SandboxServer
 
 ROOT = Path(postiz_async.__file__).parent
 
@@ -86,13 +89,44 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     script = (
         "import sys, postiz_async\n"
         "postiz_async.Postiz, postiz_async.NewPost\n"
-        "heavy = ['aiohttp', 'sqlite3', 'redis', 'rich', 'cyclopts',\n"
+        "heavy = ['aiohttp', 'sqlite3', 'redis',\n"
+        "         'cyclopts', 'dateutil', 'markdown_it', 'rich', 'tzlocal',\n"
         "         'postiz_async._campaign.campaign', 'postiz_async._sandbox',\n"
         "         'postiz_async._cli']\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+PROGRAM = """
+import asyncio, sys
+from datetime import UTC, datetime, timedelta
+from postiz_async import CampaignRow, NewPost, Postiz
+
+async def main():
+    at = datetime.now(UTC) + timedelta(days=1)
+    async with Postiz() as postiz:
+        await postiz.posts.schedule(NewPost("mastodon", "<p>One</p>"), at=at)
+        rows = [CampaignRow("mastodon", "Two <b>three</b>", at=at)]
+        async with postiz.campaign(rows, journal=sys.argv[1]) as campaign:
+            print(*[outcome.state async for outcome in campaign.run()])
+
+asyncio.run(main())
+unused = ("babel", "cyclopts", "dateutil", "justhtml", "rich", "tzlocal",
+          "postiz_async._cli.", "postiz_async._sandbox")
+print([name for name in sys.modules if name.startswith(unused)])
+"""
+
+
+@pytest.mark.postiz(channels=["mastodon"], start=datetime.now(UTC))
+def test_a_campaign_loads_neither_the_sandbox_nor_the_command_line(
+    tmp_path: Path, postiz_sandbox_server: SandboxServer
+) -> None:
+    program = [sys.executable, "-c", PROGRAM, str(tmp_path / "a.journal")]
+    environment = os.environ | postiz_sandbox_server.environment()
+    run = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert (run.stdout, run.stderr) == ("stored\n[]\n", "")
 
 
 def test_a_sandbox_in_memory_needs_no_http() -> None:

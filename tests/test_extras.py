@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -15,9 +16,10 @@ from postiz_async._extras import extra_needed
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-DEVELOPERS = {"browser", "dev", "docs", "release", "test"}
-USERS = PROJECT["optional-dependencies"].keys() - DEVELOPERS
-BY_NAME = re.compile(r"install[^\n&;|]*['\" ]postiz[-_]async(?![-\w.])")
+USERS = PROJECT["optional-dependencies"].keys() - {"test"}
+BY_NAME = re.compile(
+    r"(?:install[^\n&;|]*|uvx|(?:pipx|uv tool) run)['\" ]+postiz[-_]async(?![-\w.])"
+)
 """An installation by a name on the index."""
 
 
@@ -40,9 +42,11 @@ def test_one_constant_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_says_to_install_by_a_name_that_is_not_ours() -> None:
     """`_extras` says it, where its constant allows; once it does, the pages may."""
-    assert BY_NAME.search("pip install 'postiz-async[cli]'")
+    assert BY_NAME.search("pip install 'postiz-async[xlsx]'")
     assert BY_NAME.search("uv tool install postiz-async")
-    assert not BY_NAME.search("python -m pip install '.[cli]' && .venv/bin/postiz-async demo")
+    assert BY_NAME.search("uvx postiz-async demo")
+    assert not BY_NAME.search("uvx --from . postiz-async demo")
+    assert not BY_NAME.search("python -m pip install . && .venv/bin/postiz-async demo")
     folders = (ROOT / name for name in ("postiz_async", "docs", "examples"))
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     files = [*files, *ROOT.glob("*.md")]
@@ -52,7 +56,17 @@ def test_nothing_says_to_install_by_a_name_that_is_not_ours() -> None:
         if path.suffix in {".py", ".md", ".yaml", ".html", ".txt", ".json"}
         and BY_NAME.search(path.read_text(encoding="utf-8"))
     }
-    assert _extras.PUBLISHED or saying == {"postiz_async/_extras.py"}
+    assert _extras.PUBLISHED or saying == {"docs/make_install.py", "postiz_async/_extras.py"}
+
+
+def test_the_pages_follow_the_constant() -> None:
+    pages = runpy.run_path(str(ROOT / "docs" / "make_install.py"))["pages"]
+    by_name, from_clone = pages(published=True), pages(published=False)
+    for path, text in (by_name if _extras.PUBLISHED else from_clone).items():
+        assert path.read_text(encoding="utf-8") == text, "run: python docs/make_install.py"
+        assert by_name[path] != from_clone[path]
+        assert BY_NAME.search(by_name[path]) or path.name == "containers.md"  # an action's name
+        assert not BY_NAME.search(from_clone[path])
 
 
 def test_each_extra_that_a_message_names_is_there() -> None:
@@ -68,7 +82,7 @@ import importlib, sys
 
 class Hide:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"fastapi", "taskiq", "opentelemetry"}:
+        if name.partition(".")[0] in {"celery", "fastapi", "taskiq", "temporalio", "opentelemetry"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Hide())
@@ -81,7 +95,10 @@ for name in sys.argv[1:]:
 
 
 def test_an_import_without_its_extra_says_how_to_install_it() -> None:
-    extras = {"fastapi": "fastapi", "taskiq": "taskiq", "opentelemetry": "otel"}
+    extras = {name: (name, name) for name in ("celery", "fastapi", "taskiq")} | {
+        "temporal": ("temporalio", "temporal"),
+        "opentelemetry": ("opentelemetry", "otel"),
+    }
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", WITHOUT, *extras],
         check=True,
@@ -89,9 +106,9 @@ def test_an_import_without_its_extra_says_how_to_install_it() -> None:
         text=True,
     )
     assert done.stdout.splitlines() == [
-        f"ModuleNotFoundError {name} No module named {name!r}. "
+        f"ModuleNotFoundError {package} No module named {package!r}. "
         + extra_needed(f"postiz_async.contrib.{name} needs", extra)
-        for name, extra in extras.items()
+        for name, (package, extra) in extras.items()
     ]
 
 

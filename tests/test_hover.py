@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
 
 from postiz_async.errors import PostizError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 PUBLIC = sorted(

@@ -13,7 +13,7 @@ ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
     ("_unseen",),
-    ("errors", "clock", "_extras", "_renamed"),
+    ("errors", "clock", "_extras", "_logs", "_renamed"),
     ("_concurrency", "models"),
     ("_quota",),
     ("providers", "_wire"),
@@ -30,7 +30,8 @@ LAYERS = (
     ("oauth", "webhooks", "testing", "blocking", "doctor", "types"),
     ("documents",),
     ("schemas",),
-    ("pytest_plugin", "contrib", "__init__"),
+    ("pytest_plugin", "__init__"),
+    ("contrib",),
     ("_cli",),
     ("__main__",),
 )
@@ -52,6 +53,7 @@ PURE = {
 }
 PURE_MODULES = {
     "_scheduler.retry",
+    "_campaign.after.check_posts",
     "_campaign.after.ics",
     "_campaign.after.report.charts",
     "_campaign.after.report",
@@ -60,16 +62,18 @@ PURE_MODULES = {
     "_campaign.plan.plan",
     "_campaign.plan.row_state",
     "_campaign.read.cells",
+    "_campaign.read.channel_cells",
     "_campaign.read.rows",
+    "_campaign.read.settings_columns",
     "_campaign.read.dates",
     "_campaign.read.texts",
+    "_campaign.read.header",
     "_campaign.run.already_stored",
     "_campaign.run.edits",
     "_campaign.run.isolate",
     "_delivery.record",
     "_delivery.transitions",
     "_campaign.run.conditions",
-    "_campaign.run.intents",
     "_campaign.journal.rows",
     "_delivery.outcomes",
     "_delivery.matching",
@@ -189,10 +193,14 @@ def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:
 def test_an_extra_is_imported_by_its_adapter_only() -> None:
     homes = {
         "fastapi": {"contrib.fastapi"},
-        "starlette": set(),
+        "starlette": {"contrib.mcp._server"},
+        "mcp": {"contrib.mcp._server", "contrib.mcp._tools"},
+        "uvicorn": {"contrib.mcp._server"},
         "pydantic": {"models._pydantic"},
         "pydantic_core": {"models._pydantic"},
+        "celery": {"contrib.celery"},
         "taskiq": {"contrib.taskiq"},
+        "temporalio": {"contrib.temporal"},
         "opentelemetry": {"contrib.opentelemetry"},
         "redis": {"stores.redis"},
         "psycopg": {
@@ -202,6 +210,7 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
             "stores._postgres_blocking",
             "_campaign.journal.database",
         },
+        "PIL": {"_campaign.after.report.pages"},
         "asyncpg": set(),
         "sqlalchemy": {"stores._postgres_connections"},
     }
@@ -209,6 +218,13 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
         assert {
             each.module for each in all_imports() if each.target.partition(".")[0] == name
         } == home
+
+
+def test_the_tools_of_agents_use_public_names_only() -> None:
+    for each in all_imports():
+        if each.module.startswith("contrib.mcp") and ours(each.target) not in {None, "contrib"}:
+            parts = each.target.split(".")[1:]
+            assert parts == ["_extras"] or not any(part.startswith("_") for part in parts), each
 
 
 def test_what_is_called_pure_has_neither_clock_nor_input_nor_output() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +14,6 @@ import postiz_async
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import make_blocking
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(postiz_async.__file__).parent
 TESTS = Path(__file__).parent
@@ -33,10 +30,12 @@ FOLDERS = {
 """Folders of tests that are not called after a package, and why."""
 
 ALONE = {
+    "test_action": "action.yml, and its workflow in docs/containers.md",
     "test_architecture": "the page at the top level",
     "test_benchmarks": "benchmarks/run.py, and what it runs",
     "test_concepts": "what stands once",
     "test_constants": "one name, one value",
+    "test_containers": "the Dockerfile, and the example's containers",
     "test_facts": "tests/facts, and the script that makes it",
     "test_hover": "what an editor shows",
     "test_exports": "what `from postiz_async import ...` gives",
@@ -47,6 +46,7 @@ ALONE = {
     "test_pickles": "what may go to another process",
     "test_packaging": "pyproject.toml, and what is built by it",
     "test_private_files": "all files that anything writes",
+    "test_sample_saas": "benchmarks/sample_saas.py, in small",
     "test_two_models": "the client's rules beside the sandbox's",
     "test_workflows": "what GitHub and pre-commit read",
 }

@@ -9,9 +9,11 @@ import pickle
 import socket
 import struct
 import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from leak_lab import Heard, answering, forms, leaks, listening, repeated
@@ -19,6 +21,7 @@ from network_lab import server_context
 from spread import spread
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, PostizError, PostizPool, UploadError
+from postiz_async._scheduler.hooks import Attempt
 from postiz_async._transport.http import AiohttpTransport
 from postiz_async._wire import WireRequest
 from postiz_async._wire.endpoints import FilePart
@@ -34,12 +37,6 @@ from postiz_async.errors import (
 )
 from postiz_async.oauth import OAuth
 from postiz_async.stores.redis import RedisStore
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-    from pathlib import Path
-
-    from postiz_async._scheduler.hooks import Attempt
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 
@@ -285,7 +282,7 @@ def test_what_a_server_repeats_is_in_no_file_of_a_campaign(
     assert run(["run", str(file)]) == 1
     journal = file.with_suffix(".journal")
     assert run(["run", str(file), "--json"]) == 1
-    assert run(["report", str(file), "--csv", str(tmp_path / "r.csv"), "--json"]) == 0
+    assert run(["report", str(file), "--result", str(tmp_path / "r.csv"), "--json"]) == 0
     assert run(["status", str(file)]) in {0, 1}
     shown = capsys.readouterr()
     everything = {"out": shown.out, "err": shown.err}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -11,18 +11,23 @@ from network_lab import ca_file, connect_proxy, recording, server_context
 
 from postiz_async import (
     AdvancedOptions,
-    BadRequestError,
+    APIConnectionError,
+    AuthenticationError,
     ConfigurationError,
     Postiz,
     PostizError,
+    Secret,
 )
-from postiz_async._sandbox import HttpRequest, MemoryServer
+from postiz_async._sandbox import HttpRequest
 from postiz_async.errors import OAuthError
 from postiz_async.oauth import OAuth, check_callback, new_state
-from postiz_async.testing import Sandbox
+from postiz_async.testing import Fault, Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from postiz_async.testing import OAuthApp
 
 
 def test_authorize_url_carries_client_and_state() -> None:
@@ -69,34 +74,185 @@ def test_a_callback_cannot_be_checked_by_a_state_that_was_lost(url: str) -> None
         check_callback(url, "")
 
 
-async def consent(sandbox: MemoryServer, client_id: str, state: str) -> str:
-    """What the consent page does when the user agrees; returns where it sends the browser."""
-    body = msgspec.json.encode({"client_id": client_id, "state": state, "action": "approve"})
-    headers = {"auth": sandbox.organization.session, "content-type": "application/json"}
-    answer = await sandbox.handle(HttpRequest("POST", "/oauth/authorize", (), headers, body))
-    return msgspec.convert(answer.json(), dict[str, str])["redirect"]
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as made:
+        yield made
 
 
-async def test_exchange_gives_a_token_that_works_like_a_key_and_works_once() -> None:
-    local = Sandbox()
-    app = local.add_oauth_app("Planner", "https://me.example/cb")
-    oauth = OAuth(
-        client_id=app.client_id, client_secret=app.client_secret, base_url="http://sandbox.invalid"
+def oauth_of(sandbox: Sandbox, app: OAuthApp, **options: Any) -> OAuth:
+    given = {"client_id": app.client_id, "client_secret": app.client_secret or ""}
+    return OAuth(**(given | {"front_url": sandbox.url, "base_url": sandbox.url} | options))
+
+
+@pytest.fixture
+def app(sandbox: Sandbox) -> OAuthApp:
+    return sandbox.add_oauth_app("Planner", "https://me.example/cb")
+
+
+async def connected(sandbox: Sandbox, token: str) -> bool:
+    transport = sandbox.transport()
+    client = Postiz(
+        api_key=token,
+        base_url=sandbox.url,
+        advanced=AdvancedOptions(clock=sandbox.clock, transport=transport),
     )
-    async with local:
-        transport = local.transport()
-        code = check_callback(await consent(local._server, app.client_id, "s1"), "s1")
-        token = await oauth.exchange(code, transport=transport)
-        assert token.access_token not in repr(token)
-        client = Postiz(
-            api_key=token.access_token,
-            base_url="http://sandbox.invalid",
-            advanced=AdvancedOptions(clock=local.clock, transport=transport),
-        )
-        async with client as postiz:
-            assert await postiz.channels.is_connected()
-        with pytest.raises(BadRequestError, match=r"invalid_grant|[Cc]ode"):
+    async with client as postiz:
+        return await postiz.channels.is_connected()
+
+
+async def test_exchange_gives_a_token_that_works_like_a_key_and_works_once(
+    sandbox: Sandbox, app: OAuthApp
+) -> None:
+    oauth, transport = oauth_of(sandbox, app), sandbox.transport()
+    code = check_callback(sandbox.approve(oauth.authorize_url("s1")), "s1")
+    token = await oauth.exchange(code, transport=transport)
+    assert token.access_token not in repr(token)
+    assert await connected(sandbox, token.access_token)
+    with pytest.raises(OAuthError, match="was used before") as caught:
+        await oauth.exchange(code, transport=transport)
+    assert not caught.value.is_refusal
+    sandbox.revoke(app)
+    with pytest.raises(AuthenticationError, match="replaced or revoked"):
+        await connected(sandbox, token.access_token)
+
+
+async def test_a_code_that_is_too_old(sandbox: Sandbox, app: OAuthApp) -> None:
+    oauth = oauth_of(sandbox, app)
+    code = check_callback(sandbox.approve(oauth.authorize_url("s1")), "s1")
+    await sandbox.clock.sleep(601)
+    with pytest.raises(OAuthError, match="Code has expired"):
+        await oauth.exchange(code, transport=sandbox.transport())
+
+
+async def test_a_lost_answer_has_used_the_code_up(sandbox: Sandbox, app: OAuthApp) -> None:
+    oauth, transport = oauth_of(sandbox, app), sandbox.transport()
+    code = check_callback(sandbox.approve(oauth.authorize_url("s1")), "s1")
+    sandbox.add_fault(Fault("drop_answer", route="oauth_token"))
+    for said in ("the token was lost", "was used before"):
+        with pytest.raises(OAuthError, match=said):
             await oauth.exchange(code, transport=transport)
+
+
+async def test_what_was_not_sent_can_be_tried_again(sandbox: Sandbox, app: OAuthApp) -> None:
+    away = oauth_of(sandbox, app, base_url="http://127.0.0.1:1")
+    with pytest.raises(APIConnectionError):
+        await away.exchange("code")
+
+
+@pytest.mark.parametrize("wrong", [{"client_secret": "pcs_old"}, {"client_id": "pca_other"}])
+async def test_an_application_that_is_not_known(
+    sandbox: Sandbox, app: OAuthApp, wrong: dict[str, str]
+) -> None:
+    code = check_callback(sandbox.approve(oauth_of(sandbox, app).authorize_url("s1")), "s1")
+    with pytest.raises(AuthenticationError, match="An API key has no part in this"):
+        await oauth_of(sandbox, app, **wrong).exchange(code, transport=sandbox.transport())
+
+
+async def test_a_new_approval_ends_the_token_before(sandbox: Sandbox, app: OAuthApp) -> None:
+    oauth = oauth_of(sandbox, app)
+    tokens = list[str]()
+    for _ in range(2):
+        code = check_callback(sandbox.approve(oauth.authorize_url("s")), "s")
+        made = await oauth.exchange(code, transport=sandbox.transport())
+        tokens.append(made.access_token)
+    with pytest.raises(AuthenticationError, match="each new approval ends the one before"):
+        await connected(sandbox, tokens[0])
+    assert await connected(sandbox, tokens[1])
+
+
+# ------------------------------------------------------------------ public clients
+
+
+async def registered(sandbox: Sandbox, *redirect_urls: str) -> str:
+    """The id of a client that registered itself."""
+    body = msgspec.json.encode({"client_name": "Desk", "redirect_uris": redirect_urls})
+    headers = {"content-type": "application/json"}
+    asked = HttpRequest("POST", "/oauth/register", (), headers, body)
+    answer = await sandbox._server.handle(asked)
+    return msgspec.convert(answer.json(), dict[str, Any])["client_id"]
+
+
+async def test_a_public_client_proves_itself_by_a_verifier(sandbox: Sandbox) -> None:
+    back = "http://127.0.0.1:8123/cb"
+    oauth = OAuth(
+        client_id=await registered(sandbox, "https://me.example/cb", back),
+        front_url=sandbox.url,
+        base_url=sandbox.url,
+        redirect_url=back,
+    )
+    verifier, transport = new_state(), sandbox.transport()
+    asked = oauth.authorize_url("s1", verifier=verifier)
+    assert verifier not in asked
+    callback = sandbox.approve(asked)
+    assert callback.startswith(back)
+    code = check_callback(callback, "s1")
+    with pytest.raises(OAuthError, match="Invalid code_verifier"):
+        await oauth.exchange(code, verifier=new_state(), transport=transport)
+    token = await oauth.exchange(code, verifier=verifier, transport=transport)
+    assert await connected(sandbox, token.access_token)
+    with pytest.raises(ValueError, match="would not ask the user: code_challenge is required"):
+        sandbox.approve(oauth.authorize_url("s1"))
+
+
+async def test_a_public_client_returns_only_to_where_it_said(sandbox: Sandbox) -> None:
+    oauth = OAuth(
+        client_id=await registered(sandbox, "https://me.example/cb"),
+        front_url=sandbox.url,
+        base_url=sandbox.url,
+        redirect_url="https://other.example/cb",
+    )
+    with pytest.raises(ValueError, match="Invalid redirect_uri"):
+        sandbox.approve(oauth.authorize_url("s1", verifier=new_state()))
+
+
+# ------------------------------------------------------------------ settings
+
+
+def test_what_is_not_given_is_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "CLIENT_ID": "pca_1",
+        "CLIENT_SECRET": "pcs_1 ",
+        "FRONT_URL": "https://front.example",
+        "API_URL": "https://back.example",
+    }.items():
+        monkeypatch.setenv(f"POSTIZ_{name}", value)
+    oauth = OAuth()
+    assert (oauth.client_id, oauth.client_secret) == ("pca_1", Secret("pcs_1"))
+    assert oauth.authorize_url("s").startswith("https://front.example/oauth/authorize?")
+    assert OAuth(client_id="pca_2").client_id == "pca_2"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "front"),
+    [
+        ("", "https://platform.postiz.com"),
+        ("https://postiz.example.com/api", "https://postiz.example.com"),
+        ("https://postiz.example.com/api/public/v1/", "https://postiz.example.com"),
+        ("http://127.0.0.1:4007", "http://127.0.0.1:4007"),
+    ],
+)
+def test_the_page_of_postiz_follows_from_its_backend(
+    base_url: str, front: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSTIZ_API_URL", raising=False)
+    oauth = OAuth(client_id="pca_1", base_url=base_url)
+    assert oauth.authorize_url("s").startswith(f"{front}/oauth/authorize?")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"client_id": " "}, "no client id.*POSTIZ_CLIENT_ID"),
+        ({"client_id": "pcs_shown_to_everybody"}, "the secret .* is in its place"),
+        ({"front_url": "platform.postiz.com"}, "front_url is 'platform.postiz.com'. Write"),
+        ({"base_url": "postiz.example.com/api"}, "base URL .* is not a web address"),
+    ],
+)
+def test_settings_that_cannot_be(wrong: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        OAuth(**({"client_id": "pca_1"} | wrong))
+    assert "shown_to_everybody" not in str(caught.value)
 
 
 async def test_exchange_without_a_secret_sends_nothing() -> None:

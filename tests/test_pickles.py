@@ -6,8 +6,10 @@ import copy
 import json
 import pickle
 import traceback
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +29,6 @@ from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 KEY = "hunter2-is-secret"
 DATABASE = f"postgresql://user:{KEY}@127.0.0.1:1/database"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import pytest
@@ -25,17 +26,12 @@ from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async._transport import make_transport
-from postiz_async._wire import WireRequest
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.secrets import Secret
 from postiz_async.clock import JumpingClock
+from postiz_async.stores import Records
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from postiz_async._wire import WireResponse
-    from postiz_async.stores import Records
 
 URL = "http://sandbox.invalid"
 MUCH_LATER = datetime(2099, 1, 1, tzinfo=UTC)
@@ -277,8 +273,10 @@ def test_the_outbox_of_a_pool_is_a_database_and_keys(options: dict[str, Any], to
 
 
 async def test_a_pool_without_room_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="at least 1 connection"):
-        PostizPool(base_url=URL, connections=0)
+    for name in ("connections", "max_clients"):
+        for number in (0, 2.5, True, "3"):
+            with pytest.raises(ConfigurationError, match=f"{name} is {number!r}. Give a whole"):
+                PostizPool(base_url=URL, **{name: number})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="no API key"):
         async with PostizPool(base_url=URL, advanced=AdvancedOptions(transport=Servers())) as pool:
             await pool.client("")

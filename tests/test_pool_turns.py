@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable
 
 import pytest
 from hypothesis import given, strategies as st
 from processes import PATIENCE
 
 from postiz_async._scheduler.round_robin import RoundRobin
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
 
 
 async def test_waiting_owners_take_turns() -> None:

@@ -9,10 +9,11 @@ import sqlite3
 import stat
 import sys
 import threading
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -28,9 +29,6 @@ from postiz_async.clock import JumpingClock
 from postiz_async.models.media import Media
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing._transport import sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 
@@ -269,9 +267,9 @@ def test_what_commands_write_is_their_users_alone(commands: Path, umask: int) ->
     file = commands / "c.csv"
     there = names(commands)
     assert run(["run", str(file)]) == 0
-    assert run(["report", str(file), "--csv", str(commands / "r.csv")]) == 0
-    days = ["--start", "2099-01-19", "--end", "2099-01-21"]
-    assert run(["export", *days, "--to", str(commands / "out.jsonl")]) == 0
+    assert run(["report", str(file), "--result", str(commands / "r.csv")]) == 0
+    days = ["--from", "2099-01-19", "--to", "2099-01-21"]
+    assert run(["export", *days, str(commands / "out.jsonl")]) == 0
     made = names(commands) - there
     assert {"c.journal", "c.result.csv", "c.report.html", "r.csv", "out.jsonl"} <= made
     assert {name: oct(mode(commands / name)) for name in made} == dict.fromkeys(made, "0o600")

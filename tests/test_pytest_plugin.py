@@ -6,19 +6,16 @@ import asyncio
 import subprocess
 import sys
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from processes import PATIENCE, PYTHON, child_environment
+from spread import spread
 
 from postiz_async import NewPost, Postiz, webhooks
 from postiz_async._sandbox import Fault
 from postiz_async.errors import APIResponseValidationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from postiz_async.testing import Sandbox, SandboxServer
+from postiz_async.testing import Sandbox, SandboxServer
 
 
 def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -185,12 +182,15 @@ ANYIO = "pytestmark = pytest.mark.anyio\n@pytest.fixture\ndef anyio_backend(): r
 
 @pytest.mark.parametrize(
     ("mark", "options"),
-    [
-        ("", (*ASYNCIO, "-o", "asyncio_mode=auto")),
-        ("pytestmark = pytest.mark.asyncio", ASYNCIO),
-        (ANYIO, ("-p", "anyio")),
-        (ANYIO, ("-p", "anyio", *ASYNCIO)),
-    ],
+    spread(
+        [
+            ("", (*ASYNCIO, "-o", "asyncio_mode=auto")),
+            ("pytestmark = pytest.mark.asyncio", ASYNCIO),
+            (ANYIO, ("-p", "anyio")),
+            (ANYIO, ("-p", "anyio", *ASYNCIO)),
+        ],
+        every=2,
+    ),
 )
 def test_a_client_in_each_mode(tmp_path: Path, mark: str, options: tuple[str, ...]) -> None:
     said = run_pytest(tmp_path, CLIENT.format(mark=mark), *options).stdout

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -23,15 +23,9 @@ from postiz_async._validation import validate
 from postiz_async._validation.messages import server_message
 from postiz_async.clock import JumpingClock
 from postiz_async.models.channels import Channel
-from postiz_async.providers import PROVIDERS
+from postiz_async.providers import PROVIDERS, SettingsField
 from postiz_async.providers._registry import required_defaults
 from postiz_async.providers._schema import fields_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from postiz_async.providers import SettingsField
-
 
 NOT_FETCHED = "Request failed with status code 404"
 """Of a picture that the server cannot measure, which nobody can know before."""

@@ -7,14 +7,11 @@ import inspect
 import pkgutil
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 import pytest
 
 import postiz_async
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 WITHIN = {"FileFacts", "OpenClient", "SaidRow"}
 """Of members for the package itself: `media.upload_inspected`, `PoolOutbox.of` and `Row.said`."""

@@ -19,7 +19,9 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 GITHUB = ROOT / ".github"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
+GROUPS = PYPROJECT["dependency-groups"]
 WORKFLOWS = {path.stem: path for path in sorted((GITHUB / "workflows").glob("*.yml"))}
 SCHEMAS = {
     "vendor.github-workflows": [*WORKFLOWS.values()],
@@ -61,7 +63,7 @@ def test_a_file_fits_its_schema(name: str) -> None:
     """The schemas are check-jsonschema's; its own start takes a second for each."""
     found = importlib.util.find_spec("check_jsonschema")
     if found is None or found.origin is None:
-        pytest.skip("the extra dev has the schemas")
+        pytest.skip("the group dev has the schemas")
     place = Path(found.origin).parent / "builtin_schemas" / f"{name.replace('.', '/')}.json"
     schema = json.loads(place.read_text(encoding="utf-8"))
     validator = jsonschema.validators.validator_for(schema)(schema)
@@ -77,6 +79,7 @@ def test_what_a_command_calls_is_there(command: str) -> None:
         subprocess.run([bash, "-n", "-c", command], check=True)
     words = shlex.split(command)
     known = ("bash .ci/", "python -m pip install ", "python -m pytest", "test ", "gh release ")
+    known += ("docker ", "until docker ")
     assert command.startswith(known), "say here what it is, and check it"
     if words[0] == "bash":
         assert (ROOT / words[1]).is_file()
@@ -84,6 +87,7 @@ def test_what_a_command_calls_is_there(command: str) -> None:
         assert (ROOT / words[words.index("-c") + 1]).is_file()
     for extras in re.findall(r"'\.\[(.*?)\]'", command):
         assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+    assert set(re.findall(r"--group (\S+)", command)) <= set(GROUPS)
 
 
 def test_elsewhere_the_tests_run_as_the_readme_says() -> None:
@@ -142,17 +146,17 @@ def test_a_checkout_leaves_no_token_behind() -> None:
     assert made == [{"persist-credentials": False}] * len(made)
 
 
-def test_hooks_call_the_tools_of_the_extra_dev() -> None:
+def test_hooks_call_the_tools_of_the_group_dev() -> None:
     [local] = read(ROOT / ".pre-commit-config.yaml")["repos"]
-    dev = {re.split(r"[\[>]", each)[0] for each in PROJECT["optional-dependencies"]["dev"]}
+    dev = {re.split(r"[\[>]", each)[0] for each in GROUPS["dev"] if isinstance(each, str)}
     tools = {shlex.split(hook["entry"])[0] for hook in local["hooks"]}
     assert tools == {"mypy", "ruff", "typos"}
     assert tools <= dev
-    linted = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert {tool for tool in tools if f".venv/bin/{tool}" not in linted} == set()
+    scripts = [(ROOT / ".ci" / name).read_text(encoding="utf-8") for name in ("lint", "types")]
+    assert {tool for tool in tools if not re.search(rf"\b{tool}\b", "\n".join(scripts))} == set()
 
 
 def test_pre_commit_can_read_its_file() -> None:
-    pytest.importorskip("pre_commit", reason="the extra dev has it")
+    pytest.importorskip("pre_commit", reason="the group dev has it")
     command = [sys.executable, "-m", "pre_commit", "validate-config", ".pre-commit-config.yaml"]
     subprocess.run(command, cwd=ROOT, check=True)

@@ -11,12 +11,9 @@ import runpy
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 HOURS = (0.0, 0.2, -0.2, 1.0, -1.0, 6.0, -6.0, 24.0, -24.0, 24.0 * 60, -24.0 * 60)
 """By how much the clock is wrong."""

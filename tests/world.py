@@ -13,36 +13,28 @@ import random
 import selectors
 from bisect import bisect
 from collections import deque
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, Priority
+from postiz_async._quota.snapshot import Snapshot
 from postiz_async._resources.api import opened
 from postiz_async._resources.create import job_call
 from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
-from postiz_async._wire import format_date
-from postiz_async.clock import Clock, JumpingClock
+from postiz_async._sandbox.faults import FaultKind
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle
+from postiz_async._transport import Transport
+from postiz_async._wire import WireRequest, WireResponse, format_date
+from postiz_async.clock import Clock, JumpingClock, Timer
 from postiz_async.errors import DeliveryUnknownError, ServerError, StoreError
-from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
+from postiz_async.models.posts import ChannelRef, ContentItem, Created, PostItem, PostRequest
+from postiz_async.stores import Kept, Records
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-
-    from postiz_async._quota.snapshot import Snapshot
-    from postiz_async._sandbox.faults import FaultKind
-    from postiz_async._sandbox.throttle import Throttle
-    from postiz_async._transport import Transport
-    from postiz_async._wire import WireRequest, WireResponse
-    from postiz_async.clock import Timer
-    from postiz_async.models.posts import Created
-    from postiz_async.stores import Kept, Records
 
 HOUR = 3600.0
 FIRST = datetime(2035, 1, 1, tzinfo=UTC)

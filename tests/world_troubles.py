@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle
-from postiz_async._wire import WireResponse
-from postiz_async.clock import Clock
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
+from postiz_async._transport import Transport
+from postiz_async._wire import WireRequest, WireResponse
+from postiz_async.clock import Clock, Timer
 from postiz_async.errors import APIConnectionError
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Callable, Mapping, Sequence
-
-    from postiz_async._sandbox.throttle import ThrottleDecision
-    from postiz_async._transport import Transport
-    from postiz_async._wire import WireRequest
-    from postiz_async.clock import Timer
-    from postiz_async.stores import Kept, Records
+from postiz_async.stores import Kept, Records
 
 # ------------------------------------------------------------------ counters
 

@@ -5,7 +5,7 @@
 
 All workers share the quota and the outbox: through two SQLite files in the folder `DATA`, or, when
 `POSTIZ_STORE` is set, through that PostgreSQL, on any number of hosts
-(with the extras `cli` and `postgres`; once: `postiz-async outbox init`).
+(with the extra `postgres`; once: `postiz-async outbox init`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A web application for several organisations, each with its own Postiz key, quota and outbox.
 
-    python -m pip install '../..[cli,fastapi,postgres]' uvicorn    # in this folder
+    python -m pip install '../..[fastapi,postgres]' uvicorn    # in this folder
     export POSTIZ_STORE=postgresql://... POSTIZ_API_URL=... TENANTS=tenants.json
     postiz-async outbox init
     uvicorn app:app --workers 2

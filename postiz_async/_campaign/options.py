@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from pathlib import Path
+from typing import Literal, TypeAlias
 
-from postiz_async._campaign.read.read_options import ReadOptions, merged_reading
+from postiz_async._campaign.read.header import Understood
+from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, merged_reading
 from postiz_async._campaign.read.rows import MAX_ALIGN
 from postiz_async._delivery.options import Late, LateRule, OnDoubt, checked_late
+from postiz_async._uploads import host_named, own_hosts
+from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from postiz_async._campaign.read.read_options import FileOptions
-    from postiz_async._wire.secrets import Secret
-
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 """How to treat rows that are in Postiz without a journal: stop, adopt them, or send them again."""
+
+
+Guess: TypeAlias = bool | Callable[[Understood], bool]
+"""Guess columns, or ask this function whether a guess is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class CampaignOptions:
     name: str | None = None
     reading: ReadOptions = field(default_factory=ReadOptions)
     media_root: tuple[Path | str, ...] = ()
+    web_media: tuple[str, ...] = ()
     align: float | timedelta | str | None = None
     late: Late = "skip"
     skip_invalid: bool = False
@@ -43,6 +47,7 @@ class CampaignOptions:
     existing: Existing = "refuse"
     exact_seconds: bool = False
     as_new: bool = False
+    guess: Guess = False
     span: timedelta = field(init=False)
     """The parsed `align`: how far dates may move so that posts share a request."""
     late_rule: LateRule = field(init=False)
@@ -50,15 +55,22 @@ class CampaignOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "span", read_span(self.align))  # which is frozen
+        object.__setattr__(self, "web_media", tuple(map(host_named, self.web_media)))
         object.__setattr__(self, "late_rule", checked_late(self.late))
 
     def with_kept(self, kept: FileOptions) -> CampaignOptions:
-        """Fill in saved options of the campaign where none was given."""
+        """Fill in saved options of the campaign where none was given.
+
+        A stranger may have saved them, so none of them allows a host that is not public.
+        """
+        hosts = list(map(host_named, kept.web_media))
+        public = (host for host in hosts if host not in own_hosts(hosts))
         return replace(
             self,
             name=kept.name if self.name is None else self.name,
             reading=merged_reading(self.reading, kept),
             media_root=self.media_root or kept.media_root,
+            web_media=(*public, *self.web_media),
             align=kept.align if self.align is None else self.align,
         )
 

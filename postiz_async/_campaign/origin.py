@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.places import JournalPlace, journal_at
+from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.plan.check import Checked, check_rows, in_order
+from postiz_async._campaign.plan.choose import undated_problems, with_dates
 from postiz_async._campaign.plan.row_state import is_done
+from postiz_async._campaign.read.channel_cells import ChannelWords
+from postiz_async._campaign.read.dates import find_zone
 from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, readable
-from postiz_async._campaign.read.header import AbsentColumn, MissingColumns
-from postiz_async._campaign.read.read_options import FileOptions, options_path
-from postiz_async._campaign.read.source import labelled, read_source
+from postiz_async._campaign.read.header import Understood
+from postiz_async._campaign.read.media_files import web_hosts
+from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, rules_of
+from postiz_async._campaign.read.rows import UNDATED, CampaignSource
+from postiz_async._campaign.read.source import ReadCampaign, labelled, read_source
 from postiz_async._campaign.run.edits import recognise
 from postiz_async._campaign.run.resume import recorded, refuse_foreign, refuse_other_contents
 from postiz_async._concurrency import in_thread
-from postiz_async._resources.channel_names import Resolver, folded
-from postiz_async.errors import CampaignError, ConfigurationError, UsageError
-
-if TYPE_CHECKING:
-    from postiz_async._campaign.options import CampaignOptions
-    from postiz_async._campaign.read.rows import CampaignSource
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async._wire.secrets import Secret
+from postiz_async._resources.api import OpenClient
+from postiz_async._resources.channel_names import Resolver
+from postiz_async._uploads import own_hosts
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import CampaignError, ConfigurationError, UsageError, by_reader
+from postiz_async.models.channels import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +144,33 @@ def sent_place(
     return journal_of(path, journal, schema, readable(called), base_url)
 
 
-async def check_campaign(
-    postiz: CampaignClient, origin: Origin, options: CampaignOptions
-) -> Checked:
+def understood(
+    campaign: ReadCampaign, listed: Sequence[Channel], reading: ReadOptions
+) -> Understood | None:
+    """How the file of a campaign was understood; None for JSON and rows of a program."""
+    if campaign.table is None:
+        return None
+    names = {channel.id: channel.name for channel in listed}
+    id_of = Resolver(listed).ids()
+    zone = find_zone(reading.timezone or "UTC") or UTC
+    return campaign.table.understood(campaign.rows, lambda word: names.get(id_of(word), word), zone)
+
+
+def _ask(guess: Callable[[Understood], bool], path: Path, said: Understood | None) -> None:
+    """Ask whether a guess is right.
+
+    Raises:
+        CampaignError: it is not.
+    """
+    if said is not None and said.is_guessed and not guess(said):
+        how = by_reader("--column NAME=", 'columns={"NAME": ""}')
+        raise CampaignError(
+            f"Nothing was done. Say how {path} is read, and correct what is wrong ({how} leaves "
+            f"one out): {said.options}"
+        )
+
+
+async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOptions) -> Checked:
     """Validate a campaign: its rows, media and channels, and the journal of an earlier run.
 
     Raises:
@@ -149,26 +178,48 @@ async def check_campaign(
         ConfigurationError: a media root is not a folder.
         PostizError: the channels could not be listed.
     """
-    try:
-        campaign = await read_source(origin.source, origin.path, options.reading)
-    except AbsentColumn as absent:
-        kept = await in_thread(partial(FileOptions.saved, origin.source))
-        is_kept = absent.column in map(folded, kept.columns)
-        by = f" {options_path(origin.path)} maps it." if is_kept else ""
-        raise CampaignError(f"{absent}{by}") from None
-    except MissingColumns as missing:
-        names = [word for each in await postiz.channels.list() for word in (each.id, each.name)]
-        raise missing.error(names) from None
-    records, left_out, contents = await recorded(origin.journal, postiz.base_url, options.name)
-    if origin.journal.path is None and options.name is None:
-        refuse_other_contents(origin.journal, campaign, origin.path, records, contents)
+    journal = await recorded(origin.journal, postiz.base_url, options.name)
+    records = journal.rows
     listed = await postiz.channels.list()
+    words = ChannelWords.of((each.name, each.id, each.provider) for each in listed)
+    kept = (await in_thread(partial(FileOptions.saved, origin.source))).columns
+    campaign = await read_source(
+        origin.source, origin.path, options.reading, words, kept=kept, guess=bool(options.guess)
+    )
+    if options.guess and campaign.table is not None:
+        hosts = web_hosts(name for row in campaign.rows for name in row.media)
+        unknown = set(hosts) - set(options.web_media) - own_hosts(hosts) - {""}
+        campaign.table.web_hosts = tuple(host for host in hosts if host in unknown)
+        options = replace(options, web_media=(*options.web_media, *campaign.table.web_hosts))
+    if callable(options.guess):
+        _ask(options.guess, origin.path, understood(campaign, listed, options.reading))
+    if origin.journal.path is None and options.name is None:
+        refuse_other_contents(origin.journal, campaign, origin.path, records, journal.contents)
     channel_of = Resolver(listed).ids()
-    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    now = postiz.scheduler.server_now()
     found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)
-    campaign = replace(campaign, rows=found.rows)
+    rows = with_dates(
+        found.rows, records, journal.chosen, options=options, channel_of=channel_of, now=now
+    )
+    undated = undated_problems(rows, rules_of(options.reading).slots_of, now)
+    campaign = replace(
+        campaign,
+        rows=tuple(row for row in rows if row.date != UNDATED) if undated else rows,
+        problems=(*campaign.problems, *undated),
+    )
     refuse_foreign(origin.journal, campaign, origin.path, records, listed, unsure=found.unsure)
-    checked = Checked(campaign, listed, {}, {}, records, (), unsure=found.unsure, left_out=left_out)
+    checked = Checked(
+        campaign,
+        listed,
+        {},
+        {},
+        records,
+        (),
+        chosen=journal.chosen,
+        state=journal.state,
+        unsure=found.unsure,
+        left_out=journal.left_out,
+    )
     open_rows = [
         row
         for row in campaign.rows

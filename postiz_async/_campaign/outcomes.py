@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from inspect import CORO_CREATED, getcoroutinestate
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 
@@ -14,10 +15,6 @@ from postiz_async._campaign.run.job import Outcome
 from postiz_async._concurrency import ended
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
-    from types import TracebackType
-    from typing import TypeAlias
-
     from anyio.streams.memory import MemoryObjectSendStream
 
     from postiz_async._campaign.after.report import Report
@@ -77,8 +74,11 @@ class Outcomes(AsyncIterator[Outcome]):
         self._begin = begin
         self._on_outcome = on_outcome
         self._run: ActiveRun | None = None
+        self._is_closed = False
 
     async def __anext__(self) -> Outcome:
+        if self._is_closed:
+            raise StopAsyncIteration
         if self._run is None:
             self._run = await self._begin()
         try:
@@ -94,6 +94,7 @@ class Outcomes(AsyncIterator[Outcome]):
 
     async def aclose(self) -> None:
         """Stop the run and wait for its end. Closing twice does no harm."""
+        self._is_closed = True
         if self._run is not None:
             self._run.stop()
             await self._run.end()
@@ -120,6 +121,8 @@ class CampaignRun(Coroutine[Any, Any, "Report"]):
         self._work = run_campaign(outcomes, report)  # which warns if nobody awaits it
 
     def __aiter__(self) -> AsyncIterator[Outcome]:
+        if getcoroutinestate(self._work) != CORO_CREATED and self._outcomes is not None:
+            raise RuntimeError("this run was awaited: call `run` again to iterate over one")
         self._work.close()
         outcomes, self._outcomes = self._outcomes, None  # or leaving the loop would not drop them
         if outcomes is None:
@@ -135,25 +138,23 @@ class CampaignRun(Coroutine[Any, Any, "Report"]):
         """Go on, as a coroutine does."""
         return self._work.send(value)
 
-    def throw(
-        self,
-        typ: type[BaseException] | BaseException,
-        val: object = None,
-        tb: TracebackType | None = None,
-    ) -> Any:
+    def throw(self, *error: Any) -> Any:
         """Raise an error where it waits, as a coroutine does."""
-        if isinstance(typ, BaseException):
-            return self._work.throw(typ)
-        return self._work.throw(typ, val, tb)
+        return self._work.throw(*error)
 
     def close(self) -> None:
         """Give it up, as a coroutine does."""
         self._work.close()
 
 
-async def run_campaign(outcomes: Outcomes, report: Callable[[], Awaitable[Report]]) -> Report:
-    """Take all outcomes; return the report."""
+async def taken(outcomes: Outcomes) -> None:
+    """Take all outcomes."""
     async with aclosing(outcomes):
         async for _ in outcomes:
             pass
+
+
+async def run_campaign(outcomes: Outcomes, report: Callable[[], Awaitable[Report]]) -> Report:
+    """Take all outcomes; return the report."""
+    await taken(outcomes)
     return await report()

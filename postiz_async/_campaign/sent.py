@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Self
 
-from postiz_async._campaign.after.reconcile import open_existing, sweep_journal
-from postiz_async._campaign.after.wait_published import PATIENCE, wait_published
+from postiz_async._campaign.after.reconcile import ReconcileResult, sweep_journal
+from postiz_async._campaign.after.wait_published import PATIENCE, WaitResult, wait_published
+from postiz_async._campaign.journal.journal import CampaignJournal, Journal, open_existing
+from postiz_async._campaign.journal.places import JournalPlace
+from postiz_async._campaign.journal.state import CampaignState
+from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.read.read_options import FileOptions
-from postiz_async._campaign.run.job import checked_hook
+from postiz_async._campaign.read.rows import Row
+from postiz_async._campaign.run.job import JobContext, Outcome, checked_hook
 from postiz_async._campaign.run.resume import compare_file
-from postiz_async._campaign.run.undo import Selection, read_rows, undo_journal
+from postiz_async._campaign.run.undo import Selection, UndoResult, read_rows, undo_journal
+from postiz_async._campaign.run.update_plan import ChangeOptions
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.lookup import Doubts
+from postiz_async._resources.api import OpenClient
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import CampaignError, describe_rows
 from postiz_async.models._durations import read_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-    from pathlib import Path
-    from typing import Self
-
-    from postiz_async._campaign.after.reconcile import ReconcileResult
-    from postiz_async._campaign.after.wait_published import WaitResult
-    from postiz_async._campaign.journal.journal import Journal
-    from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.options import CampaignOptions
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.job import Outcome
-    from postiz_async._campaign.run.undo import UndoResult
-    from postiz_async._delivery.client import CampaignClient
 
 
 class SentCampaign(OfOneProcess):
@@ -46,15 +40,14 @@ class SentCampaign(OfOneProcess):
     """
 
     def __init__(
-        self, postiz: CampaignClient, path: Path, place: JournalPlace, options: CampaignOptions
+        self, postiz: OpenClient, path: Path, place: JournalPlace, options: CampaignOptions
     ) -> None:
         self.path: Path = path
         self.journal_path: Path | None = place.path
         """The path of the journal; None: it is in a database."""
-        self._place: JournalPlace = place
+        self._journal = CampaignJournal(postiz, place)
         self._postiz = postiz
         self._options = options
-        self._journal: Journal | None = None
         self._doubts = Doubts()
 
     async def open(self) -> Self:
@@ -65,14 +58,12 @@ class SentCampaign(OfOneProcess):
         """
         kept = await in_thread(partial(FileOptions.saved, self.path))
         self._options = self._options.with_kept(kept)
-        self._journal = await open_existing(self._postiz, self._place)
+        await self._journal.existing()
         return self
 
     async def aclose(self) -> None:
         """Close the journal. Closing twice does no harm."""
-        journal, self._journal = self._journal, None
-        if journal is not None:
-            await journal.aclose()
+        await self._journal.aclose()
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -86,7 +77,7 @@ class SentCampaign(OfOneProcess):
         Raises:
             StoreError: the database that has its journal cannot be used.
         """
-        return await in_thread(lambda: self._place.is_there)
+        return await self._journal.is_there()
 
     @property
     def doubts(self) -> Doubts:
@@ -107,6 +98,8 @@ class SentCampaign(OfOneProcess):
             CampaignError: the campaign was never run, or another process works on it.
             PostizError: the server could not be asked.
         """
+        if delete_doubles:
+            self._postiz.scheduler.require("delete")
         async with self._ran_journal() as journal:
             return await sweep_journal(self._postiz, journal, delete_doubles=delete_doubles)
 
@@ -116,13 +109,13 @@ class SentCampaign(OfOneProcess):
         after: datetime | None = None,
         channel: str | None = None,
         rows: Collection[int] | str | None = None,
-        edited: bool = False,
+        force: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
     ) -> UndoResult:
         """Delete the posts of this journal that are still to come: all, or a selection.
 
-        What is published stays, and so do posts that people edited in Postiz, unless `edited` is
+        What is published stays, and so do posts that people edited in Postiz, unless `force` is
         given. A later run does not send these rows, unless the campaign is made with
         `existing="again"`. An undo may be cancelled and called again.
 
@@ -130,7 +123,7 @@ class SentCampaign(OfOneProcess):
             after: only posts of this moment and later.
             channel: only those of this channel: its id, its name, or its provider if it has one.
             rows: only these rows, as the file counts them, or as a text like `"2,5,12-14"`.
-            edited: delete what people edited in Postiz, too.
+            force: delete what people edited in Postiz, too.
             dry_run: delete nothing, and say what would be deleted.
             on_outcome: called with the `Outcome` of each row whose post is deleted; may be
                 asynchronous.
@@ -141,18 +134,14 @@ class SentCampaign(OfOneProcess):
             ConfigurationError: `rows` has another form, or it is not certain what is meant.
             PostizError: the server could not be asked; call it again to go on.
         """
-        saw = checked_hook("on_outcome", on_outcome)
+        how = ChangeOptions(checked_hook("on_outcome", on_outcome), force=force, dry_run=dry_run)
         asked = read_rows(rows) if isinstance(rows, str) else rows
+        if not dry_run:
+            self._postiz.scheduler.require("delete")
         async with self._ran_journal() as journal:
-            return await undo_journal(
-                self._postiz,
-                journal,
-                Selection(after, channel, asked, await self._numbers(journal, asked)),
-                edited=edited,
-                dry_run=dry_run,
-                on_outcome=saw,
-                doubts=self._doubts,
-            )
+            job = JobContext.of(self._postiz, journal, self._doubts)
+            numbers = await self._numbers(journal, asked)
+            return await undo_journal(job, Selection(after, channel, asked, numbers), how)
 
     async def wait_published(
         self,
@@ -189,10 +178,10 @@ class SentCampaign(OfOneProcess):
     async def _ran_journal(self) -> AsyncGenerator[Journal]:
         """The journal of a run, opened for the block if it is not open."""
         await self._settle()
-        if self._journal is not None:
-            yield self._journal
+        if self._journal.opened is not None:
+            yield self._journal.opened
         else:
-            async with await open_existing(self._postiz, self._place) as journal:
+            async with await open_existing(self._postiz, self._journal.place) as journal:
                 yield journal
 
     async def _settle(self) -> None:
@@ -217,9 +206,9 @@ class SentCampaign(OfOneProcess):
         if asked is None or not is_file:
             return None
         records = list((await journal.rows()).values())
-        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
-        reading = self._options.reading
-        found = await in_thread(partial(compare_file, self.path, records, reading=reading, now=now))
+        now = self._postiz.scheduler.server_now()
+        comparing = partial(compare_file, reading=self._options.reading, now=now)
+        found = await in_thread(lambda: comparing(self.path, records, {}, CampaignState()))
         unread = [number for number in found.edits.unread if number in asked]
         if unread:
             raise CampaignError(

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.data import read_facts
-from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.after.report.pages import Audience, make_page
+from postiz_async._campaign.journal.places import JournalPlace
+from postiz_async._campaign.journal.rows import ChosenDate
+from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import sent_place
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, merged_reading
+from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async._campaign.run.resume import compare_file
+from postiz_async._campaign.run.resume import FileComparison, compare_file, recorded_words
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._quota import SILENT
-from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
-
-    from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.resume import FileComparison
-    from postiz_async._wire.secrets import Secret
-    from postiz_async.errors import Problem
-    from postiz_async.models.insights import Figures
+from postiz_async._wire.secrets import Secret
+from postiz_async.errors import CampaignError, Problem
+from postiz_async.models.insights import Figures
 
 
 class RecordedQuota(NamedTuple):
@@ -62,6 +58,23 @@ class CampaignStatus:
     """Requests whose answers are missing; a run or an update looks them up."""
     quota: RecordedQuota | None
     _place: JournalPlace
+    _chosen: Mapping[str, ChosenDate]
+    _state: CampaignState
+
+    @property
+    def paused_at(self) -> datetime | None:
+        """When the campaign was paused; None: it is not paused."""
+        return self._state.paused_at
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the campaign is paused, or being resumed."""
+        return self._state.pause is not None
+
+    @property
+    def unfinished_shift(self) -> timedelta | None:
+        """The span of a shift that has not ended: the next `shift` or `update` ends it."""
+        return self._state.unfinished_shift
 
     @classmethod
     def read(
@@ -105,6 +118,8 @@ class CampaignStatus:
             doubts=doubts,
             quota=quota,
             _place=place,
+            _chosen=summary.chosen,
+            _state=summary.state,
         )
 
     def compare(self, *, reading: ReadOptions | None = None) -> FileComparison:
@@ -117,7 +132,8 @@ class CampaignStatus:
             CampaignError: the file cannot be read.
         """
         now = datetime.now(UTC)
-        return compare_file(self.path, self.report.rows, reading=self._reading(reading), now=now)
+        rows, reading = self.report.rows, self._reading(reading)
+        return compare_file(self.path, rows, self._chosen, self._state, reading=reading, now=now)
 
     def html_report(
         self,
@@ -125,23 +141,27 @@ class CampaignStatus:
         reading: ReadOptions | None = None,
         zone: tzinfo | None = None,
         figures: Figures | None = None,
+        audience: Audience = "operator",
     ) -> str:
         """The outcome of the campaign as an HTML page without external resources.
-
-        Names and texts are those of the file, as far as it can be read.
 
         Args:
             reading: how to read the file, besides what is saved next to it.
             zone: the time zone of its dates; None for the machine's.
             figures: figures of the posts, as from `analytics.posts`.
+            audience: who reads it: `client` has the posts with small pictures of their media (extra
+                `pictures`) and no word about requests, ids and reasons. A log record says which
+                pictures are left out.
 
         Raises:
             CampaignError: the journal cannot be read.
+            ConfigurationError: there is no such audience.
         """
         rows: tuple[Row, ...] = ()
         problems: tuple[Problem, ...] = ()
         try:
-            said = read_campaign(self.path, reading=self._reading(reading))
+            words = recorded_words(self.report.rows)
+            said = read_campaign(self.path, reading=self._reading(reading), words=words)
             rows, problems = said.rows, said.problems
         except CampaignError:
             """The file is gone, or it is the journal."""
@@ -153,7 +173,7 @@ class CampaignStatus:
             zone=zone,
             figures=figures,
         )
-        return html_report(facts)
+        return make_page(facts, audience, self.path.parent, FileOptions.saved(self.path).media_root)
 
     def _reading(self, said: ReadOptions | None) -> ReadOptions:
         return merged_reading(said or ReadOptions(), FileOptions.saved(self.path))

@@ -12,17 +12,24 @@ from cyclopts import App, Parameter
 from rich.text import Text
 
 from postiz_async import Quota, Secret
-from postiz_async._cli.connection import Target, find_target, open_client
+from postiz_async._cli.connection import Connection, Target, find_target, open_client
+from postiz_async._cli.help import COMMON, CONNECTION
 from postiz_async._cli.options import ApiOptions, Json
 from postiz_async._cli.output import Output, clock_time, moment, print_hanging
 from postiz_async._cli.profiles import Profile, profiles_path, read_profiles
 from postiz_async._transport import make_transport
 from postiz_async._wire import CLOUD_URL
 from postiz_async.doctor import CheckResult, CheckStatus, examine
-from postiz_async.documents import VERSION, ProfileObject, ProfilesDocument, QuotaDocument
+from postiz_async.documents import (
+    VERSION,
+    ProfileObject,
+    ProfilesDocument,
+    QuotaDocument,
+    UrlDocument,
+)
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import describe_seconds
-from postiz_async.oauth import FRONT_URL, OAuth, check_callback, new_state
+from postiz_async.oauth import OAuth, check_callback, new_state
 
 
 async def quota(
@@ -31,7 +38,7 @@ async def quota(
     explain: bool = False,
     api: ApiOptions = ApiOptions(),
 ) -> None:
-    """Show the quota as last seen. It can only be refreshed by a create request.
+    """Show the quota as last seen. Only a create refreshes it.
 
     Args:
         spend_one: Send an empty create to read the headers; it is refused and costs one request.
@@ -80,8 +87,13 @@ def _left(view: Quota) -> str:
     return f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}"
 
 
+def _notes(profile: ProfileObject) -> str:
+    only = f"only {', '.join(profile['allow'])}" if profile["allow"] is not None else ""
+    return "; ".join(filter(None, ["in use" * profile["in_use"], only]))
+
+
 def profiles(*, json: Json = False) -> None:
-    """List the profiles: names, addresses and time zones, never keys."""
+    """List the profiles: names, addresses, time zones, never keys."""
     output = Output(as_json=json, says_results=True)
     path, in_use = profiles_path(), os.environ.get("POSTIZ_PROFILE")
     read = read_profiles()
@@ -90,8 +102,9 @@ def profiles(*, json: Json = False) -> None:
         {
             "name": each.name,
             "url": each.url or CLOUD_URL,
-            "zone": each.zone.key if each.zone is not None else None,
+            "timezone": each.zone.key if each.zone is not None else None,
             "key_from": each.key_from,
+            "allow": None if each.allowed is None else sorted(each.allowed),
             "in_use": each.name == in_use,
         }
         for each in read.values()
@@ -108,36 +121,38 @@ def profiles(*, json: Json = False) -> None:
     elif found:
         output.say(str(path))
         output.table(
-            ["profile", "server", "zone", "key from", ""],
-            [
-                (p["name"], p["url"], p["zone"] or "", p["key_from"], "in use" * p["in_use"])
-                for p in found
-            ],
+            ["profile", "server", "timezone", "key from", ""],
+            [(p["name"], p["url"], p["timezone"] or "", p["key_from"], _notes(p)) for p in found],
         )
     elif not faulty:
         output.say(
             f"There are no profiles. They are tables of {path}, which you alone may read "
-            '(chmod 600): [work], url = "...", key = "..." or key_command = "...", zone = "..."'
+            '(chmod 600): [work], url = "...", key = "..." or key_command = "...", timezone = "..."'
         )
     if not json:
         for why in faulty.values():
             output.say(f"cannot be used: {why}", "yellow")
 
 
-app = App(name="oauth", help="Get an access token for an application.")
+app = App(name="oauth", help="Get an access token for an application.", group_parameters=COMMON)
 
 ClientId = Annotated[str, Parameter(help="The client id (pca_...).")]
 
 
 @app.command
-def url(client_id: ClientId, /, *, front: str = FRONT_URL) -> None:
+def url(client_id: ClientId, /, *, front_url: str = "", json: Json = False) -> None:
     """Print the URL where a user agrees, and the state to check afterwards.
 
     Args:
-        front: The web page of Postiz.
+        front_url: The web page of Postiz; else POSTIZ_FRONT_URL, else that of POSTIZ_API_URL
+            without its /api, else the cloud's.
     """
     state = new_state()
-    Output().show(Text(OAuth(client_id=client_id, front_url=front).authorize_url(state)))
+    address = OAuth(client_id=client_id, front_url=front_url).authorize_url(state)
+    if json:
+        Output().json(UrlDocument(version=VERSION, url=address, state=state))
+        return
+    Output().show(Text(address))
     Output(as_json=True).say(f"state: {state}")
 
 
@@ -151,7 +166,8 @@ async def exchange(
         Secret | None, Parameter(accepts_keys=False, allow_leading_hyphen=True)
     ] = None,
     state: str,
-    url: str = CLOUD_URL,
+    url: str = "",
+    json: Json = False,
 ) -> None:
     """Exchange the callback's code for a token, and print it. Works once.
 
@@ -160,12 +176,16 @@ async def exchange(
         client_secret: The client secret (pcs_...), or - for the first line of standard input; else
             POSTIZ_CLIENT_SECRET, else you are asked. On a command line other users see it.
         state: The state that was printed.
-        url: The backend of Postiz.
+        url: The backend of Postiz; else POSTIZ_API_URL, else the cloud's.
     """
     code = check_callback(callback, state)
     secret = _find_client_secret(client_secret)
     oauth = OAuth(client_id=client_id, client_secret=secret, base_url=url)
-    Output().show(Text((await oauth.exchange(code)).access_token))
+    token = await oauth.exchange(code)
+    if json:
+        Output().json(token)
+    else:
+        Output().show(Text(token.access_token))
 
 
 def _find_client_secret(given: Secret | None) -> Secret:
@@ -191,14 +211,17 @@ def _find_client_secret(given: Secret | None) -> Secret:
 _STYLES = {CheckStatus.FINE: "green", CheckStatus.WARNING: "yellow", CheckStatus.WRONG: "bold red"}
 
 
-async def doctor(*, spend_one: bool = False, api: ApiOptions = ApiOptions()) -> int:
-    """Find out why the connection does not work: address, key, clock, server version.
+async def doctor(
+    *,
+    json: Json = False,
+    connection: Annotated[Connection, Parameter(name="*", group=CONNECTION)] = Connection(),
+) -> int:
+    """Find out why the connection to Postiz does not work.
 
-    Args:
-        spend_one: Also read the quota with an empty create, which is refused and costs one request.
+    It checks address, key and clock, and tells the version of the server.
     """
-    output = Output(as_json=api.json)
-    target = find_target(api.connection)
+    output = Output(as_json=json)
+    target = find_target(connection)
     transport = make_transport(target.connection)
     try:
         findings = await examine(
@@ -212,16 +235,9 @@ async def doctor(*, spend_one: bool = False, api: ApiOptions = ApiOptions()) -> 
         await transport.aclose()
     findings.insert(0, CheckResult("settings", CheckStatus.FINE, _settings(target)))
     is_well = all(finding.status is not CheckStatus.WRONG for finding in findings)
-    if spend_one and is_well:
-        async with open_client(target) as postiz:
-            await postiz.posts.probe()
-            view = await postiz.quota()
-        text = f"{view.remaining} of {view.limit} create requests left"
-        findings.append(CheckResult("quota", CheckStatus.FINE, text))
-    elif not spend_one:
-        text = "not looked at: reads do not show it (--spend-one costs one request)"
-        findings.append(CheckResult("quota", CheckStatus.FINE, text))
-    if api.json:
+    text = "not looked at: reads do not show it (postiz-async quota --spend-one costs one request)"
+    findings.append(CheckResult("quota", CheckStatus.FINE, text))
+    if json:
         output.json(findings)
     else:
         _show_checks(output, findings)

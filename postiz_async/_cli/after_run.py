@@ -14,8 +14,10 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async import CampaignStatus, ReadOptions
+from postiz_async._campaign.read.file_formats import form_of
 from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
-from postiz_async._cli.forecasts import say_edits
+from postiz_async._cli.forecasts import say_chosen, say_edits, say_state
+from postiz_async._cli.help import JOURNAL
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
 from postiz_async._cli.waiting import doubt_text
@@ -24,7 +26,7 @@ from postiz_async.errors import CampaignError, ConfigurationError, describe_rows
 from postiz_async.models._durations import describe_seconds
 from postiz_async.models.insights import Figures
 from postiz_async.stores._files import replace_file
-from postiz_async.types import FileComparison, Finding, Report, RowRecord, RowState
+from postiz_async.types import Audience, FileComparison, Finding, Report, RowRecord, RowState
 
 MAX_TROUBLES = 30
 """Most kinds of trouble that are listed with their rows."""
@@ -149,10 +151,13 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
     )
 
 
-def write_result(path: Path, report: Report, figures: Figures | None = None) -> str:
-    """Write the result CSV next to the campaign; returns the reason if that fails, else ""."""
+def write_result(path: Path, report: Report, zone: tzinfo, figures: Figures | None = None) -> str:
+    """Write the result as CSV, or as a workbook by its name; returns why not, else ""."""
     try:
-        replace_file(path, report.to_csv(figures))
+        if path.suffix.lower() == ".xlsx":
+            replace_file(path, report.to_xlsx(figures, zone=zone))
+        else:
+            replace_file(path, report.to_csv(figures, zone=zone, excel=True))
     except OSError as error:
         return error.strerror or str(error)
     return ""
@@ -186,18 +191,21 @@ async def report(
     /,
     *,
     html: Path | None = None,
-    csv: Path | None = None,
+    audience: Annotated[Audience, Parameter(name="--for")] = "operator",
+    result: Path | None = None,
     journal: JournalOptions = JournalOptions(),
     analytics: bool = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
-    """Write a report of a campaign as an HTML page, even while it runs.
+    """Write a report as an HTML page, even while the campaign runs.
 
     Args:
         file: The campaign that was run, or its journal.
         html: The page; by default campaign.report.html next to the campaign.
-        csv: Also write the result CSV.
+        audience: Who reads the page. For a client it has the posts with pictures and links, in
+            campaign.client.html, and nothing of the work.
+        result: Also write what became of each row, as CSV, or as a workbook if it ends in .xlsx.
         analytics: Fetch figures of published posts, such as views and likes; otherwise no server is
             contacted.
     """
@@ -207,11 +215,15 @@ async def report(
     reading = await read_as.options(file)
     zone = zone_of(read_as.connection, reading.timezone)
     figures = await _ask_figures(read_as.connection, status.base_url, found) if analytics else None
-    fault = write_result(csv, found, figures) if csv is not None else ""
-    if csv is not None:
-        say_written(output, csv, fault)
-    page = partial(status.html_report, reading=reading, zone=zone, figures=figures)
-    to = html or file.with_suffix(".report.html")
+    fault = ""
+    if result is not None:
+        form_of(result, excel=True)  # which refuses other names
+        fault = write_result(result, found, zone, figures)
+        say_written(output, result, fault)
+    page = partial(
+        status.html_report, reading=reading, zone=zone, figures=figures, audience=audience
+    )
+    to = html or file.with_suffix(".client.html" if audience == "client" else ".report.html")
     await write_file(output, to, await anyio.to_thread.run_sync(page), PAGE)
     if json:
         output.json(report_document(found, figures))
@@ -272,8 +284,8 @@ def _number(value: float) -> str:
 PAGE = "The report for the browser"
 
 
-async def write_file(output: Output, to: Path, content: str, what: str) -> None:
-    """Write a file that the user asked for, and say where it is.
+async def write_file(output: Output, to: Path, content: str, what: str = "") -> None:
+    """Write a file that the user asked for, and say where it is, and what.
 
     Raises:
         CampaignError: it cannot be written.
@@ -282,18 +294,19 @@ async def write_file(output: Output, to: Path, content: str, what: str) -> None:
         await anyio.to_thread.run_sync(replace_file, to, content)
     except OSError as error:
         raise CampaignError(f"{to} cannot be written: {error.strerror}.") from error
-    output.say(f"{what}: {to}")
+    if what:
+        output.say(f"{what}: {to}")
 
 
 async def status(
     file: CampaignFile,
     /,
     *,
-    journal: JournalOptions = JournalOptions(),
+    journal: Annotated[JournalOptions, Parameter(name="*", group=JOURNAL)] = JournalOptions(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
-    """Show the progress of a campaign, even while it runs, and changes in its file.
+    """Show the progress, even during a run, and changes in the file.
 
     Contacts no server.
     """
@@ -314,8 +327,12 @@ async def status(
     show_report(output, report, zone)
     if isinstance(now, str):
         output.say(now, "yellow")
+        say_state(output, status, {}, zone)
     else:
         say_edits(output, now.edits, file, zone)
+        say_state(output, status, now.shifted, zone)
+        say_chosen(output, now.chosen, zone)
+        output.say_some(list(map(str, now.warnings)), _NAMED, "yellow")
         output.say_some(list(map(str, group_problems(now.problems))), _NAMED, "yellow")
         if now.problems:
             output.say(_SAVED)

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from cyclopts import (
     CoercionError,
     CycloptsError,
     Group,
+    MissingArgumentError,
     Parameter,
     UnknownCommandError,
     UnknownOptionError,
@@ -34,13 +35,14 @@ from postiz_async._cli import (
     channels,
     insights,
     local,
+    mcp,
     media,
     outbox,
     posts,
     providers,
     reconcile,
-    validate,
 )
+from postiz_async._cli.help import ACCOUNT, CAMPAIGNS, COMMON, LOCAL, POSTS, QUIETLY
 from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
@@ -61,49 +63,56 @@ def _default(value: object) -> str | None:
 
 app = App(
     name="postiz-async",
-    help="Schedule posts through the Postiz API without ever exceeding its hourly quota.",
+    help="Schedule posts through the Postiz API without ever exceeding its hourly quota.\n\n"
+    "Server and key come from POSTIZ_API_URL and POSTIZ_API_KEY, from a profile, or from options "
+    "of each command, which doctor --help describes.",
     version=f"postiz-async {version('postiz-async')}",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative=(), show_default=_default),
+    group_parameters=COMMON,
 )
-_campaigns = Group("Campaigns", sort_key=1)
-_api = Group("The rest of the API", sort_key=2)
-_help = Group("Connection and quota", sort_key=3)
-_local = Group("Without Postiz", sort_key=4)
-_options = Group("Options", sort_key=5)
-for command in (
-    validate.validate,
-    campaigns.plan,
-    campaigns.run,
-    after_run.status,
-    changes.update,
-    changes.undo,
-    reconcile.reconcile,
-    after_run.report,
-    reconcile.export,
-):
-    app.command(command, group=_campaigns)
-for part in (channels.app, posts.app, media.app, insights.app, account.app):
-    part.group = _api
-    app.command(part)
-outbox.app.group = _local
-app.command(outbox.app)
-app.command(insights.notifications, group=_api)
-app.command(insights.users, group=_api)
-app.command(account.quota, group=_help)
-app.command(account.profiles, group=_help)
-app.command(account.doctor, group=_help)
-app.command(providers.providers, group=_help)
-app.command(local.demo, group=_local)
-app.command(local.sandbox, group=_local)
+_COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
+    CAMPAIGNS: (
+        campaigns.plan,
+        campaigns.run,
+        after_run.status,
+        changes.update,
+        changes.shift,
+        changes.pause,
+        changes.resume,
+        changes.undo,
+        changes.copy,
+        reconcile.reconcile,
+        after_run.report,
+        reconcile.export,
+    ),
+    POSTS: (posts.app, channels.app, media.app, insights.app, providers.providers),
+    ACCOUNT: (
+        account.doctor,
+        account.quota,
+        account.profiles,
+        account.app,
+        insights.notifications,
+        insights.users,
+    ),
+    LOCAL: (local.sandbox, local.demo, outbox.app, mcp.mcp),
+}
+"""The commands in the order of the help: campaigns as one works on them."""
+for group, commands in _COMMANDS.items():
+    for place, command in enumerate(commands):
+        if isinstance(command, App):
+            command.group, command.sort_key = group, place
+            app.command(command)
+        else:
+            app.command(command, group=group, sort_key=place)
 for flag in ("--help", "--version"):
-    app[flag].group = _options
+    app[flag].group = COMMON
 
 
-@app.command(group=_local)
+@app.command(group=LOCAL, sort_key=10)
 def schema(*command: str) -> None:
-    """Print the JSON schema of a command's --json output, or list the commands.
+    """Print the JSON schema of a command's --json, or list them.
 
     Keys may be added to an object at any time; if one is renamed, removed or changes its meaning,
     the version in the schema and the objects changes.
@@ -124,7 +133,7 @@ def schema(*command: str) -> None:
     output.json(schema_of(name))
 
 
-@app.command(group=_local)
+@app.command(group=LOCAL, sort_key=10)
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     """Print the shell script that completes commands and options.
 
@@ -143,10 +152,7 @@ app.meta.suppress_keyboard_interrupt = False
 @app.meta.default
 def _with_global_options(
     *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    quiet: Annotated[
-        bool,
-        Parameter(name=("--quiet", "-q"), group=_options, help="Print only results and errors."),
-    ] = False,
+    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), group=QUIETLY)] = False,
 ) -> object:
     token = IS_QUIET.set(quiet)
     try:
@@ -226,6 +232,8 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
         typed, option = error.token.value, error.token.keyword
         absent = f" ({error.msg})" if error.msg else ""
         return f"{option}: {typed!r} is not a date{absent}. Write it like {DATES}. {see}"
+    if isinstance(error, MissingArgumentError) and (lacks := _lacks(error, called)):
+        return f"{lacks} {see}"
     if not isinstance(error, UnknownCommandError | UnusedCliTokensError):
         return f"{error} {see}"
     names = list(_names(app))
@@ -238,6 +246,15 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
     if isinstance(error, UnusedCliTokensError):
         return f"{_stray(rest[0], called, arguments)} {see}"
     return f"{error} {see}"
+
+
+def _lacks(error: MissingArgumentError, called: str) -> str:
+    """The message about a missing argument or value; empty if an option may be misspelled."""
+    if error.keyword:
+        return f"{error.keyword} needs a value."
+    if not error.argument or any(word.startswith("-") for word in error.unused_tokens or ()):
+        return ""
+    return f"{called} needs {error.argument.name}."
 
 
 def _stray(word: str, called: str, arguments: Sequence[str]) -> str:

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict, Unpack, cast
+from typing import Annotated, TypedDict, Unpack, cast
 
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async import Postiz
+from postiz_async import Campaign, Postiz
 from postiz_async._cli.after_run import (
     PAGE,
     HtmlOption,
@@ -21,11 +22,23 @@ from postiz_async._cli.after_run import (
     write_file,
     write_result,
 )
+from postiz_async._cli.annotations import annotated
 from postiz_async._cli.connection import zone_of
-from postiz_async._cli.forecasts import say_edits, say_left_out, say_warnings, show_plan
-from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs, Save
+from postiz_async._cli.failures import FailureTarget, OnFailure, watched
+from postiz_async._cli.forecasts import (
+    SHOWN_AT_ONCE,
+    say_edits,
+    say_left_out,
+    say_state,
+    say_warnings,
+    show_plan,
+)
+from postiz_async._cli.help import FILE, SPECIAL
+from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs, Save, Yes
 from postiz_async._cli.output import Output
+from postiz_async._cli.problems import problem_lines
 from postiz_async._cli.sending import PublishLines, run_if_open, say_withdrawn, wait_until_published
+from postiz_async._cli.understood import guess_of, keep_guess
 from postiz_async.documents import (
     RunDocument,
     edits_object,
@@ -42,11 +55,20 @@ MediaRoots = Annotated[
     list[Path] | None,
     Parameter(
         name="--media-root",
+        group=SPECIAL,
         help="Another folder from which the campaign may take media; can be repeated.",
     ),
 ]
-if TYPE_CHECKING:
-    from postiz_async import Campaign
+
+
+WebMedia = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--web-media",
+        group=SPECIAL,
+        help="A host from which the campaign may take media; can be repeated.",
+    ),
+]
 
 
 @Parameter(name="*")
@@ -63,9 +85,10 @@ class CampaignFlags:
 
     journal: JournalOptions = JournalOptions()
     media_root: MediaRoots = None
+    web_media: WebMedia = None
     align: str | None = None
     skip_invalid: bool = False
-    as_new: bool = False
+    as_new: Annotated[bool, Parameter(group=SPECIAL)] = False
 
 
 @Parameter(name="*")
@@ -75,11 +98,11 @@ class PlanFlags(CampaignFlags):
 
     Args:
         adopt: Adopt posts that are in Postiz already but not in the journal.
-        again: Send such rows once more, and also rows that undo has withdrawn.
+        again: Send rows once more that are in Postiz already, or that undo has withdrawn.
     """
 
-    adopt: bool = False
-    again: bool = False
+    adopt: Annotated[bool, Parameter(group=SPECIAL)] = False
+    again: Annotated[bool, Parameter(group=SPECIAL)] = False
 
     @property
     def existing(self) -> Existing:
@@ -104,12 +127,26 @@ class _SendingFlags(TypedDict, total=False):
 
 @asynccontextmanager
 async def open_campaign(
+    output: Output,
     file: Path,
     flags: CampaignFlags,
     read_as: ReadAs,
+    *,
+    yes: bool,
+    save: bool = False,
     **sending: Unpack[_SendingFlags],
 ) -> AsyncGenerator[tuple[Postiz, Campaign]]:
-    """Open the client and the checked campaign of a command."""
+    """Open the client and the checked campaign of a command.
+
+    Args:
+        output: where to show how the file was understood, if that was guessed.
+        file: the campaign.
+        flags: how it is planned.
+        read_as: how it is read.
+        yes: whether a guess is taken without a question.
+        save: whether the options of the file are saved next to it.
+        **sending: how it is sent.
+    """
     reading = await read_as.options(file)
     async with (
         flags.journal.client(read_as.connection) as postiz,
@@ -120,12 +157,18 @@ async def open_campaign(
             name=flags.journal.name,
             reading=reading,
             media_root=flags.media_root or (),
+            web_media=flags.web_media or (),
             align=flags.align,
             skip_invalid=flags.skip_invalid,
             as_new=flags.as_new,
+            guess=guess_of(output, yes=yes),
             **sending,
         ) as campaign,
     ):
+        if save:
+            output.say(f"Saved for the next time: {await campaign.save_options()}")
+        else:
+            await keep_guess(output, campaign, yes=yes)
         yield postiz, campaign
 
 
@@ -135,23 +178,34 @@ async def plan(
     *,
     flags: PlanFlags = PlanFlags(),
     ics: Path | None = None,
+    annotations: Annotated[Path | None, Parameter(group=SPECIAL)] = None,
+    yes: Yes = False,
     json: Json = False,
     save: Save = False,
-    read_as: ReadAs = ReadAs(),
+    read_as: Annotated[ReadAs, Parameter(name="*", group=FILE)] = ReadAs(),
 ) -> int:
-    """Check a campaign and show its cost and when it will be done. Sends nothing.
+    """Check each row, and show requests and finish. Sends nothing.
 
     Args:
         ics: Write planned and stored posts to a calendar file (iCalendar).
+        annotations: Write problems and warnings to a file as workflow commands, which GitHub shows
+            beside the rows.
     """
     output = Output(as_json=json, says_results=True)
     existing = flags.existing
-    async with open_campaign(file, flags, read_as, existing=existing) as (postiz, campaign):
-        if save:
-            await save_options(output, campaign)
+    async with (
+        annotated(output, file, annotations) as notes,
+        open_campaign(output, file, flags, read_as, yes=yes, save=save, existing=existing) as (
+            postiz,
+            campaign,
+        ),
+    ):
+        if annotations is not None:
+            await notes.take(campaign)
         if campaign.problems and not flags.skip_invalid:
             return refuse(output, campaign)
         forecast = await campaign.plan()
+        notes.take_late(forecast)
         if json:
             output.json(plan_document(campaign, forecast))
         else:
@@ -170,25 +224,16 @@ async def plan(
         return 1 if forecast.late or campaign.problems else 0
 
 
-async def save_options(output: Output, campaign: Campaign) -> None:
-    """Save the options that describe the file next to it."""
-    path = await campaign.save_options()
-    output.say(f"Saved for the next time: {path}")
-
-
 def refuse(output: Output, campaign: Campaign) -> int:
     """Show the problems of a campaign, and return the exit code."""
+    output.document(partial(refused_document, campaign))
     if output.as_json:
-        output.json(refused_document(campaign))
-    else:
-        say_warnings(output, campaign)
-    output.error(InvalidPostError(list(campaign.problems)), 2)
+        output.error(InvalidPostError(list(campaign.problems)), 2)
+        return 2
+    say_warnings(output, campaign)
+    output.problems(campaign.problems, list(problem_lines(campaign, campaign.problems)))
     wrong = {problem.row for problem in campaign.problems}
-    if (
-        not output.as_json
-        and None not in wrong
-        and any(r.number not in wrong for r in campaign.rows)
-    ):
+    if None not in wrong and any(row.number not in wrong for row in campaign.rows):
         output.err.print("Correct them, or leave these rows out: --skip-invalid")
     return 2
 
@@ -208,8 +253,8 @@ class RunFlags(PlanFlags):
     """
 
     late: str = "skip"
-    on_doubt: OnDoubt = "skip"
-    exact_seconds: bool = False
+    on_doubt: Annotated[OnDoubt, Parameter(group=SPECIAL)] = "skip"
+    exact_seconds: Annotated[bool, Parameter(group=SPECIAL)] = False
 
 
 async def run(
@@ -220,11 +265,15 @@ async def run(
     wait_published: bool = False,
     watch: bool = False,
     html: HtmlOption = None,
+    on_failure: OnFailure = None,
+    yes: Yes = False,
     json: Json = False,
     save: Save = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
-    """Send a campaign, or continue it. Stop it with Ctrl-C and run it again at any time.
+    """Send a campaign, or continue it after Ctrl-C or a crash.
+
+    Stop it at any time, and run it again: each row is stored once.
 
     Args:
         wait_published: Then wait until each post is published, has failed, or is a quarter of an
@@ -239,38 +288,51 @@ async def run(
         "existing": choices.existing,
         "exact_seconds": choices.exact_seconds,
     }
-    async with open_campaign(file, choices, read_as, **sending) as (postiz, campaign):
-        if save:
-            await save_options(output, campaign)
-        if campaign.problems and not choices.skip_invalid:
-            return refuse(output, campaign)
-        if not campaign.is_resumed and not campaign.requests:
-            raise InvalidPostError(list(campaign.problems))
-        zone, told = zone_of(read_as.connection, campaign.reading.timezone), len(campaign.remarks)
-        lines = PublishLines(output, postiz, campaign, zone) if watch else None
-        code = await _send(output, postiz, campaign, zone, late, waits=wait_published, lines=lines)
-        ended = code is None or await campaign.has_journal()
-        report = await campaign.report() if ended else Report((), {}, 0)
-    fault = "" if json or code else write_result(result_path(campaign), report)
-    if json:
-        said: RunDocument = {
-            **report_document(report),
-            "problems": problem_objects(campaign.problems),
-            "remarks": list(campaign.remarks),
-            "edits": edits_object(campaign.edits),
-        }
-        output.json(said)
-    elif not code:
-        if code is None:
-            show_report(output, report, zone)
-            _say_remarks(output, campaign, told)
-        say_result(output, campaign, fault)
-    if html is not None and report.rows:
-        await write_file(output, html, await campaign.html_report(zone=zone), PAGE)
-    if code:
-        return code
-    is_fine = report.complete and not report.doubled and not campaign.problems
-    return 0 if is_fine and not fault else 1
+
+    async def do() -> int:
+        async with open_campaign(output, file, choices, read_as, yes=yes, save=save, **sending) as (
+            postiz,
+            campaign,
+        ):
+            if campaign.problems and not choices.skip_invalid:
+                return refuse(output, campaign)
+            if not campaign.is_resumed and not campaign.requests:
+                raise InvalidPostError(list(campaign.problems))
+            zone = zone_of(read_as.connection, campaign.reading.timezone)
+            told = len(campaign.remarks)
+            lines = PublishLines(output, postiz, campaign, zone) if watch else None
+            code = await _send(
+                output, postiz, campaign, zone, late, waits=wait_published, lines=lines
+            )
+            ended = code is None or await campaign.has_journal()
+            report = await campaign.report() if ended else Report((), {}, 0)
+        fault = "" if output.as_json or code else write_result(result_path(campaign), report, zone)
+
+        def document() -> RunDocument:
+            return {
+                **report_document(report),
+                "problems": problem_objects(campaign.problems),
+                "remarks": list(campaign.remarks),
+                "edits": edits_object(campaign.edits),
+                "paused": campaign.paused_at,
+            }
+
+        output.document(document)
+        if not (output.as_json or code):
+            if code is None:
+                show_report(output, report, zone)
+                _say_remarks(output, campaign, told)
+            say_result(output, campaign, fault)
+        if html is not None and report.rows:
+            await write_file(output, html, await campaign.html_report(zone=zone), PAGE)
+        if code:
+            return code
+        is_fine = report.complete and not report.doubled and not campaign.problems
+        is_fine &= campaign.paused_at is None
+        return 0 if is_fine and not fault else 1
+
+    target = FailureTarget.of(on_failure, read_as.connection)
+    return await watched(output, "run", file, target, do)
 
 
 def result_path(campaign: Campaign) -> Path:
@@ -292,7 +354,7 @@ def say_result(output: Output, campaign: Campaign, fault: str) -> None:
     output.result(
         "What was sent is in Postiz, and the journal knows it. Run the same command again to have "
         f"the result there, or write it elsewhere: postiz-async report {campaign.path}{where} "
-        f"--csv FOLDER/{to.name} --html FOLDER/{to.with_suffix('.html').name}",
+        f"--result FOLDER/{to.name} --html FOLDER/{to.with_suffix('.html').name}",
         "yellow",
     )
 
@@ -313,9 +375,10 @@ async def _send(
         The exit code, as from `run_if_open`.
     """
     say_left_out(output, campaign)
-    say_warnings(output, campaign)
+    say_warnings(output, campaign, most=SHOWN_AT_ONCE)
     if campaign.is_resumed:
         say_edits(output, campaign.edits, campaign.path, zone)
+        say_state(output, campaign, campaign.shifted, zone)
     _say_remarks(output, campaign)
     if lines is None:
         code = await run_if_open(output, postiz, campaign, zone, late)

@@ -1,14 +1,18 @@
-"""The commands `update` and `undo`, which change or delete the stored posts of a campaign."""
+"""Commands that change a campaign which was sent, and one that copies a campaign."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, TypeAlias
 
-from postiz_async import Postiz
+import anyio.to_thread
+from cyclopts import Parameter
+
+from postiz_async import Campaign, Postiz, copy_campaign
 from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import (
     CampaignFlags,
@@ -18,29 +22,36 @@ from postiz_async._cli.campaigns import (
     say_result,
 )
 from postiz_async._cli.connection import zone_of
-from postiz_async._cli.forecasts import say_edits
+from postiz_async._cli.failures import FailureTarget, OnFailure, watched
+from postiz_async._cli.forecasts import say_edits, say_state
 from postiz_async._cli.options import (
     CampaignFile,
     JournalOptions,
     Json,
     ReadAs,
     Said,
+    Yes,
     aware,
     moment_option,
 )
-from postiz_async._cli.output import Output, ask, bare_moment, command_on, count, near_moment
+from postiz_async._cli.output import (
+    Output,
+    ask,
+    bare_moment,
+    command_on,
+    count,
+    date_range,
+    near_moment,
+)
 from postiz_async._cli.progress import CountDisplay
-from postiz_async.documents import post_of_row, undo_document, update_document
+from postiz_async.documents import copy_document, post_of_row, undo_document, update_document
 from postiz_async.errors import CampaignError, ConfigurationError, InvalidInputError, describe_rows
-from postiz_async.types import RowRecord
-
-if TYPE_CHECKING:
-    from postiz_async import Campaign
-    from postiz_async.types import UndoResult, UpdateResult
-
+from postiz_async.models._durations import describe_span
+from postiz_async.types import RowRecord, UndoResult, UpdateResult
 
 WHY = {
     "published": "published already",
+    "repeats": "published already, and repeats until it is deleted: postiz-async posts delete",
     "failed": "refused by the network",
     "edited": "edited in Postiz",
     "due": "due too soon",
@@ -49,13 +60,43 @@ WHY = {
     "gone": "deleted or moved in Postiz",
     "invalid": "the row has problems",
     "no_slot": "no create request is free before the date, so it stays on its channel",
-    "late": "the new date has passed",
+    "late": "the date has passed",
+    "paused": "would be sent anew, and the campaign is paused",
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",
     "begun": "to be deleted, and it is not certain yet that it is; postiz-async undo continues",
-    "elsewhere": "another host is working on it; update again",
+    "elsewhere": "another host is working on it; try again",
+    "unknown": "not in this campaign",
     "ours": "still there, though Postiz was asked to delete it; try again",
 }
+
+
+By = Annotated[
+    str,
+    Parameter(
+        allow_leading_hyphen=True,
+        help="How much later, like 1d, 2w or 36h, or earlier, like -1d; days and weeks keep the "
+        "local time.",
+    ),
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ChangeFlags:
+    """Options of commands that change the stored posts of a campaign.
+
+    Args:
+        force: Also change posts that people have edited in Postiz. update and shift overwrite
+            their edits, and update sends those again that they deleted.
+    """
+
+    force: bool = False
+    yes: Yes = False
+    flags: CampaignFlags = CampaignFlags()
+    json: Json = False
+    on_failure: OnFailure = None
+    read_as: ReadAs = ReadAs()
 
 
 async def update(
@@ -63,60 +104,97 @@ async def update(
     /,
     *,
     prune: bool = False,
-    force: bool = False,
-    yes: bool = False,
-    flags: CampaignFlags = CampaignFlags(),
-    json: Json = False,
-    read_as: ReadAs = ReadAs(),
+    how: ChangeFlags = ChangeFlags(),
 ) -> int:
-    """Apply changes in the file to stored posts, and send new ones. Shows the cost first.
+    """Apply changes in the file to stored posts. Shows the cost first.
 
-    Posts that people have changed in Postiz are reported and left as they are. Stop it with Ctrl-C
-    and run it again at any time.
+    New rows are sent. Posts that people have changed in Postiz are reported and left as they are.
+    Stop it with Ctrl-C and run it again at any time.
 
     Args:
         prune: Delete posts whose row is no longer in the file.
-        force: Overwrite posts that people have edited in Postiz, and send those again that they
-            deleted.
-        yes: Do not ask.
     """
-    output = Output(as_json=json)
-    async with open_campaign(file, flags, read_as) as (postiz, campaign):
-        if campaign.problems and not flags.skip_invalid:
-            return refuse(output, campaign)
-        try:
-            would = await campaign.update(prune=prune, force=force, dry_run=True)
-        except InvalidInputError:
-            return refuse(output, campaign)
-        zone = zone_of(read_as.connection, campaign.reading.timezone)
-        if not json:
-            _show_update(output, campaign, would, zone, prune=prune)
-        if not would.is_something:
-            return await _nothing_to_do(output, campaign, would)
-        if not (yes or (not json and ask("Do it?"))):
-            return _not_updated(output, campaign, would)
-        return await _do(output, postiz, campaign, would, zone, prune=prune, force=force)
+
+    def work(campaign: Campaign) -> _Work:
+        return partial(campaign.update, prune=prune)
+
+    show = partial(_show_update, gone_stay=not prune, resends=True)
+    return await _change("update", file, how, work, show)
+
+
+_Work: TypeAlias = Callable[..., Coroutine[Any, Any, UpdateResult]]
+"""Changes posts; with `dry_run`, only returns what would be done."""
+
+
+async def _change(
+    command: str,
+    file: Path,
+    how: ChangeFlags,
+    work_of: Callable[[Campaign], _Work],
+    show: Callable[[Output, Campaign, UpdateResult, tzinfo], None],
+    *,
+    is_needed: Callable[[Campaign], bool] = lambda _: False,
+    ignores_problems: bool = False,
+) -> int:
+    """Show what would be done to a campaign, and do it if that is agreed to.
+
+    Args:
+        command: its name.
+        file: the campaign.
+        how: its options.
+        work_of: returns what does it.
+        show: shows what would be done.
+        is_needed: returns whether there is something to do even if no post changes.
+        ignores_problems: whether problems of the file do not matter.
+    """
+    output = Output(as_json=how.json, says_results=not how.yes)  # a question is about them
+    flags, read_as = how.flags, how.read_as
+    target = FailureTarget.of(how.on_failure, read_as.connection)
+
+    async def change() -> int:
+        async with open_campaign(output, file, flags, read_as, yes=how.yes) as (postiz, campaign):
+            if campaign.problems and not flags.skip_invalid and not ignores_problems:
+                return refuse(output, campaign)
+            work = partial(work_of(campaign), force=how.force)
+            try:
+                would = await work(dry_run=True)
+            except InvalidInputError:
+                if not campaign.problems:  # it is an option that is wrong
+                    raise
+                return refuse(output, campaign)
+            zone = zone_of(read_as.connection, campaign.reading.timezone)
+            if not output.as_json:
+                show(output, campaign, would, zone)
+            if not (would.is_something or is_needed(campaign)):
+                return await _nothing_to_do(output, campaign, would)
+            if not (how.yes or (not output.as_json and ask("Do it?"))):
+                return _not_updated(output, campaign, would)
+            return await _do(output, postiz, campaign, would, zone, work, command)
+
+    return await watched(output, command, file, target, change)
 
 
 async def _nothing_to_do(output: Output, campaign: Campaign, would: UpdateResult) -> int:
     """Say that there is nothing to do; if there are still refused rows, that is not a success."""
     report = await campaign.report()
-    if output.as_json:
-        output.json(update_document(campaign, would, done=False))
-    else:
+    is_complete = report.complete or campaign.paused_at is not None
+    output.document(partial(update_document, campaign, would, done=False))
+    if not output.as_json:
         what = "There is nothing else to do" if would.left else "Nothing is left to do"
-        is_fine = report.complete or would.left  # the reason for these was shown
+        is_fine = is_complete or would.left  # the reason for these was shown
         why = f": {standing(report)}. Why: {command_on(campaign.path, 'status')}"
         output.say(f"{what}." if is_fine else f"{what}{why}")
-    return 0 if report.complete and not would.left else 1
+    return 0 if is_complete and not would.left else 1
 
 
 def _not_updated(output: Output, campaign: Campaign, would: UpdateResult) -> int:
-    if output.as_json:
-        output.json(update_document(campaign, would, done=False))
-    else:
+    output.document(partial(update_document, campaign, would, done=False))
+    if not output.as_json:
         output.say("Nothing was changed. --yes does it.", "yellow")
-    return 1 if would.left else 0
+    return 1
+
+
+_GOES_ON = "The same command goes on"
 
 
 async def _do(
@@ -125,32 +203,38 @@ async def _do(
     campaign: Campaign,
     would: UpdateResult,
     zone: tzinfo,
-    *,
-    prune: bool,
-    force: bool,
+    work: _Work,
+    command: str,
 ) -> int:
     parts = (would.changed, would.resent, would.pruned, would.new, would.unclear)
     total = sum(map(len, parts))
     display = CountDisplay(output, "done", total, zone, campaign.doubts, postiz.clock)
-    work = campaign.update(prune=prune, force=force, on_outcome=display.saw)
-    done = await display.run(work, fatal=(CampaignError, InvalidInputError))
+    done = await display.run(work(on_outcome=display.saw), fatal=(CampaignError, InvalidInputError))
     if isinstance(done, int):
-        if output.as_json:
-            finished = sorted({outcome.row for outcome in display.outcomes})
-            output.json({**update_document(campaign, would, done=False), "finished": finished})
-        else:
-            told = f"Stopped: {display.done:,} of {total:,} done. The same command goes on."
-            output.say(told, "bold yellow")
+        finished = sorted({outcome.row for outcome in display.outcomes})
+        said = {**update_document(campaign, would, done=False), "finished": finished}
+        output.document(lambda: said)
+        if not output.as_json:
+            is_over = command == "shift" and campaign.unfinished_shift is None
+            then = "No shift is open, so the same command begins one" if is_over else _GOES_ON
+            output.say(f"Stopped: {display.done:,} of {total:,} done. {then}.", "bold yellow")
         return done
     report = await campaign.report()
+    is_fine = report.complete or campaign.paused_at is not None
+    output.document(partial(update_document, campaign, done, done=True))
     if output.as_json:
-        output.json(update_document(campaign, done, done=True))
-        return 0 if report.complete and not done.left else 1
-    fault = write_result(result_path(campaign), report)
-    say_left(output, done.left, "--force")
+        return 0 if is_fine and not done.left else 1
+    fault = write_result(result_path(campaign), report, zone)
+    say_left(output, done.left, resends=command == "update")
+    if command == "shift" and done.left:
+        ended = (
+            "The shift has ended. Repeat it only for --rows that were left: the others would move"
+        )
+        output.say(f"{ended} once more.", "yellow")
     show_report(output, report, zone)
+    say_state(output, campaign, {}, zone)
     say_result(output, campaign, fault)
-    return 0 if report.complete and not done.left and not fault else 1
+    return 0 if is_fine and not done.left and not fault else 1
 
 
 def _show_update(
@@ -159,12 +243,28 @@ def _show_update(
     would: UpdateResult,
     zone: tzinfo,
     *,
-    prune: bool,
+    gone_stay: bool = False,
+    resends: bool = False,
+    heading: str = "The file differs from what was sent",
+    changed: str = "",
 ) -> None:
-    """Show the effect of an update, and its cost."""
-    say_edits(output, campaign.edits, campaign.path, zone, is_update=True)
+    """Show the effect of an update, and its cost.
+
+    Args:
+        output: where to show it.
+        campaign: the campaign.
+        would: what would be done.
+        zone: the zone of dates.
+        gone_stay: whether posts whose rows are gone stay.
+        resends: whether --force sends anew what people deleted.
+        heading: what the list of changes is called; empty: there is none.
+        changed: what is done to posts; empty: they are changed.
+    """
+    if heading:
+        say_edits(output, would.edits, campaign.path, zone, is_update=True, heading=heading)
+    posts = len(would.changed)
     parts = (
-        count(len(would.changed), "change") if would.changed else "",
+        (f"{count(posts, 'post')} {changed}" if changed else count(posts, "change")) * bool(posts),
         f"{len(would.resent):,} deleted and sent again" if would.resent else "",
         f"{len(would.pruned):,} deleted" if would.pruned else "",
         f"{len(would.new):,} new" if would.new else "",
@@ -176,7 +276,7 @@ def _show_update(
             "looked up, and sent again only if they are not stored"
         )
     if named:
-        posts = len(would.changed) + len(would.pruned)
+        posts += len(would.pruned)
         cost = ", which costs no request" if posts == 1 else ", none costs a request"
         if would.forecast is not None:
             free = f" ({len(would.free):,} cost none)" if would.free else ""
@@ -185,16 +285,96 @@ def _show_update(
                 f"{near_moment(would.forecast.finish.timestamp(), zone)}"
             )
         output.say(f"{named}{cost}", "bold")
-    if campaign.edits.gone and not prune:
-        one = len(campaign.edits.gone) == 1
+    if would.edits.gone and gone_stay:
+        one = len(would.edits.gone) == 1
         stay, them = ("stays", "it") if one else ("stay", "them")
-        rows = count(len(campaign.edits.gone), "post")
+        rows = count(len(would.edits.gone), "post")
         output.say(f"{rows} whose row is gone {stay}; --prune deletes {them}.", "yellow")
     if would.forecast is not None and would.forecast.late:
         late = describe_rows(row.number for row in would.forecast.late)
         what = "no slot before their date; they are neither changed nor sent."
         output.say(f"{late}: {what}", "bold yellow")
-    say_left(output, would.left, "--force")
+    say_left(output, would.left, resends=resends)
+
+
+async def shift(
+    file: CampaignFile,
+    /,
+    *,
+    by: By,
+    rows: str | None = None,
+    channel: str | None = None,
+    how: ChangeFlags = ChangeFlags(),
+) -> int:
+    """Move the dates of unpublished posts; the file stays as it is.
+
+    New rows are sent, and other edits of the file are carried out. Posts that people have changed
+    in Postiz are reported and left as they are. If it is stopped, the same command ends it, and
+    shifts nothing twice.
+
+    Args:
+        rows: Only these rows of the file, like 3-9 or 2,5,12-14.
+        channel: Only this channel: its id, name, or provider if no other channel has it.
+    """
+
+    def work(campaign: Campaign) -> _Work:
+        _say_open_shift(campaign, how)
+        return partial(campaign.shift, by, rows=rows, channel=channel)
+
+    return await _change("shift", file, how, work, partial(_show_update, heading="To be changed"))
+
+
+def _say_open_shift(campaign: Campaign, how: ChangeFlags) -> None:
+    if campaign.unfinished_shift is not None:
+        span = describe_span(campaign.unfinished_shift)
+        text = f"This ends the shift by {span} that was begun; it moves nothing else."
+        Output(as_json=how.json).say(text, "bold yellow")
+
+
+async def pause(file: CampaignFile, /, *, how: ChangeFlags = ChangeFlags()) -> int:
+    """Make drafts of what is still to come, and send nothing more.
+
+    Hosts that share the journal stop at their next request. Stop it with Ctrl-C and run it again
+    at any time.
+    """
+
+    def show(output: Output, campaign: Campaign, would: UpdateResult, zone: tzinfo) -> None:
+        _show_update(output, campaign, would, zone, heading="", changed="made drafts")
+        output.say("Nothing more is sent until it is resumed.")
+
+    def work(campaign: Campaign) -> _Work:
+        return campaign.pause
+
+    return await _change(
+        "pause", file, how, work, show, is_needed=lambda _: True, ignores_problems=True
+    )
+
+
+async def resume(
+    file: CampaignFile, /, *, by: By | None = None, how: ChangeFlags = ChangeFlags()
+) -> int:
+    """Schedule the drafts of pause at their dates, and send the rest.
+
+    Posts whose date has passed stay drafts and are named; --by moves all dates, and carries out
+    other edits of the file too.
+    """
+
+    def work(campaign: Campaign) -> _Work:
+        if not campaign.is_held:
+            Output(as_json=how.json).say("This campaign is not paused.")
+        else:
+            _say_open_shift(campaign, how)
+        return partial(campaign.resume, by=by)
+
+    def show(output: Output, campaign: Campaign, would: UpdateResult, zone: tzinfo) -> None:
+        if by is None and campaign.unfinished_shift is None:
+            _show_update(output, campaign, would, zone, heading="", changed="scheduled again")
+        else:
+            _show_update(output, campaign, would, zone, heading="To be changed")
+
+    return await _change(
+        "resume", file, how, work, show, is_needed=lambda campaign: campaign.is_held
+    )
 
 
 async def undo(
@@ -203,17 +383,19 @@ async def undo(
     *,
     after: Annotated[
         Said | None,
-        moment_option("Only posts from this time on, like '2027-01-15 09:00'."),
+        moment_option(
+            "Only from this date on, like 2027-01-15 or '2027-01-15 09:00'.", name="--from"
+        ),
     ] = None,
     channel: str | None = None,
     rows: str | None = None,
-    edited: bool = False,
-    yes: bool = False,
+    force: bool = False,
+    yes: Yes = False,
     journal: JournalOptions = JournalOptions(),
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
-    """Delete the posts of a campaign that are not published yet. Shows them first.
+    """Delete the posts that are not published yet. Shows them first.
 
     Published posts are never deleted. A later run sends these rows only with --again. Stop it with
     Ctrl-C and run it again at any time.
@@ -222,13 +404,12 @@ async def undo(
         file: The campaign that was run, or its journal.
         channel: Only this channel: its id, name, or provider if no other channel has it.
         rows: Only these rows of the current file, like 3-9 or 2,5,12-14.
-        edited: Also delete posts that people have edited in Postiz.
-        yes: Delete without asking.
+        force: Also delete posts that people have edited in Postiz.
     """
     output = Output(as_json=json)
     reading = await read_as.options(file)
     zone = zone_of(read_as.connection, reading.timezone)
-    start = None if after is None else aware(after, "--after", zone)
+    start = None if after is None else aware(after, "--from", zone)
     async with (
         journal.client(read_as.connection) as postiz,
         postiz.sent_campaign(
@@ -239,7 +420,7 @@ async def undo(
             reading=reading,
         ) as sent,
     ):
-        undoing = partial(sent.undo, after=start, channel=channel, rows=rows, edited=edited)
+        undoing = partial(sent.undo, after=start, channel=channel, rows=rows, force=force)
         would = await undoing(dry_run=True)
         if not json:
             _show_undo(output, would, zone)
@@ -275,7 +456,7 @@ def _undone(output: Output, undone: UndoResult, *, is_done: bool) -> int:
         output.say("Nothing is left to delete.")
     elif is_done:
         output.say(f"{count(len(undone.rows), 'post')} deleted.", "bold green")
-        say_left(output, _numbers(undone.left), "--edited")
+        say_left(output, _numbers(undone.left))
         if undone.unsent:
             output.say(f"{count(undone.unsent, 'row')} not sent yet; run would send them.")
     is_left = not undone.left.keys() <= {"published", "failed"}
@@ -303,20 +484,57 @@ def _show_undo(output: Output, would: UndoResult, zone: tzinfo) -> None:
             ],
             numbers=["posts"],
         )
-    say_left(output, _numbers(would.left), "--edited")
+    say_left(output, _numbers(would.left))
     if would.unknown:
         output.say(f"not in this campaign: {describe_rows(would.unknown)}", "yellow")
 
 
-def say_left(output: Output, left: Mapping[str, Iterable[int]], force: str) -> None:
-    """Show which posts stay as they are, and why; `force` is the option for edited posts."""
+def say_left(output: Output, left: Mapping[str, Iterable[int]], *, resends: bool = False) -> None:
+    """Show which posts stay as they are, and why; `resends`: --force sends deleted ones anew."""
     for why, rows in left.items():
-        hint = f" ({force} does it anyway)" if why in _FORCED[force] else ""
+        is_forced = why == "edited" or (resends and why == "gone")
+        hint = " (--force does it anyway)" if is_forced else ""
         output.say(f"left: {describe_rows(rows)}: {WHY[why]}{hint}", "yellow")
-
-
-_FORCED = {"--edited": {"edited"}, "--force": {"edited", "gone"}}
 
 
 def _numbers(left: Mapping[str, Sequence[RowRecord]]) -> dict[str, list[int]]:
     return {why: [row.number for row in rows] for why, rows in left.items()}
+
+
+async def copy(
+    file: CampaignFile,
+    /,
+    *,
+    to: str | None = None,
+    by: By | None = None,
+    as_: Annotated[
+        Path | None,
+        Parameter(name="--as", help="The new file; by default beside the campaign."),
+    ] = None,
+    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
+    read_as: ReadAs = ReadAs(),
+) -> None:
+    """Copy a campaign to another month or other dates, as a new file.
+
+    The copy is a campaign of its own. Weekdays, times of day, texts, media and refs stay. Nothing
+    is sent.
+
+    Args:
+        to: The month, like 2027-01: the second Monday becomes its second Monday.
+        overwrite: Replace the new file, if there is one.
+    """
+    output = Output(as_json=json)
+    reading = await read_as.options(file)
+    copying = partial(copy_campaign, file, as_, to=to, by=by, reading=reading, overwrite=overwrite)
+    copied = await anyio.to_thread.run_sync(copying)
+    if json:
+        output.json(copy_document(copied))
+        return
+    zone = zone_of(read_as.connection, reading.timezone)
+    dates = date_range(copied.first, copied.last, zone)
+    output.result(f"{count(copied.rows, 'row')} in {copied.path}: {dates}", "bold green")
+    for row, date in copied.fifth:
+        lacks = f"its month has no fifth {date.astimezone(zone):%A}"
+        output.result(f"row {row}: {lacks}, so it is {bare_moment(date, zone)}", "yellow")
+    output.say(f"Check it: {command_on(copied.path, 'plan')}")

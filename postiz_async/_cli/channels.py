@@ -8,13 +8,20 @@ import msgspec
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from postiz_async._cli.connection import Connection
-from postiz_async._cli.options import ApiOptions
+from postiz_async._cli.help import COMMON
+from postiz_async._cli.options import ApiOptions, Yes
 from postiz_async._cli.output import Output, confirm, moment
-from postiz_async.documents import VERSION, ConnectedDocument, SlotDocument
+from postiz_async.documents import (
+    VERSION,
+    DeletedDocument,
+    SlotDocument,
+    UrlDocument,
+)
 from postiz_async.errors import InvalidInputError, Problem
 
-app = App(name="channels", help="List, inspect, connect and delete channels.")
+app = App(
+    name="channels", help="List, inspect, connect and delete channels.", group_parameters=COMMON
+)
 
 Channel = Annotated[
     str, Parameter(help="A channel: its id, its name, or its provider if it is the only one.")
@@ -24,7 +31,9 @@ Channel = Annotated[
 @app.default
 @app.command(name="list")
 async def list_channels(*, group: str | None = None, api: ApiOptions = ApiOptions()) -> None:
-    """List the channels. A campaign may name one by id, by name, or by provider.
+    """List the channels with id, name and provider.
+
+    Campaigns and options name a channel by any of these.
 
     Args:
         group: Only channels of the group with this id.
@@ -42,22 +51,8 @@ async def list_channels(*, group: str | None = None, api: ApiOptions = ApiOption
 
 
 @app.command
-async def is_connected(*, api: ApiOptions = ApiOptions()) -> int:
-    """Say whether the server accepts the key."""
-    output = Output(as_json=api.json, says_results=True)
-    async with api.client() as postiz:
-        accepted = await postiz.channels.is_connected()
-    if api.json:
-        said: ConnectedDocument = {"version": VERSION, "connected": accepted}
-        output.json(said)
-    else:
-        output.say("the key is accepted" if accepted else "the key is not accepted")
-    return 0 if accepted else 1
-
-
-@app.command
 async def groups(*, api: ApiOptions = ApiOptions()) -> None:
-    """List the groups of channels, which the web page calls customers."""
+    """List the groups of channels, called customers in the web page."""
     async with api.client() as postiz:
         listed = await postiz.channels.groups()
     rows = [(group.id, group.name) for group in listed]
@@ -91,16 +86,18 @@ async def trigger(
     data: list[str] | None = None,
     /,
     *,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
-    """Use a tool of a channel, for example to look up its boards. Prints JSON.
+    """Use a tool of a channel, such as a look-up of its boards.
+
+    Prints JSON, also without --json.
 
     Args:
         name: The name of a tool, see settings.
         data: Its arguments, as key=value.
     """
     values = dict(_pair(text) for text in data or [])
-    async with connection.client() as postiz:
+    async with api.client() as postiz:
         answer = await postiz.channels.trigger(channel, name, values)
     Output(as_json=True).json(answer)
 
@@ -114,33 +111,36 @@ def _pair(text: str) -> tuple[str, str]:
 
 @app.command
 async def connect(
-    provider: str, /, *, refresh: str | None = None, connection: Connection = Connection()
+    provider: str, /, *, refresh: str | None = None, api: ApiOptions = ApiOptions()
 ) -> None:
-    """Print the URL where a person connects an account; valid for an hour.
+    """Print the URL where a person connects an account.
+
+    It is valid for an hour.
 
     Args:
         provider: Identifier such as linkedin.
         refresh: The platform's own id of an account to connect again.
     """
-    async with connection.client() as postiz:
+    async with api.client() as postiz:
         url = await postiz.channels.connect_url(provider, refresh=refresh)
+    if api.json:
+        Output().json(UrlDocument(version=VERSION, url=url))
+    else:
         Output().show(Text(url))
 
 
 @app.command
-async def delete(
-    channel: str, /, *, yes: bool = False, connection: Connection = Connection()
-) -> None:
+async def delete(channel: str, /, *, yes: Yes = False, api: ApiOptions = ApiOptions()) -> None:
     """Delete a channel, and all its posts with it.
 
     Args:
         channel: The id of a channel; no name is taken.
-        yes: Do not ask.
     """
     confirm(f"Delete the channel {channel} and all its posts?", yes=yes)
-    async with connection.client() as postiz:
+    async with api.client() as postiz:
         deleted = await postiz.channels.delete(channel)
-    Output().say(f"{deleted} is deleted")
+    said = DeletedDocument(version=VERSION, deleted=[deleted], gone=[])
+    Output(as_json=api.json).answer(said, f"{deleted} is deleted")
 
 
 @app.command
@@ -149,8 +149,5 @@ async def find_slot(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> N
     output = Output(as_json=api.json, says_results=True)
     async with api.client() as postiz:
         date = await postiz.channels.find_slot(channel)
-    if api.json:
-        said: SlotDocument = {"version": VERSION, "channel": channel, "date": date}
-        output.json(said)
-    else:
-        output.say(moment(date, api.zone))
+    said = SlotDocument(version=VERSION, channel=channel, date=date)
+    output.answer(said, moment(date, api.zone))

@@ -20,8 +20,9 @@ import msgspec
 from cyclopts import Parameter
 from tzlocal import reload_localzone
 
-from postiz_async import AdvancedOptions, Postiz, Secret
-from postiz_async._campaign.read.dates import find_zone, no_such_zone
+from postiz_async import AdvancedOptions, OutboxOptions, Postiz, Secret
+from postiz_async._campaign.read.dates import find_zone, zone_named
+from postiz_async._cli.help import CONNECTION_IN_BRIEF
 from postiz_async._cli.profiles import Profile, ServerAccess, at_home, find_profile, user_folder
 from postiz_async._transport import (
     ConnectionSettings,
@@ -32,6 +33,7 @@ from postiz_async._transport import (
 )
 from postiz_async._wire import (
     CLOUD_URL,
+    Allowed,
     Headers,
     api_root,
     checked_headers,
@@ -45,11 +47,11 @@ from postiz_async.errors import ConfigurationError
 from postiz_async.stores._files import tighten
 from postiz_async.types import AttemptHook
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=CONNECTION_IN_BRIEF)
 @dataclass(frozen=True, kw_only=True)
 class Connection:
     """Options for the connection to Postiz.
@@ -112,6 +114,7 @@ class Target:
     times_out_on_it: bool = False
     """Whether time-outs are measured by `clock`, not by the machine's clock."""
     headers: Headers = ()
+    allowed: Allowed | None = None
     connection: ConnectionSettings = field(default_factory=ConnectionSettings)
 
     def __repr__(self) -> str:
@@ -133,7 +136,7 @@ def find_target(connection: Connection) -> Target:
     Raises:
         ConfigurationError: there is no key, or something cannot be used.
     """
-    profile = _profile(connection)
+    profile = profile_of(connection)
     key, source, its_server = _find_key(connection, profile)
     urls: list[tuple[str | None, ServerAccess | None]] = [
         (os.environ.get("POSTIZ_API_URL"), None),
@@ -167,6 +170,7 @@ def find_target(connection: Connection) -> Target:
         clock,
         times_out_on_it=wanted == "timeouts",
         headers=_headers(connection.header or (), access),
+        allowed=None if profile is None else profile.allowed,
         connection=_settings(said, access),
     )
 
@@ -194,7 +198,12 @@ def _settings(said: ServerAccess, access: ServerAccess | None) -> ConnectionSett
     return ConnectionSettings.checked(ssl=ca, proxy=access.proxy, source="the profile")
 
 
-def _profile(connection: Connection) -> Profile | None:
+def profile_of(connection: Connection) -> Profile | None:
+    """The profile that is named by an option or by the environment, if any.
+
+    Raises:
+        ConfigurationError: it does not exist or cannot be used.
+    """
     if connection.profile is not None:
         return find_profile(connection.profile)
     name = os.environ.get("POSTIZ_PROFILE")
@@ -220,12 +229,9 @@ def said_zone(connection: Connection, kept: str | None = None) -> ZoneInfo | Non
     """
     name = connection.timezone or kept
     if name is None:
-        profile = _profile(connection)
+        profile = profile_of(connection)
         return None if profile is None else profile.zone
-    zone = find_zone(name)
-    if zone is None:
-        raise ConfigurationError(no_such_zone(name))
-    return zone
+    return zone_named(name, ConfigurationError)
 
 
 def _machine_zone() -> ZoneInfo:
@@ -263,6 +269,8 @@ async def open_client(
     *,
     store: Secret | None = None,
     schema: str = "postiz_async",
+    outbox: OutboxOptions | None = None,
+    allowed: Allowed | None = None,
 ) -> AsyncGenerator[Postiz]:
     """Open a client that shares the quota with all others that use the store.
 
@@ -271,13 +279,15 @@ async def open_client(
         on_attempt: see `AdvancedOptions`.
         store: the address of the store; None: that of this user's commands.
         schema: the schema of the tables in PostgreSQL.
+        outbox: the outbox of the client; None: it has none.
+        allowed: its scopes; None: those of the target.
     """
     folder = state_folder()
     tighten(folder)
     speed = target.clock.speed if target.times_out_on_it else 1.0
-    transport = make_transport(replace(target.connection, speed=speed))
     own = folder / "quota.sqlite"
     shared = open_store(store or own, clock=target.clock, schema=schema)
+    transport = make_transport(replace(target.connection, speed=speed))
     try:
         with quiet_fast_clock_warnings(target.clock):
             async with Postiz(
@@ -285,6 +295,8 @@ async def open_client(
                 base_url=target.root,
                 store=shared,
                 headers=dict(target.headers),
+                outbox=outbox,
+                allow=allowed or target.allowed,
                 advanced=AdvancedOptions(
                     clock=target.clock, transport=transport, on_attempt=on_attempt
                 ),
@@ -331,7 +343,7 @@ def _sandbox_clock(root: str) -> Clock:
     Refused for other machines: with a faster clock a client would exceed a real server's quota.
     """
     parts = urlsplit(root)
-    if parts.hostname not in _LOOPBACK:
+    if parts.hostname not in LOOPBACK:
         raise ConfigurationError(
             f"{root} is not a sandbox on this machine, so its clock cannot be taken over."
         )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TypeAlias, cast
 
 import msgspec
 
-from postiz_async import Postiz
+from postiz_async import Campaign, CampaignStatus, Postiz
 from postiz_async._cli.output import (
+    MAX_SHOWN,
     Output,
     bare_moment,
     command_on,
@@ -22,16 +23,18 @@ from postiz_async._cli.output import (
     near_moment,
     short_moment,
 )
-from postiz_async.errors import Problem, describe_rows, group_problems, row_ranges
-from postiz_async.models._durations import describe_seconds, write_duration
-from postiz_async.types import Changed, Edits, Estimate, FieldChange, Forecast, Late
+from postiz_async._cli.problems import problem_lines
+from postiz_async.errors import Problem, describe_rows, row_ranges
+from postiz_async.models._durations import (
+    describe_seconds,
+    describe_span,
+    write_duration,
+    write_span,
+)
+from postiz_async.types import Changed, Edits, Estimate, FieldChange, Forecast, Late, Row
 
-if TYPE_CHECKING:
-    from postiz_async import Campaign
-
-
-_NAMED = 5
-"""Most warnings that are shown before a run; `validate` has them all."""
+SHOWN_AT_ONCE = 5
+"""Most warnings that are shown before a run; `plan` has them all."""
 _SHOWN = 8
 """Most edits that are shown one by one; the others are counted."""
 _WIDTH = 28
@@ -48,7 +51,10 @@ def show_plan(
     say_warnings(output, campaign)
     if campaign.is_resumed:
         say_edits(output, campaign.edits, campaign.path, zone)
+        say_state(output, campaign, campaign.shifted, zone)
     say_adopted(output, campaign)
+    _say_series(output, campaign, zone)
+    say_chosen(output, campaign.chosen, zone)
     if forecast.requests:
         say_headline(output, postiz, campaign, forecast, zone)
     _show_channels(output, campaign, zone)
@@ -64,6 +70,31 @@ def show_plan(
     output.say(f"{count(forecast.windows, 'window')} of {forecast.limit:,} requests{believed}")
     output.say(f"done {when}")
     _say_gain(output, forecast, zone)
+
+
+def _say_series(output: Output, campaign: Campaign, zone: tzinfo) -> None:
+    """Show how many posts a row that repeats makes, and their dates."""
+    lines = [
+        f"row {row} makes {count(len(dates), 'post')}, {date_range(min(dates), max(dates), zone)}"
+        for row, dates in campaign.series.items()
+    ]
+    output.say_some(lines, SHOWN_AT_ONCE)
+
+
+def say_chosen(output: Output, chosen: Iterable[Row], zone: tzinfo) -> None:
+    """Show which dates were chosen for rows that say none, or one that counts from now."""
+    by_channel: defaultdict[str, list[datetime]] = defaultdict(list)
+    lines: list[str] = []
+    for row in chosen:
+        if row.is_slot:
+            by_channel[row.channel].append(row.date)
+        else:
+            lines.append(f"row {row.number}: {row.words} is {moment(row.date, row.zone or zone)}")
+    for channel, dates in by_channel.items():
+        have = "row has a slot" if len(dates) == 1 else "rows have slots"
+        between = date_range(min(dates), max(dates), zone)
+        output.say(f"{channel}: {len(dates):,} {have}, {between}")
+    output.say_some([*dict.fromkeys(lines)], SHOWN_AT_ONCE)
 
 
 def _show_channels(output: Output, campaign: Campaign, zone: tzinfo) -> None:
@@ -126,25 +157,27 @@ def say_left_out(output: Output, campaign: Campaign) -> None:
     if campaign.problems:
         rows = len({problem.row for problem in campaign.problems})
         output.say(f"{count(rows, 'row')} left out:", "bold yellow")
-        output.say_some(list(map(str, group_problems(campaign.problems))))
+        output.say_some(list(problem_lines(campaign, campaign.problems)))
 
 
-def say_warnings(output: Output, campaign: Campaign, told: Sequence[Problem] = ()) -> None:
-    """Show warnings about a campaign; `validate` has all of them.
+def say_warnings(
+    output: Output, campaign: Campaign, told: Sequence[Problem] = (), *, most: int = MAX_SHOWN
+) -> None:
+    """Show warnings about a campaign.
 
     Args:
         output: where to show them.
         campaign: the campaign.
         told: warnings that were shown before.
+        most: how many are shown.
     """
-    lines = group_problems([each for each in campaign.warnings if each not in told])
-    for line in lines[:_NAMED]:
+    new = [each for each in campaign.warnings if each not in told]
+    lines = list(problem_lines(campaign, new))
+    for line in lines[:most]:
         output.say(f"warning: {line}", "yellow")
-    more = len(lines) - _NAMED
-    if more > 0:
-        output.say(
-            f"... and {count(more, 'warning')} more: {command_on(campaign.path, 'validate')}"
-        )
+    if len(lines) > most:
+        all_of_them = f"{command_on(campaign.path, 'plan')}{' --json' * (most == MAX_SHOWN)}"
+        output.say(f"... and {count(len(lines) - most, 'warning')} more: {all_of_them}")
 
 
 def say_headline(
@@ -167,16 +200,50 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
     """Show which posts have no slot of the quota before their date, and what happens to them."""
     if not forecast.late:
         return
-    rows = row_ranges(row.number for row in forecast.late)
-    what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}): the quota has"
     fate = "They are sent anyway." if late == "send" else "They get a later date."
     if late == "skip":
         fate = "Move them, or run with --late send or --late 15m."
-    output.say(f"{what} no slot before their date. {fate}", "bold yellow")
+    output.say(f"{late_line(forecast)} {fate}", "bold yellow")
+
+
+def late_line(forecast: Forecast) -> str:
+    """Which posts have no slot of the quota before their date."""
+    rows = row_ranges(row.number for row in forecast.late)
+    what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}):"
+    return f"{what} the quota has no slot before their date."
+
+
+_Shifted: TypeAlias = Mapping[timedelta, Sequence[int]]
+"""The numbers of shifted rows by how far."""
+
+
+def say_state(
+    output: Output, campaign: Campaign | CampaignStatus, shifted: _Shifted, zone: tzinfo
+) -> None:
+    """Show that a campaign is paused, or that rows are shifted beside the file."""
+    for by, rows in shifted.items():
+        output.say(f"{describe_rows(rows)}: shifted by {describe_span(by)}")
+    if (span := campaign.unfinished_shift) is not None:
+        again = command_on(campaign.path, "shift")
+        what = f"The shift by {describe_span(span)} has not ended"
+        output.say(f"{what}: {again} --by {write_span(span)} ends it.", "bold yellow")
+    if campaign.paused_at is not None:
+        since = near_moment(campaign.paused_at.timestamp(), zone)
+        how = f"Nothing is sent until {command_on(campaign.path, 'resume')}"
+        output.result(f"Paused since {since}. {how}", "bold yellow")
+    elif campaign.is_held:
+        resume = command_on(campaign.path, "resume")
+        output.say(f"Not all posts are scheduled again: {resume} goes on.", "bold yellow")
 
 
 def say_edits(
-    output: Output, edits: Edits, path: Path, zone: tzinfo, *, is_update: bool = False
+    output: Output,
+    edits: Edits,
+    path: Path,
+    zone: tzinfo,
+    *,
+    is_update: bool = False,
+    heading: str = "The file differs from what was sent",
 ) -> None:
     """Show new, changed and removed rows, and the command that applies the changes."""
     if edits.unread:
@@ -190,7 +257,7 @@ def say_edits(
         (len(edits.gone), "gone"),
     )
     named = ", ".join(f"{number:,} {what}" for number, what in parts if number)
-    output.say(f"The file differs from what was sent: {named}", "bold yellow")
+    output.say(f"{heading}: {named}", "bold yellow")
     lines = [*_changed(edits.changed, zone), *_gone(edits, zone)]
     output.say_some(lines, _SHOWN)
     if any(not each.sure for each in edits.changed):
@@ -206,7 +273,7 @@ def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:
     groups: defaultdict[tuple[str, ...], list[tuple[Changed, FieldChange]]] = defaultdict(list)
     for each in changed:
         for change in each.fields:
-            groups[_kind(change)].append((each, change))
+            groups[_kind(change, zone)].append((each, change))
     for (name, *_), group in groups.items():
         rows = describe_rows(each.row.number for each, _ in group)
         sure = "" if all(each.sure for each, _ in group) else " (?)"
@@ -216,16 +283,23 @@ def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:
             (pair,) = alike
             what = " -> ".join(pair)
         else:
-            what = _by(first)
+            what = _by(first, zone)
         yield f"{rows}: {name} {what}{sure}"
 
 
-def _kind(change: FieldChange) -> tuple[str, ...]:
+def _kind(change: FieldChange, zone: tzinfo) -> tuple[str, ...]:
     """A key for changes that share a line: dates that move by as much, or equal changes."""
-    name = change.name
-    if isinstance(change.before, datetime) and isinstance(change.after, datetime):
-        return name, str(change.after - change.before)
-    return name, *_pair(change, UTC)
+    moved = _moved(change, zone)
+    return (change.name, str(moved)) if moved is not None else (change.name, *_pair(change, UTC))
+
+
+def _moved(change: FieldChange, zone: tzinfo) -> timedelta | None:
+    """How far a date moves, by local time; None: the field is no date."""
+    before, after = change.before, change.after
+    if not (isinstance(before, datetime) and isinstance(after, datetime)):
+        return None
+    before, after = (at.astimezone(zone).replace(tzinfo=None) for at in (before, after))
+    return after - before
 
 
 def _pair(change: FieldChange, zone: tzinfo) -> tuple[str, str]:
@@ -242,11 +316,9 @@ def _pair(change: FieldChange, zone: tzinfo) -> tuple[str, str]:
     return _shown(before, zone), _shown(after, zone)
 
 
-def _by(change: FieldChange) -> str:
-    assert isinstance(change.before, datetime)  # noqa: S101  (see `_kind`)
-    assert isinstance(change.after, datetime)  # noqa: S101
-    seconds = (change.after - change.before).total_seconds()
-    return f"{describe_seconds(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
+def _by(change: FieldChange, zone: tzinfo) -> str:
+    span = _moved(change, zone) or timedelta()
+    return f"{describe_span(abs(span))} {'later' if span > timedelta() else 'earlier'}"
 
 
 def _gone(edits: Edits, zone: tzinfo) -> Iterable[str]:

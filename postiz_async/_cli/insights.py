@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from postiz_async._cli.help import COMMON
 from postiz_async._cli.options import ApiOptions
 from postiz_async._cli.output import Output, count, short_moment
 from postiz_async.models.insights import Metric, Notification
 
-app = App(name="analytics", help="Figures of channels and posts.")
+app = App(name="analytics", help="Figures of channels and posts.", group_parameters=COMMON)
 
 Days = Annotated[Literal[7, 30, 90], Parameter(help="How many days back.")]
 
@@ -76,20 +77,20 @@ def sparkline(values: list[float], *, ascii_only: bool = False) -> str:
 
 async def notifications(
     *,
-    most: Annotated[int, Parameter(validator=Number(gte=1))] = 20,
+    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 20,
     api: ApiOptions = ApiOptions(),
 ) -> None:
     """Show Postiz's notifications, newest first.
 
     Args:
-        most: The largest number to show.
+        limit: The largest number to show.
     """
     output = Output(as_json=api.json)
     found: list[Notification] = []
     async with api.client() as postiz:
         async for notification in postiz.notifications.list():
             found.append(notification)
-            if len(found) >= most:
+            if len(found) >= limit:
                 break
     if api.json:
         output.json(found)
@@ -102,7 +103,9 @@ async def notifications(
 
 
 async def users(text: str | None = None, /, *, api: ApiOptions = ApiOptions()) -> None:
-    """Show at most ten users of the instance; only for keys of its super-admins.
+    """Find users of the instance, with the key of a super-admin.
+
+    Postiz returns ten at most.
 
     Args:
         text: A part of a name, an e-mail address or an id; by default all users.

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import math
 import shutil
+import socket
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
 
     from postiz_async._sandbox.http import MemoryServer, Served
-    from postiz_async.testing import Fault, Organization
+    from postiz_async.testing import Fault, OAuthApp, Organization
 
 
 SAMPLE_START = datetime(2027, 1, 14, 9, tzinfo=UTC)
@@ -55,40 +56,43 @@ DEMO_LIMIT = 30
 
 
 @asynccontextmanager
-async def _served_sample(box: MemoryServer, *, port: int) -> AsyncGenerator[Served]:
-    """Serve a sandbox on loopback, with the channels and tags of the sample campaign."""
+async def _served_sample(
+    box: MemoryServer, *, port: int, host: str = "127.0.0.1"
+) -> AsyncGenerator[Served]:
+    """Serve a sandbox with the channels and tags of the sample campaign."""
     from postiz_async._sandbox.http import serve  # noqa: PLC0415  (the other commands need none)
 
-    sample = files("postiz_async._sandbox") / "sample"
-    tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
-    channels = msgspec.json.decode(
-        (sample / "channels.json").read_bytes(), type=list[SandboxChannel]
-    )
-    for organization in box.organizations:
-        _fill(box, organization, channels, tags)
+    fill_with_sample(box)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(box)
         try:
-            served = await stack.enter_async_context(serve(box, port=port))
+            served = await stack.enter_async_context(serve(box, host, port))
         except OSError as error:
+            no_address = {errno.EADDRNOTAVAIL, None}  # None: asyncio of Python 3.13
+            if isinstance(error, socket.gaierror) or error.errno in no_address:
+                raise ConfigurationError(f"--host {host} is no address of this machine.") from error
             why = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
             raise ConfigurationError(f"Port {port} {why}. Take another --port.") from error
         yield served
 
 
-def _fill(
-    box: MemoryServer, owner: Organization, channels: Sequence[SandboxChannel], tags: Sequence[str]
-) -> None:
-    """Give an organisation the channels and tags of the sample; their ids are always the same."""
-    for channel in channels:
-        its_id = channel["id"]
-        if owner is not box.organization:
-            mark = sha256(f"{owner.name} {its_id}".encode()).hexdigest()[:8]
-            its_id = f"{its_id[:-8]}{mark}"
-        provider, name = channel["provider"], channel["name"]
-        box.add_channel(provider, id=its_id, name=name, organization=owner)
-    for tag in tags:
-        box.add_tag(tag, organization=owner)
+def fill_with_sample(box: MemoryServer) -> None:
+    """Give each organisation the channels and tags of the sample; their ids are always the same."""
+    sample = files("postiz_async._sandbox") / "sample"
+    tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
+    channels = msgspec.json.decode(
+        (sample / "channels.json").read_bytes(), type=list[SandboxChannel]
+    )
+    for owner in box.organizations:
+        for channel in channels:
+            its_id = channel["id"]
+            if owner is not box.organization:
+                mark = sha256(f"{owner.name} {its_id}".encode()).hexdigest()[:8]
+                its_id = f"{its_id[:-8]}{mark}"
+            provider, name = channel["provider"], channel["name"]
+            box.add_channel(provider, id=its_id, name=name, organization=owner)
+        for tag in tags:
+            box.add_tag(tag, organization=owner)
 
 
 Speed = Annotated[
@@ -100,10 +104,13 @@ Speed = Annotated[
 async def sandbox(
     *,
     port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 4007,
+    host: Annotated[str, Parameter(env_var="POSTIZ_SANDBOX_HOST")] = "127.0.0.1",
     speed: Speed = 1.0,
     limit: Annotated[int, Parameter(validator=Number(gte=1))] = (DEMO_LIMIT),
+    window: Annotated[float, Parameter(validator=Number(gte=1, lte=86_400))] = 3600.0,
     organization: list[str] | None = None,
     api_key: str | None = None,
+    oauth_app: str | None = None,
     sample: Path | None = None,
     start: datetime | None = None,
     release: str = "HEAD",
@@ -111,19 +118,24 @@ async def sandbox(
     seed: int = 0,
     json: Json = False,
 ) -> None:
-    """Serve a local Postiz with the channels of the sample campaign. Ctrl-C ends it.
+    """Serve a Postiz on this machine to try things with.
 
-    With --json, it prints one document with its address when it is ready.
+    It has the channels of the sample campaign. Ctrl-C ends it. With --json, it prints one document
+    with its address when it is ready.
 
     Args:
         port: The port; 0: any free one.
-        limit: Create requests per hour.
+        host: The address that it listens on; 0.0.0.0 in a container, for other containers.
+        limit: Create requests per window.
+        window: Seconds that a window and a lock-out last: few, to see waits end without --speed.
         organization: The name of an organisation with its own channels, quota and key, which is
             printed; can be repeated.
         api_key: The key that it accepts without --organization; by default `sandbox`.
+        oauth_app: The callback of an application that asks users for access, such as
+            http://localhost:8000/postiz/callback; its id and secret are printed.
         sample: Also copy the sample campaign into this folder.
         start: The time that its clock shows at first, like 2027-01-15T09:00 (UTC).
-        release: The release to imitate: one like v2.23.0, HEAD, or next.
+        release: The release to imitate: one like v2.23.0, HEAD, next or open.
         fault: What goes wrong, as drop_answer:20%:route=create_post; as often as you like. Kinds:
             drop_answer, hang, late_work, late_answer, reset, error_before, error_after, stop,
             empty_401, html, strip_headers. Further: times=, delay= (seconds), status=,
@@ -144,18 +156,26 @@ async def sandbox(
     shown = start.replace(tzinfo=start.tzinfo or UTC).timestamp() if start else time.time()
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), shown))
     box = MemoryServer(
-        api_key=api_key, clock=clock, limit=limit, release=release, seed=seed, organizations=names
+        api_key=api_key,
+        clock=clock,
+        limit=limit,
+        window=window,
+        release=release,
+        seed=seed,
+        organizations=names,
     )
     for each in faults:
         box.faults.add(each)
-    async with _served_sample(box, port=port) as served:
+    app = None if oauth_app is None else box.add_oauth_app("Your application", oauth_app)
+    async with _served_sample(box, port=port, host=host) as served:
         started: SandboxStarted = {
             "version": VERSION,
             "url": served.url,
             "now": datetime.fromtimestamp(clock.time(), UTC),
             "speed": speed,
             "limit": limit,
-            "organizations": [_described(each, served.url) for each in box.organizations],
+            "window": window,
+            "organizations": [_described(each, served.url, app) for each in box.organizations],
         }
         if json:
             output.json(started)
@@ -170,7 +190,7 @@ def _show_started(output: Output, started: SandboxStarted, *, named: bool) -> No
     fast = "" if speed == 1 else f", {speed:g} times as fast"
     output.say(
         f"A Postiz sandbox with {of}{len(organizations[0]['channels'])} channels and "
-        f"{started['limit']} creates an hour. Its clock shows "
+        f"{started['limit']} creates {_every(started['window'])}. Its clock shows "
         f"{moment(started['now'], UTC)}{fast}."
     )
     if speed != 1 or abs(started["now"].timestamp() - time.time()) > 60:
@@ -181,14 +201,22 @@ def _show_started(output: Output, started: SandboxStarted, *, named: bool) -> No
     _show_keys(output, organizations, named=named)
 
 
-def _described(organization: Organization, url: str) -> SandboxOrganization:
+def _every(window: float) -> str:
+    return "an hour" if window == 3600 else f"every {window:g} s"
+
+
+def _described(organization: Organization, url: str, app: OAuthApp | None) -> SandboxOrganization:
+    environment = {
+        "POSTIZ_API_URL": url,
+        "POSTIZ_API_KEY": organization.api_key,
+        "POSTIZ_SANDBOX_CLOCK": "1",
+    }
+    if app is not None:
+        environment["POSTIZ_CLIENT_ID"] = app.client_id
+        environment["POSTIZ_CLIENT_SECRET"] = app.client_secret or ""
     return {
         "name": organization.name,
-        "environment": {
-            "POSTIZ_API_URL": url,
-            "POSTIZ_API_KEY": organization.api_key,
-            "POSTIZ_SANDBOX_CLOCK": "1",
-        },
+        "environment": environment,
         "channels": [
             {"id": each.id, "name": each.name, "provider": each.provider}
             for each in organization.live_channels()
@@ -245,32 +273,57 @@ def _copy_sample(folder: Path) -> None:
 
 
 async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
-    """Run the sample campaign against a sandbox; an hour takes a few seconds."""
+    """Run the sample campaign in a sandbox with a fast clock."""
     from postiz_async._sandbox.http import MemoryServer  # noqa: PLC0415
 
-    output = Output(as_json=json)
     clock = AcceleratedClock(speed, anchor=Anchor(time.time(), SAMPLE_START.timestamp()))
-    started = time.monotonic()
+    box = MemoryServer(api_key="demo", clock=clock, limit=DEMO_LIMIT)
+    async with _served_sample(box, port=0) as served:
+        advanced = AdvancedOptions(clock=clock)
+        postiz = Postiz(api_key="demo", base_url=served.url, advanced=advanced)
+        with quiet_fast_clock_warnings(clock):
+            return await run_sample(Output(as_json=json), box, postiz, speed)
+
+
+async def run_sample(
+    output: Output,
+    box: MemoryServer,
+    client: Postiz,
+    speed: float,
+    display_type: type[RunDisplay] = RunDisplay,
+) -> int:
+    """Run the sample campaign, and show what the sandbox has then.
+
+    Args:
+        output: where to show it.
+        box: the sandbox, which has the channels of the sample.
+        client: a client of the sandbox, not open yet.
+        speed: how many times as fast as real time the clock of both runs.
+        display_type: what shows the progress.
+    """
     output.say(
         f"Sample campaign, sandbox with {DEMO_LIMIT} creates an hour; "
         f"an hour takes {3600 / speed:.3g} s here.",
         "bold",
     )
-    async with AsyncExitStack() as stack:
-        stack.enter_context(quiet_fast_clock_warnings(clock))
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="postiz-async-demo-")))
-        _copy_sample(folder)
-        box = MemoryServer(api_key="demo", clock=clock, limit=DEMO_LIMIT)
-        served = await stack.enter_async_context(_served_sample(box, port=0))
-        postiz = await stack.enter_async_context(
-            Postiz(api_key="demo", base_url=served.url, advanced=AdvancedOptions(clock=clock))
-        )
-        campaign = await stack.enter_async_context(postiz.campaign(folder / "campaign.csv"))
-        display = RunDisplay(output, postiz, campaign, open_rows=len(campaign.rows), zone=UTC)
-        await run_campaign(output, postiz, campaign, display, UTC)
-        report = await campaign.report()
-    seen = _seen(box, took=time.monotonic() - started)
-    if json:
+    began = box.clock.time()
+    with TemporaryDirectory(prefix="postiz-async-demo-") as folder:
+        _copy_sample(Path(folder))
+        async with client as postiz, postiz.campaign(Path(folder, "campaign.csv")) as campaign:
+            rows = len(campaign.rows)
+            display = display_type(output, postiz, campaign, open_rows=rows, zone=UTC)
+            await run_campaign(output, postiz, campaign, display, UTC)
+            report = await campaign.report()
+    creates = box.creates
+    seen = SandboxSeen(
+        posts=len(box.posts),
+        uploads=len(box.uploads),
+        creates=len(creates),
+        refusals=box.refusals,
+        hours=(creates[-1].at - creates[0].at) / 3600,
+        seconds=(box.clock.time() - began) / speed,
+    )
+    if output.as_json:
         said: SandboxDocument = {**report_document(report), "sandbox": seen}
         output.json(said)
     else:
@@ -283,18 +336,6 @@ async def demo(*, speed: Speed = DEMO_SPEED, json: Json = False) -> int:
         output.say(f"{seen.hours:.2f} hours of its clock passed in {seen.seconds:.0f} s.")
     is_fine = report.complete and seen.posts == len(report.rows) and seen.refusals == 0
     return 0 if is_fine else 1
-
-
-def _seen(box: MemoryServer, took: float) -> SandboxSeen:
-    creates = box.creates
-    return SandboxSeen(
-        posts=len(box.posts),
-        uploads=len(box.uploads),
-        creates=len(creates),
-        refusals=box.refusals,
-        hours=(creates[-1].at - creates[0].at) / 3600,
-        seconds=took,
-    )
 
 
 def _show_channels(output: Output, box: MemoryServer) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from cyclopts import App
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -17,14 +18,14 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from postiz_async._cli.connection import Connection
 from postiz_async._cli.display import DisplayGuard
-from postiz_async._cli.options import ApiOptions, json_object
-from postiz_async._cli.output import Output, confirm
+from postiz_async._cli.help import COMMON
+from postiz_async._cli.options import ApiOptions, Yes, json_object
+from postiz_async._cli.output import Output, confirm, short_moment
 from postiz_async._uploads.urls import is_url, shown
 from postiz_async.documents import UploadFailure, error_object
 from postiz_async.errors import InvalidInputError, PostizError
-from postiz_async.models.media import Media
+from postiz_async.models.media import ListedMedia, Media
 from postiz_async.models.video import SlidesVideo, Veo3Video
 
 _NAME = 30
@@ -134,7 +135,44 @@ def _label(source: str) -> str:
     return name if len(name) <= _NAME else "..." + name[3 - _NAME :]
 
 
-app = App(name="media", help="Upload pictures and videos, generate videos.")
+app = App(
+    name="media",
+    help="List, upload and generate pictures and videos.",
+    group_parameters=COMMON,
+)
+
+
+@app.command(name="list")
+async def list_media(
+    *,
+    search: str = "",
+    limit: Annotated[int, Parameter(validator=Number(gte=1))] = 50,
+    api: ApiOptions = ApiOptions(),
+) -> None:
+    """List the media that are stored, newest first.
+
+    Needs a Postiz after v2.23.0. What was uploaded by the API, as by this program, has no original
+    name.
+
+    Args:
+        search: Only those whose original name contains this.
+        limit: The largest number to show.
+    """
+    output, found = Output(as_json=api.json), list[ListedMedia]()
+    async with api.client() as postiz:
+        async for each in postiz.media.list(search=search):
+            found.append(each)
+            if len(found) >= limit:
+                break
+    if not found and not api.json:
+        output.say("There are no media." if not search else f"No media are called {search!r}.")
+        return
+    zone = api.zone
+    rows = [
+        (short_moment(each.created_at, zone), each.original_name or "", each.id, each.path)
+        for each in found
+    ]
+    output.listing(found, [f"date ({zone})", "original name", "id", "path"], rows)
 
 
 def _show(media: Media, *, as_json: bool) -> None:
@@ -151,7 +189,9 @@ async def upload(
     allow_private: bool = False,
     api: ApiOptions = ApiOptions(),
 ) -> int:
-    """Upload files, equal ones once. A failure does not end the others; then the exit code is 1.
+    """Upload files, equal ones once.
+
+    A failure does not end the others; then the exit code is 1.
 
     Args:
         sources: Pictures (10 MiB), MP4 videos (1 GiB), or URLs of them.
@@ -201,9 +241,11 @@ async def function(
     params: str | None = None,
     /,
     *,
-    connection: Connection = Connection(),
+    api: ApiOptions = ApiOptions(),
 ) -> None:
-    """Call a function of a video generator. Prints JSON.
+    """Call a function of a video generator.
+
+    Prints JSON, also without --json.
 
     Args:
         identifier: The generator, such as image-text-slides.
@@ -211,7 +253,7 @@ async def function(
         params: What it takes, as a JSON object.
     """
     values = json_object("params", params) if params is not None else {}
-    async with connection.client() as postiz:
+    async with api.client() as postiz:
         answer = await postiz.media.video_function(identifier, name, values)
     Output(as_json=True).json(answer)
 
@@ -222,23 +264,22 @@ async def video(
     /,
     *,
     voice: str | None = None,
-    output: Literal["vertical", "horizontal"] = "vertical",
-    yes: bool = False,
+    orientation: Literal["vertical", "horizontal"] = "vertical",
+    yes: Yes = False,
     api: ApiOptions = ApiOptions(),
 ) -> None:
-    """Generate a video. Costs a credit of the plan, and may take half an hour.
+    """Generate a video. Costs a credit, and may take half an hour.
 
     Args:
         prompt: What it shall show.
         voice: Pictures with this voice; a veo3 film if not given.
-        output: Its shape.
-        yes: Do not ask.
+        orientation: Its shape.
     """
     confirm("This costs a credit of the plan. Generate the video?", yes=yes)
     wanted = (
-        SlidesVideo(prompt=prompt, voice=voice, output=output)
+        SlidesVideo(prompt=prompt, voice=voice, output=orientation)
         if voice is not None
-        else Veo3Video(prompt=prompt, output=output)
+        else Veo3Video(prompt=prompt, output=orientation)
     )
     async with api.client() as postiz:
         media = await postiz.media.generate_video(wanted)

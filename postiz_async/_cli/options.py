@@ -23,12 +23,20 @@ from postiz_async._campaign.read.dates import (
     read_wall,
     to_moment,
 )
-from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
+from postiz_async._cli.connection import (
+    Connection,
+    find_target,
+    open_client,
+    profile_of,
+    zone_of,
+)
+from postiz_async._cli.help import FILE_IN_BRIEF, JOURNAL_IN_BRIEF
 from postiz_async._cli.output import Output, moment
 from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
-from postiz_async.types import Advice, AttemptHook, PostState
+from postiz_async.types import Advice, AttemptHook, PostFilter, PostState
 
 Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
+Yes = Annotated[bool, Parameter(name="--yes", help="Do not ask.")]
 
 
 @Parameter(name="*")
@@ -71,7 +79,7 @@ def store_of(given: Secret | None) -> Secret | None:
     return given or Secret(os.environ.get("POSTIZ_STORE", "")) or None
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=JOURNAL_IN_BRIEF)
 @dataclass(frozen=True, kw_only=True)
 class JournalOptions:
     """Options for the journal, in which the results of a campaign are recorded.
@@ -109,13 +117,16 @@ class JournalOptions:
         return address if is_database else None
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=FILE_IN_BRIEF)
 @dataclass(frozen=True, kw_only=True)
 class ReadAs:
     """Options for reading a campaign file: its columns, format and time zones.
 
     Args:
-        zone: The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated.
+        channel_timezone: The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated.
+        slots: When rows without a date are published, like 'mon-fri 9:00 13:00; sat 11:00': each in
+            the next free slot of its channel. For one channel like 'mastodon=daily 18:00'; can be
+            repeated.
         date_format: The format of dates, like '%d.%m.%Y %H:%M' (as for strptime).
         column: The meaning of a column with another name, like Text=content; Notes= ignores a
             column. Can be repeated.
@@ -126,7 +137,8 @@ class ReadAs:
         ignore: A kind of warning to turn off; can be repeated.
     """
 
-    zone: list[str] | None = None
+    channel_timezone: list[str] | None = None
+    slots: list[str] | None = None
     date_format: str | None = None
     column: list[str] | None = None
     encoding: str | None = None
@@ -149,19 +161,39 @@ class ReadAs:
             defaults=_pairs("--default", self.default, "tags=news", str.partition),
             date_format=self.date_format,
             timezone=zone_of(self.connection, kept.timezone).key,
-            timezones=_pairs("--zone", self.zone, "mastodon=Asia/Tokyo", str.rpartition),
+            timezones=_pairs(
+                "--channel-timezone",
+                self.channel_timezone,
+                "mastodon=Asia/Tokyo",
+                str.rpartition,
+            ),
+            slots=self._slots(kept),
             encoding=self.encoding,
             sheet=self.sheet,
             template=self.template,
             ignore=tuple(self.ignore or ()),
         )
 
+    def _slots(self, kept: FileOptions) -> dict[str, str]:
+        """The slots by channel; those of the profile if neither the command nor the file has any.
+
+        Raises:
+            ConfigurationError: a channel has slots twice.
+        """
+        said = [text if "=" in text else f"default={text}" for text in self.slots or ()]
+        found = _pairs("--slots", said, "'mastodon=daily 18:00'", str.partition)
+        profile = None if found or kept.slots else profile_of(self.connection)
+        return {"default": profile.slots} if profile is not None and profile.slots else found
+
 
 Save = Annotated[
     bool,
     Parameter(
         negative="",
-        help=("Save these options next to the file, as campaign.toml, which every command reads."),
+        help=(
+            "Save the options for reading the file next to it, as campaign.toml, which every "
+            "command reads."
+        ),
     ),
 ]
 
@@ -209,9 +241,9 @@ _SHOWN = (None, "%d %b %Y %H:%M", "%a %d %b %Y %H:%M")
 """The formats of dates: of campaigns (None), and as this program shows them."""
 
 
-def moment_option(help_: str) -> Parameter:
+def moment_option(help_: str, *, name: str | None = None) -> Parameter:
     """An option that is a date; see `aware` for its moment."""
-    return Parameter(help=help_, converter=_read_moment)
+    return Parameter(name=name, help=help_, converter=_read_moment)
 
 
 Said: TypeAlias = date | datetime
@@ -219,12 +251,15 @@ Said: TypeAlias = date | datetime
 
 Start = Annotated[
     Said | None,
-    moment_option("Start of the range, like 2027-01-15 or '2027-01-15 09:00'; by default today."),
+    moment_option(
+        "Only from this date on, like 2027-01-15 or '2027-01-15 09:00'; by default today.",
+        name="--from",
+    ),
 ]
 EndOption = Annotated[
     Said | None,
     moment_option(
-        "End of the range, inclusive: a day or a time; by default 30 days after the start."
+        "Only up to this day (all of it) or time; by default 30 days after --from.", name="--to"
     ),
 ]
 OnlyChannel = Annotated[
@@ -237,8 +272,44 @@ OnlyChannel = Annotated[
 StateOption = Annotated[PostState | None, Parameter(help="Only in this state.")]
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WhichPosts:
+    """The filter of commands for many posts.
+
+    Args:
+        tag: Only with this tag.
+        text: Only with this in their text, in upper or lower case.
+    """
+
+    start: Start = None
+    end: EndOption = None
+    state: StateOption = None
+    channel: OnlyChannel = None
+    tag: str | None = None
+    text: str | None = None
+
+    def filter(self, postiz: Postiz, zone: ZoneInfo) -> PostFilter:
+        """The filter as the library takes it.
+
+        Raises:
+            ConfigurationError: the end is before the start.
+        """
+        start, end = day_range(postiz, self.start, self.end, zone)
+        return {
+            "start": start,
+            "end": end,
+            "state": self.state,
+            "channel": self.channel,
+            "tag": self.tag,
+            "text": self.text,
+        }
+
+
 _OPTIONS = {
     "channel": "--channel",
+    "tag": "--tag",
+    "text": "--text",
     "idempotency_key": "--idempotency-key",
     "format": "--format",
     "excel": "--excel",
@@ -264,13 +335,13 @@ def day_range(
         ConfigurationError: the end is before the start.
     """
     today = datetime.fromtimestamp(postiz.clock.time(), zone).date()
-    first = aware(start or today, "--start", zone)
+    first = aware(start or today, "--from", zone)
     last = first + timedelta(days=30)
     if end is not None:
-        last = aware(end, "--end", zone, end_of_day=True)
+        last = aware(end, "--to", zone, end_of_day=True)
     if last < first:
-        began = "--start" if start is not None else "today, which is taken without --start"
-        raise ConfigurationError(f"--end ({last:%Y-%m-%d}) is before {began} ({first:%Y-%m-%d}).")
+        began = "--from" if start is not None else "today, which is taken without --from"
+        raise ConfigurationError(f"--to ({last:%Y-%m-%d}) is before {began} ({first:%Y-%m-%d}).")
     return first, last
 
 

@@ -12,14 +12,15 @@ from cyclopts import App, Parameter
 
 from postiz_async import OutboxOptions, Secret
 from postiz_async._cli.connection import Connection, zone_of
-from postiz_async._cli.options import Json, store_of
+from postiz_async._cli.help import COMMON
+from postiz_async._cli.options import Json, Yes, store_of
 from postiz_async._cli.output import Output, confirm, count, moment
 from postiz_async.clock import SystemClock
-from postiz_async.documents import VERSION, OutboxDocument
+from postiz_async.documents import VERSION, OutboxDocument, RemovedDocument
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
 
-app = App(name="outbox", help="Make, watch and clear an outbox.")
+app = App(name="outbox", help="Make, watch and clear an outbox.", group_parameters=COMMON)
 
 
 @Parameter(name="*")
@@ -56,7 +57,7 @@ class OutboxPlace:
 
 @app.command
 async def init(*, sql: bool = False, place: OutboxPlace = OutboxPlace()) -> None:
-    """Create the tables in PostgreSQL for outbox, quota and keys if they are missing.
+    """Create the tables for campaigns, outbox, quota and keys in PostgreSQL.
 
     Args:
         sql: Only print the statements, for example for Alembic.
@@ -79,59 +80,65 @@ async def init(*, sql: bool = False, place: OutboxPlace = OutboxPlace()) -> None
 
 @app.command
 async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> None:
-    """Show the tickets by state, and the organisations that cannot send, with the reason."""
+    """Show tickets by state, and why organisations cannot send."""
     from postiz_async._outbox.places import deliveries_of  # noqa: PLC0415  (an extra)
 
     output = Output(as_json=json, says_results=True)
     async with aclosing(deliveries_of(place.options(), SystemClock())) as deliveries:
         await deliveries.open()
-        found = await deliveries.overview()
-    oldest = None if found.oldest is None else datetime.fromtimestamp(found.oldest, UTC)
+        tickets, found = await deliveries.counts(), await deliveries.overview()
+    troubles = {each.organization: each.trouble for each in found if each.trouble}
+    held = sum(each.is_held for each in found)
+    waiting = sum(bool(each.states) and not each.is_held for each in found)
+    due = min((each.due for each in found if each.due is not None), default=None)
+    oldest = None if due is None else datetime.fromtimestamp(due, UTC)
     if json:
         said: OutboxDocument = {
             "version": VERSION,
             "outbox": {
-                "tickets": dict(found.states),
-                "organizations": found.organizations,
-                "in_turn": found.held,
-                "waiting": found.waiting,
+                "tickets": dict(tickets),
+                "organizations": len(found),
+                "in_turn": held,
+                "waiting": waiting,
                 "oldest": oldest,
-                "troubles": dict(found.troubles),
+                "troubles": troubles,
             },
         }
         output.json(said)
         return
-    rows = [(state, f"{number:,}") for state, number in sorted(found.states.items())]
+    rows = [(state, f"{number:,}") for state, number in sorted(tickets.items())]
     if not rows:
         output.say("No tickets.")
         return
     output.table(["state", "tickets"], rows, numbers={"tickets"})
     output.say(
-        f"{count(found.organizations, 'organisation')}: {found.held:,} being sent for, "
-        f"{found.waiting:,} waiting for their turn"
+        f"{count(len(found), 'organisation')}: {held:,} being sent for, "
+        f"{waiting:,} waiting for their turn"
     )
     if oldest is not None:
         output.say(f"the first waiting ticket is for {moment(oldest, zone_of(Connection()))}")
-    for organization, trouble in found.troubles.items():
+    for organization, trouble in troubles.items():
         output.say(f"{organization or '(no name)'}: {trouble}", "yellow")
 
 
 @app.command
 async def prune(
-    *, keep: str = "30d", yes: bool = False, place: OutboxPlace = OutboxPlace()
+    *,
+    keep: str = "30d",
+    yes: Yes = False,
+    json: Json = False,
+    place: OutboxPlace = OutboxPlace(),
 ) -> None:
     """Remove old finished tickets. Senders do so every hour by themselves.
 
     Args:
         keep: How long finished tickets are kept, like 12h or 30d.
-        yes: Do not ask.
     """
     from postiz_async._outbox.places import deliveries_of  # noqa: PLC0415  (an extra)
 
     age = read_duration(keep)
     if age is None:
         raise ConfigurationError(f"--keep is {keep!r}; write it like 12h or 30d.")
-    output = Output()
     async with aclosing(deliveries_of(place.options(), SystemClock())) as deliveries:
         await deliveries.open()
         confirm(
@@ -139,4 +146,5 @@ async def prune(
             yes=yes,
         )
         removed = await deliveries.prune(age)
-    output.say(f"Removed {count(removed, 'ticket')}.")
+    said = RemovedDocument(version=VERSION, removed=removed)
+    Output(as_json=json).answer(said, f"Removed {count(removed, 'ticket')}.")

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -25,6 +25,7 @@ from postiz_async._campaign.read.file_formats import readable
 from postiz_async.documents import VERSION, ErrorDocument, ErrorObject, error_object
 from postiz_async.errors import (
     APIConnectionError,
+    CampaignChangedError,
     ConfigurationError,
     DeliveryUnknownError,
     InvalidInputError,
@@ -37,7 +38,13 @@ from postiz_async.errors import (
 
 MAX_SHOWN = 50
 """Most problems that are listed; equal ones of several rows count as one."""
-PASSING = (APIConnectionError, DeliveryUnknownError, QuotaError, ServerError)
+PASSING = (
+    APIConnectionError,
+    CampaignChangedError,
+    DeliveryUnknownError,
+    QuotaError,
+    ServerError,
+)
 """Errors that may be temporary, so that input and settings need not be wrong."""
 IS_QUIET: ContextVar[bool] = ContextVar("IS_QUIET", default=False)
 """Whether `--quiet` was given."""
@@ -84,6 +91,12 @@ class Output:
         self.err = _console(sys.stderr, stderr=True)
         self.notes = self.err if as_json else self.out
         """The console for progress and remarks."""
+        self.made: Callable[[], object] | None = None
+        """Makes the document of the command."""
+        self.failed: ErrorObject | None = None
+        """The last error that was shown."""
+        self.holds_error = False
+        """Whether the JSON of an error waits for `release_error`, so that it is the last line."""
 
     @property
     def shows_progress(self) -> bool:
@@ -92,8 +105,21 @@ class Output:
 
     def json(self, value: object) -> None:
         """Print a value as JSON on stdout, in UTF-8 whatever the terminal."""
-        text = msgspec.json.format(_encoded(value), indent=2)
+        text = msgspec.json.format(encoded(value), indent=2)
         _write_utf8(sys.stdout, text + b"\n")
+
+    def document(self, make: Callable[[], object]) -> None:
+        """Print the document of the command with `--json`, and remember how it is made."""
+        self.made = make
+        if self.as_json:
+            self.json(make())
+
+    def answer(self, value: object, text: str) -> None:
+        """Print what was done or found: as JSON, or in words for people."""
+        if self.as_json:
+            self.json(value)
+        else:
+            self.say(text)
 
     def say(self, text: str, style: str = "") -> None:
         """Print a remark, which `--quiet` drops."""
@@ -120,13 +146,13 @@ class Output:
     def file(self, content: str) -> None:
         """Print the content of a file: exactly and in UTF-8, unless on a terminal."""
         if self.out.is_terminal:
-            self.show(Text(content.removesuffix("\n")))
+            self.show(Text(content.replace("\r\n", "\n").removesuffix("\n")))
         else:
             _write_utf8(sys.stdout, content.encode())
 
     def json_line(self, value: object) -> None:
         """Print a value as one line of JSON, for results without an end."""
-        _write_utf8(sys.stdout, _encoded(value) + b"\n")
+        _write_utf8(sys.stdout, encoded(value) + b"\n")
 
     def listing(
         self, value: object, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]
@@ -218,15 +244,20 @@ class Output:
         for line in _padded(columns, cells, numbers):
             self.out.print(Text(line))
 
-    def problems(self, problems: Sequence[Problem]) -> None:
-        """Print problems of the input: of a campaign, of posts, or of the command itself."""
+    def problems(self, problems: Sequence[Problem], lines: Sequence[str] = ()) -> None:
+        """Print problems of the input: of a campaign, of posts, or of the command itself.
+
+        Args:
+            problems: the problems.
+            lines: a text for each, or for equal ones; by default their own.
+        """
         first = problems[0]
         if len(problems) == 1 and first.row is None and "." not in first.where:
             self.fault(str(first))
             return
         found = f"{count(len(problems), 'problem')}, nothing was sent:"
         self.err.print(Text(found, style="bold red"))
-        lines = group_problems(problems)
+        lines = lines or list(map(str, group_problems(problems)))
         for line in lines[:MAX_SHOWN]:
             print_hanging(self.err, Text(f"  {line}"))
         if len(lines) > MAX_SHOWN:
@@ -234,16 +265,24 @@ class Output:
 
     def error(self, error: PostizError, exit_code: int) -> None:
         """Print an error on stderr; with `--json` as one line of JSON."""
+        self.failed = error_object(error, exit_code)
         if self.as_json:
-            self._json_error(error_object(error, exit_code))
+            if not self.holds_error:
+                self._json_error(self.failed)
         elif isinstance(error, InvalidInputError):
             self.problems(error.problems)
         else:
             self.fault(str(error))
             if isinstance(error, DeliveryUnknownError):
                 day = error.marks.date.date()
-                look = f"  On the command line: postiz-async posts list --start {day} --end {day}"
+                look = f"  On the command line: postiz-async posts list --from {day} --to {day}"
                 print_hanging(self.err, Text(look, style="red"))
+
+    def release_error(self) -> None:
+        """Print the JSON of an error that was held."""
+        if self.holds_error and self.as_json and self.failed is not None:
+            self._json_error(self.failed)
+        self.holds_error = False
 
     def failure(self, kind: str, message: str, exit_code: int, *, text: str = "") -> None:
         """Print another failure on stderr, like `error`; `text` is shown to people instead."""
@@ -260,7 +299,7 @@ class Output:
 
     def _json_error(self, error: ErrorObject) -> None:
         said: ErrorDocument = {"version": VERSION, "error": error}
-        _write_utf8(sys.stderr, _encoded(said) + b"\n")
+        _write_utf8(sys.stderr, encoded(said) + b"\n")
 
 
 def exit_code_of(error: PostizError) -> int:
@@ -268,7 +307,8 @@ def exit_code_of(error: PostizError) -> int:
     return 1 if isinstance(error, PASSING) else 2
 
 
-def _encoded(value: object) -> bytes:
+def encoded(value: object) -> bytes:
+    """A value as one line of JSON, without characters that control a terminal."""
     try:
         text = msgspec.json.encode(value, order="sorted").decode()
     except UnicodeEncodeError:  # it names a file, and the bytes of the name are no text here
@@ -364,7 +404,7 @@ def print_hanging(console: Console, text: Text, hang: int | None = None) -> None
             console.print(before + part, soft_wrap=True)
 
 
-_OPTION = r"""--(?:column|default|zone) (?:'[^']*'|"[^"]*"|[^\s'"])+"""
+_OPTION = r"""--(?:column|default) (?:'[^']*'|"[^"]*"|[^\s'"])+"""
 _WORD = re.compile(rf"(?:{_OPTION}(?: {_OPTION})*|\S+)\s*")
 """Matches text that stays on one line: a word, or options that belong together."""
 
@@ -422,12 +462,29 @@ def confirm(question: str, *, yes: bool) -> None:
         raise ConfigurationError("Nothing was done.")
 
 
-def ask(question: str) -> bool | None:
-    """Ask whether the user agrees; None if there is no terminal to ask on."""
-    if sys.stdin is None or not sys.stdin.isatty():
+def can_ask() -> bool:
+    """Whether there is a terminal to ask on."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def ask(question: str, *, default: bool = False) -> bool | None:
+    """Ask whether the user agrees; None if there is no terminal to ask on.
+
+    Args:
+        question: the question.
+        default: what an empty answer means.
+    """
+    if not can_ask():
         return None
+    said = Text(f"{question} [{'Y/n' if default else 'y/N'}]")
     try:
-        return Confirm.ask(Text(question), default=False, console=SafeConsole(stderr=True))
+        return Confirm.ask(
+            said,
+            default=default,
+            show_choices=False,
+            show_default=False,
+            console=SafeConsole(stderr=True),
+        )
     except EOFError:
         return False
 

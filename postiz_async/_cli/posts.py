@@ -3,49 +3,61 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from cyclopts import App, Parameter
 
-from postiz_async import NewPost
+from postiz_async import Channel, NewPost
+from postiz_async._cli.after_run import write_file
 from postiz_async._cli.connection import Connection, state_folder, zone_of
+from postiz_async._cli.help import COMMON
 from postiz_async._cli.options import (
     ApiOptions,
-    EndOption,
     OnlyChannel,
     Said,
-    Start,
-    StateOption,
+    WhichPosts,
+    Yes,
     aware,
-    day_range,
     json_object,
     meant_moment,
     moment_option,
     said_as_options,
 )
-from postiz_async._cli.output import Output, confirm, count, moment, short_moment
-from postiz_async._cli.reconcile import export
+from postiz_async._cli.output import Output, confirm, count, moment
 from postiz_async._cli.sending import event_line
+from postiz_async._cli.stored_posts import (
+    change_posts,
+    channel_name,
+    check,
+    edit,
+    show_posts,
+    span_text,
+)
 from postiz_async._cli.waiting import waiting_shown
-from postiz_async.documents import VERSION, DeletedDocument, PublishLine, StateDocument
+from postiz_async.documents import (
+    VERSION,
+    DeletedDocument,
+    DueDocument,
+    PublishLine,
+    ReleaseDocument,
+    StateDocument,
+)
 from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
 from postiz_async.models._durations import read_seconds
-from postiz_async.models.posts import Created, Post
+from postiz_async.models.posts import Created
 from postiz_async.texts import plain_text
 from postiz_async.types import Attempt
 
-app = App(name="posts", help="List, create, change, delete and export posts.")
-app.command(export)
-
-_SHOWN = 76
-"""Most characters of a text in a list of posts, so that a row fits on a usual terminal."""
+app = App(
+    name="posts", help="List, check, create, change and delete posts.", group_parameters=COMMON
+)
+app.command(check)
+app.command(edit)
 
 _WHEN = moment_option("The date, like '2027-01-15 09:00' or 2027-01-15T09:00+01:00.")
 PostId = Annotated[str, Parameter(help="The id of a post.")]
@@ -56,67 +68,49 @@ Thread = Annotated[
 MaxWait = Annotated[
     float | None, Parameter(help="Seconds to wait for the quota; by default no limit.")
 ]
-Yes = Annotated[bool, Parameter(help="Do not ask.")]
 
 
 @app.command(name="list")
 async def list_posts(
     *,
-    start: Start = None,
-    end: EndOption = None,
-    state: StateOption = None,
-    channel: OnlyChannel = None,
-    tag: str | None = None,
+    which: WhichPosts = WhichPosts(),
     collapse_repeats: bool = False,
+    ics: Annotated[list[Path] | None, Parameter(consume_multiple=True, negative="")] = None,
     api: ApiOptions = ApiOptions(),
 ) -> None:
     """List posts in order of date.
 
     Args:
-        tag: Only with this tag.
         collapse_repeats: List a repeating post only once.
+        ics: Write a calendar file (iCalendar) of them; without a name to standard output.
     """
     output, zone = Output(as_json=api.json), api.zone
     async with api.client() as postiz, said_as_options():
-        first, last = day_range(postiz, start, end, zone)
-        posts = [
-            post
-            async for post in postiz.posts.list(
-                start=first,
-                end=last,
-                state=state,
-                channel=channel,
-                tag=tag,
-                collapse_repeats=collapse_repeats,
-            )
-        ]
+        wanted = which.filter(postiz, zone)
+        if ics is not None:
+            await _write_calendar(output, await postiz.stored_posts(**wanted).icalendar(), ics)
+            return
+        listing = postiz.posts.list(**wanted, collapse_repeats=collapse_repeats)
+        posts = [post async for post in listing]
     if api.json:
         output.json(posts)
         return
-    output.table(
-        [f"date ({zone})", "state", "id", "channel", "text"],
-        [
-            (short_moment(p.publish_date, zone), p.state, p.id, _channel(p), _short(p.content))
-            for p in posts
-        ],
-        whole={f"date ({zone})", "state", "id"},
-        below=True,
-    )
-    output.say(f"{count(len(posts), 'post')} from {first:%Y-%m-%d} to {last:%Y-%m-%d} ({zone})")
+    show_posts(output, posts, zone)
+    output.say(f"{count(len(posts), 'post')} {span_text(wanted, zone)}")
 
 
-def _channel(post: Post) -> str:
-    return post.channel.name or post.channel.id if post.channel is not None else "?"
-
-
-def _short(content: str) -> str:
-    text = " ".join(plain_text(content).split())
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1].rstrip() + "…"
+async def _write_calendar(output: Output, calendar: str, to: list[Path]) -> None:
+    if output.as_json or len(to) > 1:
+        raise ConfigurationError("--ics takes one file, and goes without --json.")
+    if to:
+        await write_file(output, to[0], calendar, "The calendar")
+    else:
+        output.file(calendar)
 
 
 @app.command
 async def get(post_id: PostId, /, *, api: ApiOptions = ApiOptions()) -> None:
-    """Show one post; the search covers a year before and after today."""
+    """Show one post, at most a year old or a year away."""
     output = Output(as_json=api.json)
     async with api.client() as postiz:
         post = await postiz.posts.get(post_id)
@@ -127,7 +121,7 @@ async def get(post_id: PostId, /, *, api: ApiOptions = ApiOptions()) -> None:
         ("id", post.id),
         ("date", moment(post.publish_date, api.zone)),
         ("state", post.state),
-        ("channel", _channel(post)),
+        ("channel", channel_name(post)),
         ("group", post.group or "-"),
         ("published at", post.release_url or "-"),
         ("tags", ", ".join(post.tags) or "-"),
@@ -154,7 +148,7 @@ async def create(
     idempotency_key: str | None = None,
     api: ApiOptions = ApiOptions(),
 ) -> None:
-    """Create posts on one or more channels. Costs one create request.
+    """Create posts on one or more channels. Costs one request.
 
     Args:
         content: The text.
@@ -190,7 +184,10 @@ async def create(
             created = await make(
                 *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
             )
-    _show_created(output, created, when, zone)
+    done = "Sent to be published at once"
+    if when is not None:
+        done = f"{'Stored as a draft' if draft else 'Scheduled'} for {moment(when, zone)}"
+    _show_created(output, created, meant, done)
 
 
 @app.command
@@ -209,7 +206,7 @@ async def replace(
     yes: Yes = False,
     api: ApiOptions = ApiOptions(),
 ) -> None:
-    """Replace the whole content of a post. Costs one create request.
+    """Replace the whole content of a post. Costs one request.
 
     Args:
         content: The whole new text.
@@ -233,34 +230,46 @@ async def replace(
             created = await postiz.with_options(max_wait=max_wait).posts.replace(
                 post_id, new, at=when, tags=tag or ()
             )
-    _show_created(output, [created], when, zone)
+    _show_created(output, [created], [meant], f"Replaced, due {moment(when, zone)}")
 
 
 def _show_created(
-    output: Output, created: list[Created], when: datetime | None, zone: ZoneInfo
+    output: Output, created: Sequence[Created], channels: Sequence[Channel], done: str
 ) -> None:
-    date = "at once" if when is None else moment(when, zone)
-    rows = [(each.post_id, each.channel, date) for each in created]
-    output.listing(created, ["post", "channel", "date"], rows)
+    """Show the stored posts, each with its channel; `done` says what was done, and the date."""
+    if output.as_json:
+        output.json(created)
+        return
+    names = {each.id: f"{each.name} ({each.provider})" for each in channels}
+    for each in created:
+        output.result(f"{done} on {names.get(each.channel, each.channel)}, id {each.post_id}")
 
 
 @app.command
 async def delete(
-    post_ids: Annotated[list[str], Parameter(allow_leading_hyphen=True)],
+    post_ids: Annotated[list[str] | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
+    which: WhichPosts = WhichPosts(),
     yes: Yes = False,
     api: ApiOptions = ApiOptions(),
 ) -> int:
-    """Delete posts with their threads. Published posts stay on the network.
+    """Delete posts with their threads, by id or by a filter.
 
-    Exits with 1 if there is no such post. Postiz does not tell whether there ever was one.
+    A filter leaves published posts, and shows the others first. A post that is deleted stays on its
+    network. Exits with 1 if there is no post of an id, which Postiz may never have had, or if a
+    post of the filter has to stay.
 
     Args:
         post_ids: Ids of posts; - reads them from standard input, one a line.
     """
+    has_filter = which != WhichPosts()
+    if has_filter and not post_ids:
+        return await change_posts(which, api, "delete", lambda chosen: chosen.delete, yes=yes)
     output = Output(as_json=api.json)
-    ids = _ids(post_ids)
+    ids = _ids(post_ids or [])
+    if has_filter:
+        raise ConfigurationError("posts delete takes either ids or a filter.")
     what = f"the post {ids[0]}" if len(ids) == 1 else count(len(ids), "post")
     confirm(f"Delete {what}?", yes=yes)
     deleted: list[str] = []
@@ -280,6 +289,13 @@ async def delete(
     return 1 if gone else 0
 
 
+_OF_DELETE = (
+    *("--from", "--to", "--state", "--channel", "--tag", "--text"),
+    *("--json", "--yes"),
+)
+"""Options of `posts delete` that may be misspelled."""
+
+
 def _ids(given: list[str]) -> list[str]:
     """The ids without duplicates; a dash is replaced by ids from standard input.
 
@@ -290,33 +306,31 @@ def _ids(given: list[str]) -> list[str]:
     unknown = next((each for each in given if each.startswith("-") and each != "-"), None)
     if unknown is not None:
         name = unknown.partition("=")[0]
-        close = get_close_matches(name, ("--json", "--yes"), 1)
-        use = (
-            f". Did you mean {close[0]}?" if close else f"; use posts list {name} to find the ids."
-        )
-        raise ConfigurationError(f"posts delete has no {name}{use}")
+        close = get_close_matches(name, _OF_DELETE, 1, 0.7)
+        use = f" Did you mean {close[0]}?" if close else " See: postiz-async posts delete --help"
+        raise ConfigurationError(f"posts delete has no {name}.{use}")
     ids: dict[str, None] = {}
     for each in given:
         lines = sys.stdin.read().splitlines() if each == "-" else [each]
         ids |= dict.fromkeys(filter(None, map(str.strip, lines)))
     if not ids:
-        raise InvalidInputError([Problem("post-ids", "none was given")])
+        hint = "or a filter, such as --tag"
+        raise InvalidInputError([Problem("post-ids", "none was given", hint=hint)])
     return list(ids)
 
 
 @app.command
-async def delete_group(
-    group: str, /, *, yes: Yes = False, connection: Connection = Connection()
-) -> None:
+async def delete_group(group: str, /, *, yes: Yes = False, api: ApiOptions = ApiOptions()) -> None:
     """Delete a group, which is a post with its thread.
 
     Args:
         group: The group of a listed post.
     """
     confirm(f"Delete all posts of the group {group}?", yes=yes)
-    async with connection.client() as postiz:
+    async with api.client() as postiz:
         await postiz.posts.delete_group(group)
-    Output().say("deleted, if there was one")
+    said = DeletedDocument(version=VERSION, deleted=[group], gone=[])
+    Output(as_json=api.json).answer(said, "deleted, if there was one")
 
 
 @app.command
@@ -338,31 +352,28 @@ async def status(
         confirm("A post whose date has passed is published at once. Schedule it?", yes=yes)
     async with api.client() as postiz:
         state = await postiz.posts.set_status(post_id, status)
-    if api.json:
-        said: StateDocument = {"version": VERSION, "id": post_id, "state": state}
-        output.json(said)
-    else:
-        output.say(f"{post_id} is {state}")
+    said = StateDocument(version=VERSION, id=post_id, state=state)
+    output.answer(said, f"{post_id} is {state}")
 
 
 @app.command
-async def settings(
-    post_id: PostId, settings: str, /, *, connection: Connection = Connection()
-) -> None:
+async def settings(post_id: PostId, settings: str, /, *, api: ApiOptions = ApiOptions()) -> None:
     """Merge keys into the settings of a post that is not published.
 
     Args:
         settings: Keys to merge, as a JSON object.
     """
     values = json_object("settings", settings)
-    async with connection.client() as postiz:
+    async with api.client() as postiz:
         date = await postiz.posts.update_settings(post_id, values)
-    Output().say(f"{post_id} has its new settings; it is due {moment(date, zone_of(connection))}")
+    told = f"{post_id} has its new settings; it is due {moment(date, api.zone)}"
+    said = DueDocument(version=VERSION, id=post_id, date=date)
+    Output(as_json=api.json).answer(said, told)
 
 
 @app.command
 async def missing(post_id: PostId, /, *, api: ApiOptions = ApiOptions()) -> None:
-    """Show recent items of a channel, to find the one that a post became."""
+    """Show recent items of a channel, one of which a post became."""
     async with api.client() as postiz:
         items = await postiz.posts.missing(post_id)
     rows = [(item.id, item.url) for item in items]
@@ -371,16 +382,19 @@ async def missing(post_id: PostId, /, *, api: ApiOptions = ApiOptions()) -> None
 
 @app.command
 async def release_id(
-    post_id: PostId, release_id: str, /, *, connection: Connection = Connection()
+    post_id: PostId, release_id: str, /, *, api: ApiOptions = ApiOptions()
 ) -> None:
-    """Tell Postiz which item on the network a post became; see `missing`.
+    """Tell Postiz which item on the network a post became.
+
+    posts missing lists the items.
 
     Args:
         release_id: The id on the network.
     """
-    async with connection.client() as postiz:
+    async with api.client() as postiz:
         await postiz.posts.set_release_id(post_id, release_id)
-    Output().say(f"{post_id} is {release_id}")
+    said = ReleaseDocument(version=VERSION, id=post_id, release_id=release_id)
+    Output(as_json=api.json).answer(said, f"{post_id} is {release_id}")
 
 
 @app.command
@@ -388,24 +402,28 @@ async def watch(
     *,
     since: Annotated[
         Said | None,
-        moment_option("Also show posts dated from then on, like '2027-01-15 09:00'."),
+        moment_option(
+            "Also show posts dated from then on, like '2027-01-15 09:00'.", name="--from"
+        ),
     ] = None,
     channel: OnlyChannel = None,
     json: Annotated[bool, Parameter(name="--json")] = False,
     connection: Connection = Connection(),
 ) -> None:
-    """Print a line when a post is published or fails. Ctrl-C ends it.
+    """Print a line when a post is published or fails.
+
+    Ctrl-C ends it.
 
     Args:
         json: Print JSON for programs, one object per line.
     """
     output, zone = Output(as_json=json), zone_of(connection)
     async with connection.client() as postiz, said_as_options():
-        start = None if since is None else aware(since, "--since", zone)
+        start = None if since is None else aware(since, "--from", zone)
         if start is not None and start.timestamp() > postiz.clock.time():
             hint = "leave it out for what becomes of posts from now on"
             told = f"{moment(start, zone)} is still to come"
-            raise InvalidInputError([Problem("--since", told, hint=hint)])
+            raise InvalidInputError([Problem("--from", told, hint=hint)])
         watching = postiz.posts.watch(since=start, channel=channel)
         async with aclosing(watching) as events:
             async for event in events:
@@ -420,6 +438,6 @@ async def watch(
                     output.json_line(line)
                 else:
                     state = "published" if event.is_published else "failed"
-                    where = f"{event.post.id}, {_channel(event.post)}"
+                    where = f"{event.post.id}, {channel_name(event.post)}"
                     what = event.link or event.reason
                     output.show(event_line(postiz.clock.time(), state, where, what, zone))

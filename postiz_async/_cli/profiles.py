@@ -16,14 +16,16 @@ from zoneinfo import ZoneInfo
 
 from postiz_async import Secret
 from postiz_async._campaign.read.dates import find_zone
-from postiz_async._wire import HiddenText, checked_headers
-from postiz_async.errors import ConfigurationError
+from postiz_async._wire import Allowed, HiddenText, checked_allow, checked_headers
+from postiz_async.errors import ConfigurationError, Scope
 
 KEY_TIMEOUT = 60.0
 """Time limit in seconds of a command that prints the key; a person may type a passphrase."""
 
 _OF_WAY = ("headers", "ca_file", "client_cert", "client_key", "proxy")
-_SETTINGS = ("url", "key", "key_command", "zone", *_OF_WAY)
+_SETTINGS = (
+    "url", "key", "key_command", "timezone", "slots", "allow", "on_failure", *_OF_WAY,
+)  # fmt: skip
 _OTHERS = 0o077
 """The permission bits of group and others."""
 
@@ -48,6 +50,9 @@ class Profile:
     key: Secret | None = None
     key_command: Secret | None = None
     zone: ZoneInfo | None = None
+    slots: str = ""
+    allowed: Allowed | None = None
+    on_failure: Secret | None = None
     access: ServerAccess = field(default_factory=ServerAccess)
 
     @property
@@ -205,7 +210,7 @@ def _profile(name: str, table: object, where: str) -> Profile:
             raise ConfigurationError(
                 f"{where}: {setting!r} is unknown{_meant(setting, _SETTINGS) or f': {known}'}."
             )
-        if setting == "headers":
+        if setting in {"headers", "allow"}:
             continue
         if not isinstance(value, Secret) or not (value.reveal().strip() or setting == "proxy"):
             raise ConfigurationError(
@@ -214,7 +219,7 @@ def _profile(name: str, table: object, where: str) -> Profile:
     settings = cast("Mapping[str, Secret]", said)
     if {"key", "key_command"} <= set(settings):
         raise ConfigurationError(f"{where} has both key and key_command; leave one out.")
-    url, zone = settings.get("url"), settings.get("zone")
+    url, zone = settings.get("url"), settings.get("timezone")
     found = find_zone(zone.reveal()) if zone is not None else None
     if zone is not None and found is None:
         raise ConfigurationError(
@@ -226,8 +231,24 @@ def _profile(name: str, table: object, where: str) -> Profile:
         key=settings.get("key"),
         key_command=settings.get("key_command"),
         zone=found,
+        slots=settings["slots"].reveal() if "slots" in settings else "",
+        allowed=_allowed(said.get("allow"), where),
+        on_failure=settings.get("on_failure"),
         access=_access(settings, where),
     )
+
+
+def _allowed(said: object, where: str) -> Allowed | None:
+    """The scopes of a profile, which it restricts with a list or a text with commas.
+
+    Raises:
+        ConfigurationError: they are something else.
+    """
+    if isinstance(said, Secret):
+        said = said.reveal().replace(",", " ").split()
+    if said is not None and not isinstance(said, list):
+        raise ConfigurationError(f'{where}: allow is no list; write it like allow = ["read"].')
+    return checked_allow(cast("list[Scope] | None", said), f"allow of {where}")
 
 
 def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Coroutine
 from datetime import tzinfo
 from logging import LogRecord
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from postiz_async import Postiz, Quota
+from postiz_async import Campaign, Postiz, Quota
 from postiz_async._cli.display import TickingDisplay
 from postiz_async._cli.output import Output, count, exit_code_of, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
@@ -38,9 +38,6 @@ _LABEL = 8
 _BAR = 20
 _ROOM_FOR_BARS = 80
 """The width of a line with room for bars and the texts next to them."""
-
-if TYPE_CHECKING:
-    from postiz_async import Campaign
 
 
 class RunDisplay(TickingDisplay):

@@ -11,7 +11,7 @@ from postiz_async.providers import PROVIDERS, FieldLine, Guide, find_provider, g
 
 
 def providers(name: str | None = None, /, *, json: Json = False) -> None:
-    """Show what a network accepts: length, settings, media, threads, pitfalls.
+    """Show what a network accepts: length, settings, media, pitfalls.
 
     Args:
         name: A network, such as x; by default all.

@@ -8,25 +8,26 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import tzinfo
-from typing import TYPE_CHECKING
 
 from rich.live import Live
 from rich.text import Text
 
-from postiz_async import Postiz
+from postiz_async import Campaign, Postiz
 from postiz_async._cli.after_run import standing
 from postiz_async._cli.display import DisplayGuard
-from postiz_async._cli.forecasts import say_adopted, say_headline, say_late, say_warnings
+from postiz_async._cli.forecasts import (
+    SHOWN_AT_ONCE,
+    say_adopted,
+    say_headline,
+    say_late,
+    say_warnings,
+)
 from postiz_async._cli.output import PASSING, Output, command_on, count, exit_code_of, near_moment
 from postiz_async._cli.progress import LINE_EVERY, RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
 from postiz_async.models.posts import PublishEvent
-from postiz_async.types import Late, Outcome, Report, RowState
-
-if TYPE_CHECKING:
-    from postiz_async import Campaign
-    from postiz_async.types import WaitResult
+from postiz_async.types import Late, Outcome, Report, RowState, WaitResult
 
 
 async def run_if_open(
@@ -112,7 +113,7 @@ async def run_campaign(
         told = campaign.warnings
         forecast = await campaign.plan()
         display.media = forecast.media_files
-        say_warnings(output, campaign, told)
+        say_warnings(output, campaign, told, most=SHOWN_AT_ONCE)
         say_adopted(output, campaign)
         if forecast.requests:
             say_headline(output, postiz, campaign, forecast, zone)

@@ -20,8 +20,8 @@ _QUIET = {"--quiet", "-q"}
 _MEANT: dict[str, tuple[str, ...]] = {
     "accounts": ("channels",),
     "analytics platform": ("analytics channel",),
-    "auth status": ("channels is-connected",),
-    "check": ("validate", "plan"),
+    "auth status": ("doctor",),
+    "check": ("plan", "posts check"),
     "create": ("posts create",),
     "dry-run": ("plan",),
     "channels add": ("channels connect",),
@@ -30,29 +30,27 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "post": ("posts create",),
     "posts connect": ("posts release-id",),
     "posts draft": ("posts create --draft",),
-    "posts edit": ("posts replace", "posts settings"),
+    "posts export": ("export",),
     "posts publish": ("posts create --now",),
     "posts schedule": ("posts create --at",),
-    "posts update": ("posts replace", "posts settings"),
+    "posts update": ("posts edit", "posts replace"),
     "publish": ("posts create --now",),
-    "resume": ("run",),
     "revert": ("undo",),
     "rollback": ("undo",),
     "schedule": ("posts create --at", "run"),
     "send": ("run",),
     "start": ("run",),
     "sync": ("update",),
+    "validate": ("plan",),
     "withdraw": ("undo",),
-    "whoami": ("channels is-connected", "doctor"),
+    "whoami": ("doctor",),
 }
 """Commands to suggest, by the words that were typed."""
 
 _NOWHERE = {
     "auth": "There is no login: set POSTIZ_API_KEY, or log in with the official command line.",
-    "help": "Say: postiz-async --help, or postiz-async run --help",
     "login": "There is no login: set POSTIZ_API_KEY, or log in with the official command line.",
     "media delete": "Postiz has no call that deletes media. They are in its web page, under Media.",
-    "media list": "Postiz has no call that lists media. They are in its web page, under Media.",
     "tags": "Postiz has no call that lists or makes tags. They are made in its web page.",
     "version": "Say: postiz-async --version",
 }
@@ -67,7 +65,9 @@ _OTHER_WORDS = {
     "show": "get",
 }
 
+_SPAN = "A span of dates is given with --from and --to."
 _OF_OPTIONS = {
+    **dict.fromkeys(("--start", "--end", "--since", "--until", "--after", "--before"), _SPAN),
     "--campaign": "The name of a campaign is given with --name.",
     "--dry-run": "plan says what run would do, and sends nothing; update and undo show it without "
     "--yes.",
@@ -78,12 +78,14 @@ _OF_OPTIONS = {
 def as_meant(arguments: Sequence[str]) -> list[str]:
     """The arguments without a redundant word: `providers list` is `providers`.
 
-    `--quiet` is moved to the front, so that commands that take words with `-` do not take it for an
-    id.
+    `help run` is `run --help`. `--quiet` is moved to the front, so that commands that take words
+    with `-` do not take it for an id.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     quiet = [word for word in arguments[:end] if word in _QUIET]
     words = [*(word for word in arguments[:end] if word not in _QUIET), *arguments[end:]]
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     if " ".join(words[:2]) in _REDUNDANT:
         del words[1]
     return [*quiet[:1], *words]

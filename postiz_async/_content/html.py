@@ -12,14 +12,12 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from postiz_async.errors import InvalidInputError, Problem
-from postiz_async.models.posts import MAX_BODY
+from postiz_async.models.posts import MAX_BODY, Mention
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nh3 import Cleaner
-
-    from postiz_async.models.posts import Mention
 
 
 MAX_HTML = MAX_BODY

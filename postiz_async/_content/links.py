@@ -17,13 +17,10 @@ top-level domain behind which no ASCII letter or digit stands. Then come port, p
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from postiz_async._content.unicode_data import TOP_LEVEL_DOMAINS, TOP_LEVEL_DOMAINS_IN_OTHER_SCRIPTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 LINK_WEIGHT = 23
 """The weight of any link, however long."""

@@ -1,4 +1,4 @@
-"""Convert Markdown to the HTML that the server keeps. PURE; needs the extra `markdown`.
+"""Convert Markdown to the HTML that the server keeps. PURE.
 
 Networks that take plain text lose `br`, a second line in an `li`, and the break before a list.
 So each line is a paragraph of its own, an empty one keeps blocks apart, and lists are written as
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from postiz_async._content.html import MAX_HTML, escape, escape_value, is_kept_link, mention_span
-from postiz_async._extras import extra_needed
-from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models.posts import Mention
 
 if TYPE_CHECKING:
@@ -29,25 +28,22 @@ def to_html(source: str, *, real_lists: bool = False) -> str:
     """The HTML of a Markdown text, bulleted lists as `ul` or as text.
 
     Raises:
-        ConfigurationError: the extra `markdown` is not installed.
         InvalidInputError: it is longer than any request may be.
     """
     if len(source) > MAX_HTML:
         message = f"has {len(source):,} characters of Markdown; the server reads {MAX_HTML:,}"
         raise InvalidInputError([Problem("content", message)])
     writer = _Writer(real_lists=real_lists)
-    for token in parser().parse(source):
+    for token in _parser().parse(source):
         writer.take(token)
     return writer.html()
 
 
 @cache
-def parser() -> MarkdownIt:
+def _parser() -> MarkdownIt:
     """The parser; loaded when the first Markdown is rendered."""
-    try:
-        from markdown_it import MarkdownIt  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise ConfigurationError(extra_needed("Markdown needs", "markdown")) from None
+    from markdown_it import MarkdownIt  # noqa: PLC0415  (few programs write Markdown)
+
     return MarkdownIt("commonmark", {"html": False})
 
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from postiz_async._content.html import parsed, sanitise
-from postiz_async._content.length import counted_text, length
+from postiz_async._content.length import Counts, counted_text, length
 from postiz_async._content.render import Editor, render
 from postiz_async.models._plain_text import unescaped
-
-if TYPE_CHECKING:
-    from postiz_async._content.length import Counts
-    from postiz_async.models.posts import Content
-
+from postiz_async.models.posts import Content
 
 _HTML_ONLY = re.compile(r"</?(?!(?:p|ul|li|h1|h2|h3|strong|u|a)\b)[a-z][^>]*>")
 _TAG = re.compile(r"</?[a-z][^>]*>")
@@ -90,7 +85,6 @@ def preview(
 
     Raises:
         InvalidInputError: HTML or Markdown that is longer than any request may be.
-        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     sent = render(content, limit=limit, counts=counts, editor=editor)
     text = published_text(sent, editor, counts)

@@ -10,19 +10,13 @@ looks like an entity (`&lt;`) is decoded in them, and a no-break space becomes a
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from postiz_async._content.html import MAX_HTML, escape, mention_span
-from postiz_async._content.length import length
-from postiz_async.models.posts import Html, Markdown, Text
+from postiz_async._content.length import Counts, length
+from postiz_async.models.posts import Content, Html, Markdown, Mention, Text
 from postiz_async.providers._registry import PROVIDERS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from postiz_async._content.length import Counts
-    from postiz_async.models.posts import Content, Mention
-
 
 _COSTLY = re.compile(r"[&>\xa0]")
 """Characters that count more than once outside of paragraphs."""
@@ -47,12 +41,11 @@ def render(
 
     Raises:
         InvalidInputError: `Markdown` that is longer than any request may be.
-        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
     if isinstance(content, Html):
         return content.source
     if isinstance(content, Markdown):
-        from postiz_async._content.markdown import to_html  # noqa: PLC0415 - an extra
+        from postiz_async._content.markdown import to_html  # noqa: PLC0415  (few programs write Markdown)
 
         return to_html(content.source, real_lists=editor == "html" and counts == "plain")
     if isinstance(content, Text):

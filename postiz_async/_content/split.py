@@ -12,26 +12,20 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from postiz_async._content.html import MAX_HTML
-from postiz_async._content.length import length
-from postiz_async._content.render import render
+from postiz_async._content.length import Counts, length
+from postiz_async._content.render import Editor, render
 from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models.posts import Markdown, Text
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from postiz_async._content.length import Counts
-    from postiz_async._content.render import Editor
-
-
-_ZWNJ, _ZWJ = "\u200c", "\u200d"
+_ZWJ = "\u200d"
 _VIRAMA = 9
 _EXTENDING = frozenset("\u200c\u200d\u0e33\u0eb3\uff9e\uff9f") | {
     *map(chr, range(0x1F3FB, 0x1F400)),
@@ -73,7 +67,7 @@ def _are_one(before: str, after: str) -> bool:
     return (
         joins_before(after)
         or before == _ZWJ
-        or (before != _ZWNJ and unicodedata.category(before) == "Cf")
+        or (before not in _EXTENDING and unicodedata.category(before) == "Cf")
         or before in _PREPENDED
         or (_is_hangul(before) and _is_following_jamo(after))
         or (_is_leading_jamo(before) and _is_hangul(after))
@@ -148,7 +142,6 @@ def split(
     Raises:
         InvalidInputError: a link, a mention or styled text is too long and cannot be cut; the
             text has more characters than a request, in which a thread goes, has bytes.
-        ConfigurationError: `Markdown` needs the extra `markdown`, which is not installed.
     """
 
     def fits(source: str) -> bool:

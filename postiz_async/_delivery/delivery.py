@@ -7,30 +7,22 @@ it may take, and how to handle a step that could not be written.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import anyio
 
 from postiz_async._delivery import transitions
-from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Looks
+from postiz_async._delivery.handle import Handle
+from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Looks, LookUp
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.pauses import has_crashed, why_lost
-from postiz_async._delivery.record import sent_request
-from postiz_async._delivery.send import Stored
+from postiz_async._delivery.record import DeliveryRecord, State, sent_request
+from postiz_async._delivery.send import SendResult, Stored
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async.errors import StoreError
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Awaitable, Callable, Mapping
-
-    from postiz_async._delivery.handle import Handle
-    from postiz_async._delivery.lookup import LookUp
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.record import DeliveryRecord, State
-    from postiz_async._delivery.send import SendResult
-    from postiz_async.errors import DeliveryUnknownError
-    from postiz_async.models.posts import PostRequest
+from postiz_async._logs import Log
+from postiz_async.errors import DeliveryUnknownError, StoreError
+from postiz_async.models.posts import PostRequest
 
 
 class DeliverySending(ABC):
@@ -51,7 +43,7 @@ class DeliverySending(ABC):
         request: Callable[[str], PostRequest],
         *,
         what: str,
-        log: logging.Logger,
+        log: Log,
     ) -> None:
         self.is_sending = False
         """Whether the record says that the request leaves."""

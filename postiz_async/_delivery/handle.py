@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from postiz_async._delivery.record import BARE, DeliveryRecord, read_record, write_record
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async.clock import run_of
+from postiz_async.clock import Clock, run_of
 from postiz_async.errors import StoreError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from postiz_async.clock import Clock
-    from postiz_async.stores import Kept, Records
+from postiz_async.stores import Kept, Records
 
 HOLD = 60.0
 """Seconds beyond the next pause for which a look-up belongs to one caller."""

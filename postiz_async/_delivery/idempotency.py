@@ -27,11 +27,10 @@ next call finds the posts by their mark.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
 import anyio
 
-from postiz_async._delivery.client import ask
 from postiz_async._delivery.handle import KeyHandle
 from postiz_async._delivery.key_call import LEAST_WAIT, KeyedCall
 from postiz_async._delivery.key_delivery import (
@@ -42,7 +41,9 @@ from postiz_async._delivery.key_delivery import (
     adopt_forgotten,
 )
 from postiz_async._delivery.lookup import Fence
-from postiz_async._delivery.pauses import Outage
+from postiz_async._delivery.pauses import Outage, ask
+from postiz_async._resources.api import OpenClient
+from postiz_async._resources.keyed import KeyedCreate
 from postiz_async.errors import (
     ConfigurationError,
     InvalidInputError,
@@ -50,23 +51,16 @@ from postiz_async.errors import (
     StoreError,
     UsageError,
 )
+from postiz_async.models.posts import Created
+from postiz_async.stores import Records
 from postiz_async.stores._local_ledger import records_of_process
 from postiz_async.stores.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from postiz_async._delivery.client import KeyClient
-    from postiz_async._resources.keyed import KeyedCreate
-    from postiz_async.models.posts import Created
-    from postiz_async.stores import Records
-
 
 log = logging.getLogger("postiz_async")
 
 
 def keyed_creator(
-    client: KeyClient, store: Records | None, *, keep: timedelta, transport: object
+    client: OpenClient, store: Records | None, *, keep: timedelta, transport: object
 ) -> KeyedCreator:
     """The handler of a client's idempotency keys.
 
@@ -90,7 +84,7 @@ def keyed_creator(
 class KeyedCreator:
     """The handler of the idempotency keys of one open client; see `keyed_creator`."""
 
-    def __init__(self, client: KeyClient, store: Records, keep: float) -> None:
+    def __init__(self, client: OpenClient, store: Records, keep: float) -> None:
         self._client = client
         self._store = store
         self._keep = keep

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from postiz_async._delivery import transitions
-from postiz_async._delivery.lookup import SHORTEST_LOOK_PAUSE
-from postiz_async._delivery.pauses import trouble_of
+from postiz_async._delivery.lookup import SHORTEST_LOOK_PAUSE, Fence
+from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._delivery.record import (
     DeliveryPost,
     KeyMarks,
@@ -32,18 +32,15 @@ from postiz_async.errors import (
     by_reader,
 )
 from postiz_async.models._durations import describe_seconds
-from postiz_async.models.posts import Created
+from postiz_async.models.posts import Created, PostRequest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from postiz_async._delivery.client import KeyClient
     from postiz_async._delivery.handle import KeyHandle
-    from postiz_async._delivery.lookup import Fence
-    from postiz_async._delivery.pauses import Outage
     from postiz_async._delivery.record import DeliveryRecord
+    from postiz_async._resources.api import OpenClient
     from postiz_async._resources.keyed import KeyedCreate
-    from postiz_async.models.posts import PostRequest
 
 
 LEAST_WAIT = 0.001
@@ -95,7 +92,7 @@ class KeyedCall:
     `name` is unique to the call, `lost` is the error of its own request if the answer was lost.
     """
 
-    client: KeyClient
+    client: OpenClient
     fence: Fence
     outage: Outage
     keyed: KeyedCreate

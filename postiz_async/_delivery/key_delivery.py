@@ -8,45 +8,35 @@ somebody else has it, because the delivery has changed.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from postiz_async._concurrency import ended, run_to_completion
 from postiz_async._delivery import transitions
-from postiz_async._delivery.delivery import DeliveryLookUp, DeliverySending
+from postiz_async._delivery.delivery import DeliveryLookUp, DeliverySending, FoundPosts
 from postiz_async._delivery.handle import HOLD
-from postiz_async._delivery.key_call import known_in
+from postiz_async._delivery.key_call import KeyedCall, known_in
 from postiz_async._delivery.lookup import IN_DOUBT, LookUp
 from postiz_async._delivery.matching import says, with_marks
-from postiz_async._delivery.outcomes import Account
+from postiz_async._delivery.outcomes import Account, SentRequest
 from postiz_async._delivery.pauses import trouble_of, why_lost
-from postiz_async._delivery.record import Refusal, sent_request
-from postiz_async._delivery.send import Refused, Sender, Stored
+from postiz_async._delivery.record import DeliveryRecord, Refusal, State, sent_request
+from postiz_async._delivery.send import Refused, Sender, SendResult, Stored
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._resources.listing import list_posts
 from postiz_async._scheduler.calls import LONGEST_JOB_CREATE, time_out
 from postiz_async._wire import parse_date
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
 from postiz_async.errors import BadRequestError, IdempotencyError, PostizError, StoreError
-from postiz_async.models.posts import Created
+from postiz_async.models.posts import Created, Post, PostRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from postiz_async._delivery.delivery import FoundPosts
-    from postiz_async._delivery.key_call import KeyedCall
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.record import DeliveryRecord, State
-    from postiz_async._delivery.send import SendResult
     from postiz_async.errors import DeliveryUnknownError, PermissionDeniedError
-    from postiz_async.models.posts import Post, PostRequest
 
-
-log = logging.getLogger("postiz_async")
 
 FIRST_RECORD_LOOK, LAST_RECORD_LOOK = 0.25, 15.0
 """Seconds between two looks at a record that another call may change; doubled each time."""
@@ -72,7 +62,7 @@ class KeyedSending(DeliverySending):
 
     def __init__(self, call: KeyedCall) -> None:
         what = f"the idempotency key {call.handle.key!r}"
-        super().__init__(call.handle, call.name, call.request, what=what, log=log)
+        super().__init__(call.handle, call.name, call.request, what=what, log=call.outage.log)
         self._call = call
         self._clock = call.client.clock
         self._time = call.keyed.call.bound.time
@@ -201,7 +191,7 @@ class KeyedSending(DeliverySending):
     def _date(self) -> str:
         """The marked date of the posts; the time of sending if they are late or have no date."""
         scheduler, body = self._call.client.scheduler, self._call.body
-        now = datetime.fromtimestamp(scheduler.server_time(), UTC)
+        now = scheduler.server_now()
         due = now if body.type == "now" else parse_date(body.date)
         is_late = body.type == "schedule" and scheduler.knows_server_time() and due < now
         return self._call.marks.date(now if is_late else due)
@@ -235,9 +225,9 @@ class KeyedSending(DeliverySending):
     def unwritten(self, error: StoreError, state: State) -> None:
         """Log the error; the caller gets the answer, and the next call looks the request up."""
         if state == "planned":
-            log.warning("%s stays taken for a while: %s", self.what, error)
+            self._log.warning("%s stays taken for a while: %s", self.what, error)
         else:
-            log.warning("what became of %s is not written down: %s", self.what, error)
+            self._log.warning("what became of %s is not written down: %s", self.what, error)
 
 
 # ------------------------------------------------------------------ looking up
@@ -294,7 +284,9 @@ class KeyLookUp(DeliveryLookUp):
             why += f", and it cannot be looked up ({trouble_of(error).rstrip('.')})"
             raise call.unknown(why, retry_after=known_in(call.age), sent=self._sent) from error
         if found.note:
-            log.warning("the create with the idempotency key %r: %s", call.handle.key, found.note)
+            call.outage.log.warning(
+                "the create with the idempotency key %r: %s", call.handle.key, found.note
+            )
         is_again = call.keyed.kind == "now" and found.doubt == IN_DOUBT  # whatever the time is
         if found.doubt and not is_again and len(found.ids) < len(call.missing):
             raise call.unknown(found.doubt, retry_after=None, sent=self._sent)
@@ -339,11 +331,15 @@ class KeyLookUp(DeliveryLookUp):
         try:
             await self.handle.move(lambda was: transitions.released(self.held(was), self.holder))
         except OvertakenError:
-            log.debug("an idempotency key was looked up by somebody else meanwhile")
+            self._call.outage.log.debug(
+                "an idempotency key was looked up by somebody else meanwhile"
+            )
         except StoreError as error:
-            log.warning("nobody looks an idempotency key up for %g s: %s", HOLD, error)
+            self._call.outage.log.warning(
+                "nobody looks an idempotency key up for %g s: %s", HOLD, error
+            )
 
-    # ---------- what is known to be stored; see `client.Accounts`. The hold has to last.
+    # ---------- what is known to be stored; see `outcomes.Accounts`. The hold has to last.
 
     async def account(self, posts: Iterable[Post]) -> Account:
         """The posts and the date of the delivery itself, after renewing the hold."""
@@ -383,7 +379,9 @@ async def adopt_forgotten(call: KeyedCall) -> bool:
     others = [n for n, post in found.items() if not says(body.posts[n], post, short=short)]
     if others:
         raise IdempotencyError(call.handle.key, tuple(f"posts.{n}.content" for n in others))
-    log.warning("the store forgot the idempotency key %r; Postiz has posts of it", call.handle.key)
+    call.outage.log.warning(
+        "the store forgot the idempotency key %r; Postiz has posts of it", call.handle.key
+    )
     ids = {place: post.id for place, post in found.items()}
 
     def remembered(was: DeliveryRecord) -> DeliveryRecord:

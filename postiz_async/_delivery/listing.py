@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable, Set as AbstractSet
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from postiz_async._resources.listing import TICK, Chunks
+from postiz_async._resources.listing import TICK, Chunks, ListPosts
 from postiz_async._resources.matching import stored_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Set as AbstractSet
-    from datetime import datetime
-
-    from postiz_async._resources.listing import ListPosts
-    from postiz_async.models.posts import Post
-
+from postiz_async.models.posts import Post
 
 DAY = timedelta(days=1)
 

@@ -19,15 +19,14 @@ from __future__ import annotations
 
 import logging
 import math
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async._delivery.client import ask
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import (
     changed_ids,
@@ -35,24 +34,16 @@ from postiz_async._delivery.matching import (
     match_moved,
     match_request,
 )
-from postiz_async._delivery.outcomes import FOUND_UNSURE
-from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair
+from postiz_async._delivery.options import OnDoubt
+from postiz_async._delivery.outcomes import FOUND_UNSURE, Accounts, SentRequest
+from postiz_async._delivery.pauses import Departure, Outage, ask
+from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair, RepairResult
 from postiz_async._quota import SILENT
+from postiz_async._resources.api import OpenClient
 from postiz_async._wire import parse_date
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import QuotaError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
-    from contextlib import AbstractContextManager
-
-    from postiz_async._delivery.client import Accounts, Client
-    from postiz_async._delivery.options import OnDoubt
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.pauses import Departure, Outage
-    from postiz_async._delivery.repair import RepairResult
-    from postiz_async.models.posts import Post
-
+from postiz_async.models.posts import Post
 
 log = logging.getLogger("postiz_async.campaign")
 
@@ -72,7 +63,7 @@ MOVED_WITHIN = timedelta(days=62)
 class Fence:
     """Knows whether the server answered a create that was sent after a given moment."""
 
-    def __init__(self, postiz: Client, outage: Outage) -> None:
+    def __init__(self, postiz: OpenClient, outage: Outage) -> None:
         self.coming = 0
         """Creates of the job that are planned or on their way and need no probe to be answered."""
         self._postiz = postiz
@@ -204,7 +195,7 @@ class LookUp:
 
     def __init__(
         self,
-        postiz: Client,
+        postiz: OpenClient,
         accounts: Accounts,
         fence: Fence,
         outage: Outage,

@@ -12,22 +12,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET
 
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._resources.matching import assign, is_on, same_text, stored_at
 from postiz_async._wire import parse_date
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async.models.posts import Post, PostItem, PostRequest
-
+from postiz_async.models.posts import Post, PostItem, PostRequest
 
 CLIENT_REF = "client_ref"
 """The key inside a post's settings that names the row it came from."""
@@ -40,7 +35,7 @@ def client_ref(campaign: str, ref: str) -> str:
 
 
 def row_ref(
-    campaign: str, ref: str, *, channel: str, date: datetime, texts: Sequence[str], copy: int = 1
+    campaign: str, ref: str, *, channel: str, date: str, texts: Sequence[str], copy: int = 1
 ) -> str:
     """The `client_ref` of a row, equal on every host.
 
@@ -48,11 +43,11 @@ def row_ref(
         campaign: the name of the campaign.
         ref: the ref of the row.
         channel: the id of the row's channel.
-        date: the date in the campaign, in UTC, even if the post is moved.
+        date: what the campaign says for the date, even if the post is moved.
         texts: the content and the parts of its thread, as the campaign gives them.
         copy: 2 or more if the row is stored once more on purpose.
     """
-    said = (ref, channel, date.isoformat(), tuple(texts))
+    said = (ref, channel, date, tuple(texts))
     return client_ref(campaign, repr(said if copy == 1 else (*said, copy)))
 
 

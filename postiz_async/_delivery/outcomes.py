@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from postiz_async.models.posts import PostRequest
+from postiz_async.models.posts import Post, PostRequest
 
 
 class RowState(StrEnum):
@@ -59,7 +58,35 @@ class SentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The ids of the posts that a job stored, and the moments of its requests."""
+    """The ids of posts that no lost request stored, and the moments of the requests of a job."""
 
     post_ids: frozenset[str]
     moments: frozenset[datetime]
+
+
+class Accounts(Protocol):
+    """The record of what a job sent: a journal, or the store of an outbox."""
+
+    async def account(self, posts: Iterable[Post]) -> Account:
+        """The stored posts and the moments of requests that the record knows.
+
+        Args:
+            posts: the listed posts; the answer may leave out other posts and other moments.
+        """
+        ...
+
+    async def has_stored(self, post_id: str) -> bool:
+        """Whether this post is recorded as stored."""
+        ...
+
+    async def mends(self, request: int, wall: float) -> None:
+        """Write down that a post of a request is about to be repaired; see `SentRequest`.
+
+        Args:
+            request: the number of the request.
+            wall: the present time on the clock of `sent_at`.
+
+        Raises:
+            StoreError: another process has the request now.
+        """
+        ...

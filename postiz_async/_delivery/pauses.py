@@ -17,12 +17,16 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import anyio
 
+from postiz_async._logs import Log, log_of
+from postiz_async._resources.api import OpenClient
 from postiz_async._wire import is_refusal
+from postiz_async.clock import Clock
 from postiz_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -34,13 +38,6 @@ from postiz_async.errors import (
     StoreError,
 )
 from postiz_async.models._durations import describe_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from postiz_async._delivery.client import Client
-    from postiz_async.clock import Clock
-
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,6 +52,20 @@ REFUSED_PAUSE = 60.0
 """Seconds between attempts, at least, while Postiz answers with 429."""
 
 _PASSING = (APIConnectionError, ServerError, StoreError, APIResponseValidationError)
+
+
+async def ask(postiz: OpenClient) -> None:
+    """Make a call that costs no quota and whose answer brings the server's time.
+
+    Raises:
+        APIConnectionError: Postiz is away.
+        APIStatusError: Postiz reports an error, or refuses the key.
+    """
+    try:
+        await postiz.channels.is_connected()
+    except APIStatusError as error:
+        if isinstance(error, ServerError) or error.status_code in {401, 402, 403, 429}:
+            raise
 
 
 def is_away(error: PostizError) -> bool:
@@ -153,7 +164,7 @@ class Outage:
         clock: Clock,
         ask: Callable[[], Awaitable[object]],
         *,
-        log: logging.Logger,
+        log: Log,
         waits_for: Callable[[PostizError], bool] | None = is_away,
         gives_up: bool = True,
         on_change: Callable[[], object] = lambda: None,
@@ -164,7 +175,7 @@ class Outage:
         """The error that caused the pause; None while there is no pause."""
         self._clock = clock
         self._ask = ask
-        self._log = log
+        self.log: Log = log
         self._pauses = waits_for is not None
         self._waits_for: Callable[[PostizError], bool] = waits_for or _never
         self._gives_up = gives_up
@@ -181,7 +192,7 @@ class Outage:
     @classmethod
     def of(
         cls,
-        postiz: Client,
+        postiz: OpenClient,
         *,
         log: logging.Logger | None = None,
         waits_for: Callable[[PostizError], bool] | None = is_away,
@@ -192,7 +203,7 @@ class Outage:
         return cls(
             postiz.clock,
             postiz.once.channels.is_connected,
-            log=log or logging.getLogger("postiz_async.campaign"),
+            log=log_of(log or logging.getLogger("postiz_async.campaign"), postiz.organization),
             waits_for=waits_for,
             gives_up=gives_up,
             on_change=on_change,
@@ -359,11 +370,11 @@ class Outage:
             self._began, self._first_turn = now, self.turn + 1
             said = _in_one_line(error)  # with its hint
             if is_away(error):
-                self._log.warning("paused until Postiz is back: %s", said)
+                self.log.warning("paused until Postiz is back: %s", said)
             else:
-                self._log.warning("paused: %s Next look in %s.", said, left)
+                self.log.warning("paused: %s Next look in %s.", said, left)
         else:
-            self._log.info("not back yet, next look in %s: %s", left, self.trouble)
+            self.log.info("not back yet, next look in %s: %s", left, self.trouble)
         self._change(_PauseState.DOWN)
 
     def _answered(self, turn: int, *, is_create: bool) -> None:
@@ -373,7 +384,7 @@ class Outage:
 
     def _up(self) -> None:
         lasted = describe_seconds(self._clock.monotonic() - self._began)
-        self._log.warning("goes on after a pause of %s", lasted)
+        self.log.warning("goes on after a pause of %s", lasted)
         self._failures, self._creates_fail = 0, False
         self.error = None
         self._change(_PauseState.UP)

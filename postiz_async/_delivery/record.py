@@ -8,23 +8,20 @@ from the arguments of the next call with the key.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from postiz_async._delivery.matching import CLIENT_REF, client_ref
 from postiz_async._delivery.outcomes import SentRequest
+from postiz_async._resources.keyed import Said
 from postiz_async._wire import format_date
 from postiz_async.errors import APIResponse, BadRequestError, InvalidPostError, Problem
 from postiz_async.models._base import describe_json_error
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    from postiz_async._resources.keyed import Said
-    from postiz_async.models.posts import PostRequest
+from postiz_async.models.posts import PostRequest
 
 LONGEST_TEXT = 4_096
 """Characters kept of a server's refusal."""

@@ -14,23 +14,18 @@ it has settled, whoever looks believes nothing (`SentRequest.mended_at`).
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeAlias, TypeVar
 
 from postiz_async._delivery.matching import changed_ids
+from postiz_async._delivery.outcomes import Accounts, SentRequest
+from postiz_async._delivery.pauses import Outage
 from postiz_async._quota import SILENT
-from postiz_async._resources.posts import prepared_by
+from postiz_async._resources.api import OpenClient
+from postiz_async._resources.posts import Posts, prepared_by
 from postiz_async._wire import parse_date
 from postiz_async.errors import BadRequestError, NotFoundError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from postiz_async._delivery.client import Accounts, Client
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.pauses import Outage
-    from postiz_async._resources.posts import Posts
-    from postiz_async.models.posts import Post
-
+from postiz_async.models.posts import Post
 
 log = logging.getLogger("postiz_async.campaign")
 
@@ -61,7 +56,7 @@ RepairResult: TypeAlias = Literal["whole", "unsure", "removed", "lost"]
 class Repair:
     """Repairs posts that the server may have stored only in part."""
 
-    def __init__(self, postiz: Client, accounts: Accounts, outage: Outage) -> None:
+    def __init__(self, postiz: OpenClient, accounts: Accounts, outage: Outage) -> None:
         self._postiz = postiz
         self._accounts = accounts
         self._outage = outage

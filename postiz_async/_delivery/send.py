@@ -32,14 +32,19 @@ call resumes it: see `idempotency`, which follows the same rules.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from msgspec.structs import replace
 
-from postiz_async._delivery.pauses import PausedError, has_crashed
+from postiz_async._delivery.lookup import Fence
+from postiz_async._delivery.options import Late
+from postiz_async._delivery.outcomes import SentRequest
+from postiz_async._delivery.pauses import Departure, Outage, PausedError, has_crashed
+from postiz_async._resources.api import OpenClient
+from postiz_async._resources.builder import CreateCall
 from postiz_async._resources.create import job_call
 from postiz_async._wire import parse_date
 from postiz_async.errors import (
@@ -50,17 +55,7 @@ from postiz_async.errors import (
     PermissionDeniedError,
     PostizError,
 )
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from postiz_async._delivery.client import Client
-    from postiz_async._delivery.lookup import Fence
-    from postiz_async._delivery.options import Late
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.pauses import Departure, Outage
-    from postiz_async._resources.builder import CreateCall
-    from postiz_async.models.posts import Created, PostRequest
+from postiz_async.models.posts import Created, PostRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +166,7 @@ class Record(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class Sender:
     """Sends the requests of one job by the rules above.
 
@@ -184,22 +180,13 @@ class Sender:
         call: makes one attempt; None: `job_call`.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        outage: Outage,
-        fence: Fence,
-        *,
-        late: Late,
-        keeps_intents: bool = True,
-        call: CreateCall | None = None,
-    ) -> None:
-        self._client = client
-        self._outage = outage
-        self._fence = fence
-        self._late = late
-        self._keeps_intents = keeps_intents
-        self._call = call
+    client: OpenClient
+    outage: Outage
+    fence: Fence
+    _: KW_ONLY
+    late: Late
+    keeps_intents: bool = True
+    call: CreateCall | None = None
 
     async def send(self, record: Record) -> SendResult:
         """Send a request and return its outcome.
@@ -211,14 +198,14 @@ class Sender:
         sending = _Sending(record)
         result: Stored | Refused | TooLate | Unsent
         try:
-            created = await self._outage.create(partial(self._attempt, sending))
+            created = await self.outage.create(partial(self._attempt, sending))
         except _EndedError as end:
             if isinstance(end.result, Lost):
                 return end.result
             result = end.result
         except (InvalidInputError, BadRequestError, PayloadTooLargeError) as error:
             if isinstance(error, BadRequestError):
-                self._fence.answered(sending.sent_at)
+                self.fence.answered(sending.sent_at)
             result = Refused(error)
         except DeliveryUnknownError as error:
             return await self._lost(sending, error)
@@ -226,16 +213,16 @@ class Sender:
             await record.set_aside()
             raise
         else:
-            self._fence.answered(sending.sent_at)
+            self.fence.answered(sending.sent_at)
             result = Stored(tuple(post.post_id for post in created))
         await record.settle(result)
         return result
 
     async def _attempt(self, sending: _Sending, departure: Departure) -> list[Created]:
         prepare = partial(self._prepare, sending, departure)
-        set_aside = None if self._keeps_intents else partial(self._set_aside, sending)
+        set_aside = None if self.keeps_intents else partial(self._set_aside, sending)
         try:
-            call = self._call or job_call(self._client.posts, sending.record.due)
+            call = self.call or job_call(self.client.posts, sending.record.due)
             call = replace(call, prepare=prepare, set_aside=set_aside)
             return await call.send(sending.record.draft())
         except DeliveryUnknownError as error:
@@ -244,7 +231,7 @@ class Sender:
                 raise _EndedError(await self._lost(sending, error)) from None
             raise
         except (PausedError, PostizError) as error:
-            if not self._keeps_intents and self._outage.repeats(error):
+            if not self.keeps_intents and self.outage.repeats(error):
                 await self._set_aside(sending)
             raise
 
@@ -259,14 +246,14 @@ class Sender:
             raise _EndedError(Unsent())
         departure.check()
         await self._check_date(sending)
-        now = self._client.scheduler.server_time()
+        now = self.client.scheduler.server_time()
         if sending.body is None:
             sending.body = await sending.record.intend(now)
         else:
             await sending.record.repeat(now)
         if sending.body is None:
             raise _EndedError(Unsent())
-        sending.sent_at = self._client.clock.monotonic()
+        sending.sent_at = self.client.clock.monotonic()
         departure.leave()
         return sending.body
 
@@ -276,9 +263,9 @@ class Sender:
         A late request that leaves gets the present time as its date: newer servers refuse past
         dates.
         """
-        now = self._client.scheduler.server_time()
+        now = self.client.scheduler.server_time()
         if sending.record.is_over(now):
-            later = timedelta() if self._late == "send" else self._late
+            later = timedelta() if self.late == "send" else self.late
             is_moved = isinstance(later, timedelta) and await sending.record.shift(
                 math.ceil(now + later.total_seconds())
             )
@@ -292,10 +279,10 @@ class Sender:
         sent = await sending.record.lost(error)
         cause = error.__cause__
         if isinstance(cause, PostizError):
-            is_forbidden = cause.may_be_stored and not self._outage.repeats(cause)
-            if is_forbidden or self._outage.is_lasting:
+            is_forbidden = cause.may_be_stored and not self.outage.repeats(cause)
+            if is_forbidden or self.outage.is_lasting:
                 raise cause
-        age = self._client.clock.monotonic() - sending.sent_at
+        age = self.client.clock.monotonic() - sending.sent_at
         return Lost(sent, age, has_crashed(error))
 
 

@@ -22,16 +22,11 @@ An event that does not fit raises `OvertakenError`: somebody else was quicker.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from postiz_async._delivery.record import DeliveryRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from postiz_async._delivery.record import DeliveryPost, Refusal, State
+from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, Refusal, State
 
 
 class OvertakenError(Exception):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,20 +15,26 @@ from postiz_async._concurrency import StrayCancellationError, run_to_completion
 from postiz_async._delivery import transitions
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
+from postiz_async._logs import whose
+from postiz_async._outbox.consumer import Consumer
+from postiz_async._outbox.events import TicketEvents
 from postiz_async._outbox.hand_over import HandOver
 from postiz_async._outbox.tickets import Ticket
+from postiz_async._outbox.waiters import Waiters
 from postiz_async._wire import check_id
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import PostNotFoundError, StoreError, UsageError
 from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from concurrent.futures import Future
     from datetime import timedelta
 
     from postiz_async._outbox.courier import Courier
+    from postiz_async._outbox.tickets import TicketEvent
     from postiz_async.clock import Clock
-    from postiz_async.stores._deliveries import Deliveries
+    from postiz_async.stores._deliveries import Deliveries, ScopeOverview
 
 
 log = logging.getLogger("postiz_async.outbox")
@@ -59,7 +66,9 @@ class OutboxBase(OfOneProcess, ABC):
         self._sends = sends
         self._scope: str | None = None
         """The quota that all hand-overs here belong to; None: hand-overs of all quotas."""
-        self._waiters = defaultdict[str, set[anyio.Event]](set)
+        self._organization = ""
+        """The name of its organisation; empty: it has none."""
+        self._waiters = Waiters(deliveries, clock)
         self._cancel_scope = anyio.CancelScope()
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,10 +84,10 @@ class OutboxBase(OfOneProcess, ABC):
             raise
         if abandoned:
             log.warning(
-                "%d hand-overs in %s are of other keys or servers, and nobody sends them: start a "
+                "%s has hand-overs of other keys or servers, which nobody sends: %d. Start a "
                 "client for each. If a key was renewed, say organization= as before",
-                abandoned,
                 self._deliveries.where,
+                abandoned,
             )
         if self._sends:
             self._task = asyncio.create_task(self._run(), name="postiz_async.outbox")
@@ -89,8 +98,7 @@ class OutboxBase(OfOneProcess, ABC):
                 await self._courier.run()
             except Exception as error:
                 log.exception("the outbox stopped; what it holds is sent after the next start")
-                for ticket_id in [*self._waiters]:
-                    self._notify(ticket_id)
+                self._waiters.notify_all()
                 if not isinstance(error, StrayCancellationError):  # which is of no use when closing
                     raise
 
@@ -99,7 +107,7 @@ class OutboxBase(OfOneProcess, ABC):
         try:
             if self._task is not None and drain > 0 and not self._task.done():
                 with self._clock.move_on_after(drain):
-                    await self._courier.until_idle()
+                    await self._courier.until_idle(drain)
         finally:
             self._cancel_scope.cancel()
             try:
@@ -108,8 +116,9 @@ class OutboxBase(OfOneProcess, ABC):
                 await self._deliveries.aclose()
 
     def _stop_taking(self) -> None:
-        """Refuse further hand-overs."""
+        """Refuse further hand-overs, and end the iteration over events."""
         self._is_closing = True
+        self._waiters.stop()
 
     def _refuse_closed(self) -> None:
         self._refuse_other_loop()
@@ -124,8 +133,11 @@ class OutboxBase(OfOneProcess, ABC):
             )
 
     async def _ended(self) -> None:
-        if self._task is not None:
-            await self._task
+        try:
+            if self._task is not None:
+                await self._task
+        finally:
+            await self._waiters.aclose()
 
     # -------------------------------------------------------------- asking
 
@@ -160,9 +172,7 @@ class OutboxBase(OfOneProcess, ABC):
         give_up = self._clock.monotonic() + seconds
         look = FIRST_TICKET_LOOK
         while True:
-            changed = anyio.Event()
-            self._waiters[ticket_id].add(changed)
-            try:
+            with self._waiters.waiting(ticket_id) as changed:
                 found = await self._found(ticket_id)
                 left = give_up - self._clock.monotonic()
                 if found.record.is_over or left <= 0:
@@ -170,12 +180,65 @@ class OutboxBase(OfOneProcess, ABC):
                 is_mine = self._courier.turn_of(found.scope) is not None
                 if self._broke_off and self._scope is not None:
                     state = found.ticket().state
-                    raise StoreError(f"ticket {ticket_id} is {state}: {_BROKE_OFF}")
+                    raise StoreError(f"ticket {ticket_id} is {state}: {self.trouble}")
                 with self._clock.move_on_after(min(left, OWN_TICKET_LOOK if is_mine else look)):
                     await changed.wait()
                 look = min(2 * look, LAST_TICKET_LOOK)
-            finally:
-                self._forget(ticket_id, changed)
+
+    def events(self, *, after: str | None = None) -> AsyncIterator[TicketEvent]:
+        """Iterate over the tickets that ended, in any process, in the order in which they did.
+
+            async for event in postiz.outbox.events(after=cursor):
+                print(event.ticket.id, event.ticket.state)
+                cursor = event.cursor  # store it when you are done with the event
+
+        It waits for further ones, and ends when the client closes. After an error or a cancellation
+        the same iterator goes on where it was. Tickets are kept for `OutboxOptions(keep=...)` after
+        their end: whoever is away for longer is told, by a `CursorError`.
+
+        Args:
+            after: the cursor of the last event that you have seen; None: from the oldest one kept.
+
+        Raises:
+            CursorError: `after` is not a cursor of these events, or some after it were removed;
+                also from the iterator.
+            StoreError: from the iterator, when the store cannot be read.
+        """
+        return self._events(self._scope, after)
+
+    def _events(self, scope: str | None, after: str | None) -> TicketEvents:
+        self._refuse_other_loop()
+        return TicketEvents(self._deliveries, self._waiters, self._clock, scope, after)
+
+    async def consume(
+        self, handler: Callable[[TicketEvent], Awaitable[None] | None], *, name: str
+    ) -> None:
+        """Call a function for each ticket that ended, in order, until the client closes.
+
+        The place is stored in the outbox after each call, so the next process goes on from there:
+        each event is handled at least once. Of all processes that do this under the same name one
+        works at a time; if it dies, another one takes over after half a minute at most. If the
+        function raises an error, it is called again with the same event after a second, then twice
+        as long each time, up to five minutes; later events wait. What it has not done when the
+        client closes, the next process does again.
+
+        Args:
+            handler: the function; may be asynchronous.
+            name: a name for what the function does, such as `billing`. A new name begins with the
+                oldest event that is kept.
+
+        Raises:
+            CursorError: some events after the place were removed. Choose another name to go on.
+            UsageError: `handler` is no function, or `name` is no text.
+        """
+        if not callable(handler):
+            raise UsageError(f"handler must be a function, not {handler!r}.")
+        check_id("name", name)
+        self._refuse_other_loop()
+        scope = f"consumer of {self._scope or 'all'}"
+        consumer = Consumer(self._deliveries.records, scope, name, self._clock)
+        with self._waiters.until_closed(), suppress(StopAsyncIteration):
+            await consumer.run(partial(self._events, self._scope), handler)
 
     async def withdraw(self, ticket: Ticket | str) -> bool:
         """Withdraw a hand-over that has not left yet. Returns False if it has left.
@@ -192,7 +255,7 @@ class OutboxBase(OfOneProcess, ABC):
         except OvertakenError:
             return False
         await self._deliveries.rouse(found.scope)
-        self._notify(found.id)
+        self._waiters.notify(found.id)
         self._courier.forget(found)
         return True
 
@@ -214,12 +277,25 @@ class OutboxBase(OfOneProcess, ABC):
 
     @property
     def trouble(self) -> str:
-        """The reason why this process cannot send (server, key or disk); empty if it can."""
+        """The reason why this process cannot send (server, key or disk); empty if it can.
+
+        It begins with the name of the organisation, if the client has one.
+        """
+        return self._trouble and whose(self._organization) + self._trouble
+
+    @property
+    def _trouble(self) -> str:
         return _BROKE_OFF if self._broke_off else self._courier.trouble_of(self._scope)
 
     @property
     def _broke_off(self) -> bool:
         return self._task is not None and self._task.done() and not self._is_closing
+
+    def _ask_overview(self) -> Future[Sequence[ScopeOverview]] | None:
+        if self._loop is None or self._loop.is_closed() or self._is_closing:
+            return None
+        asked = self._deliveries.overview(self._scope)
+        return asyncio.run_coroutine_threadsafe(asked, self._loop)
 
     @abstractmethod
     async def _told(self, found: HandOver) -> Ticket:
@@ -236,23 +312,6 @@ class OutboxBase(OfOneProcess, ABC):
             )
         return HandOver(self._deliveries, kept, self._clock)
 
-    # -------------------------------------------------------------- waiting
-
-    def _notify(self, ticket_id: str) -> None:
-        """Wake everybody who waits for a ticket, because it has changed.
-
-        Args:
-            ticket_id: the id of the ticket.
-        """
-        for changed in self._waiters.get(ticket_id, ()):
-            changed.set()
-
-    def _forget(self, ticket_id: str, changed: anyio.Event) -> None:
-        waiters = self._waiters[ticket_id]
-        waiters.discard(changed)
-        if not waiters:
-            del self._waiters[ticket_id]
-
 
 async def open_outbox(outbox: OutboxBase) -> None:
     """Open the store of the hand-overs, and begin to send its contents.
@@ -268,10 +327,22 @@ async def close_outbox(outbox: OutboxBase, *, drain: float = 0.0) -> None:
 
     Args:
         outbox: the outbox.
-        drain: seconds to wait for the hand-overs that this process has to send. Requests whose
-            first byte is out are waited for in any case.
+        drain: seconds to wait for the hand-overs that this process can send in this time. Requests
+            whose first byte is out are waited for in any case.
     """
     await outbox._aclose(drain=drain)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def ask_overview(outbox: OutboxBase) -> Future[Sequence[ScopeOverview]] | None:
+    """Ask for the open tickets of an outbox by organisation, from any thread, for metrics.
+
+    Args:
+        outbox: the outbox of a client, for its own organisation, or that of a pool.
+
+    Returns:
+        None if the outbox is closed.
+    """
+    return outbox._ask_overview()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def _id_of(ticket: Ticket | str) -> str:

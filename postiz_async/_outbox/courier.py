@@ -20,26 +20,28 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import anyio
 
 from postiz_async._concurrency import StrayCancellationError
-from postiz_async._delivery.client import ask
+from postiz_async._delivery.pauses import ask
+from postiz_async._logs import log_of
 from postiz_async._outbox.forbidden import ForbiddenHandOvers
 from postiz_async._outbox.sending import LEASE
 from postiz_async._outbox.turn import LONGEST_LOOK, Turn, TurnContext, TurnEnd
+from postiz_async._outbox.waiters import follow
 from postiz_async.errors import PostizError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
 
     from anyio.abc import TaskGroup
 
-    from postiz_async._delivery.client import OutboxClient
     from postiz_async._outbox.hand_over import HandOver
     from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._resources.api import OpenClient
     from postiz_async.clock import Clock
     from postiz_async.stores._deliveries import Deliveries, Scope
 
-    ClientOf: TypeAlias = Callable[[Scope], AbstractAsyncContextManager[OutboxClient]]
+    ClientOf: TypeAlias = Callable[[Scope], AbstractAsyncContextManager[OpenClient]]
     """The open client of an organisation for a block; where there is none, a `PostizError`."""
 
 
@@ -62,6 +64,9 @@ SLOW_CLIENT = 1.0
 
 SHORTEST_LOOK = 0.05
 """Seconds between two searches for organisations with work, at least."""
+
+DRAIN_LOOK = 1.0
+"""Seconds between two looks at turns that may have come to their end, while closing waits."""
 
 PRUNING = 3_600.0
 """Seconds between two removals of old hand-overs."""
@@ -133,7 +138,7 @@ class Courier:
             on_idle=self._look_again,
         )
         self._work = anyio.Event()
-        self._drains = False
+        self._drains_until = -math.inf
         self._is_idle = anyio.Event()
 
     def wake(self, quota: str | None = None) -> None:
@@ -154,12 +159,13 @@ class Courier:
         self.wake(hand_over.scope)
 
     def _look_again(self) -> None:
-        self._work.set()
+        if self._drains_until > -math.inf:
+            self._work.set()
 
-    async def until_idle(self) -> None:
-        """Wait until nothing is left that this process could send now."""
+    async def until_idle(self, seconds: float) -> None:
+        """Wait until nothing is left that this process could send within so many seconds."""
         self._is_idle = anyio.Event()
-        self._drains = True
+        self._drains_until = self._clock.monotonic() + seconds
         self.wake()
         await self._is_idle.wait()
 
@@ -195,7 +201,7 @@ class Courier:
 
     async def _take_all_turns(self) -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(self._listen)
+            group.start_soon(follow, self._deliveries.changes, self._clock, self._heard)
             group.start_soon(self._prune)
             while True:
                 self._work = anyio.Event()
@@ -216,8 +222,7 @@ class Courier:
             taken = await self._deliveries.line(self._context.holder, LEASE, free, self._only)
             next_in = math.inf
             if not taken:
-                next_in = await self._deliveries.next_in(self._only)
-                await self._look_if_idle()
+                next_in = await self._look_if_idle(await self._deliveries.next_in(self._only))
         except StoreError as error:
             self._is_away(error)
             return LONGEST_LOOK / 4
@@ -226,7 +231,7 @@ class Courier:
         new = [scope for scope in taken if scope.name not in self._running]
         for scope in new:
             if scope.was_left:
-                log.info("took %r over from a sender that is gone", scope.organization)
+                log_of(log, scope.organization).info("taken over from a sender that is gone")
             self._troubles.pop(scope.name, None)
             running = _Running(scope, now, share)
             self._running[scope.name] = running
@@ -235,15 +240,29 @@ class Courier:
             return 0.0 if new else LEASE / 3  # a hold of a running turn had expired
         return min(max(next_in, SHORTEST_LOOK), LONGEST_LOOK)
 
-    async def _look_if_idle(self) -> None:
-        """Set the event of `until_idle` when no work is left."""
-        turns = [each.turn for each in self._running.values()]
-        if not self._drains or not all(turn is not None and turn.is_idle for turn in turns):
-            return
-        if not await self._deliveries.has_work(
-            self._context.holder, self._only, self._context.unreadable
+    async def _look_if_idle(self, next_in: float) -> float:
+        """Set the event of `until_idle` when nothing is left that can be sent in time.
+
+        Args:
+            next_in: seconds until an organisation may be ready.
+
+        Returns:
+            Seconds until something can be sent by this process.
+        """
+        left = self._drains_until - self._clock.monotonic()
+        if left < 0:
+            return next_in
+        turns = [each.turn.next_in if each.turn else 0.0 for each in self._running.values()]
+        if self._only in self._running:
+            next_in = math.inf
+        if min(turns, default=math.inf) >= left and (
+            next_in >= left < math.inf
+            or not await self._deliveries.has_work(
+                self._context.holder, self._only, self._context.unreadable
+            )
         ):
             self._is_idle.set()
+        return min([next_in, *(max(each, DRAIN_LOOK) for each in turns)])
 
     def _is_away(self, error: StoreError) -> None:
         first = str(error).partition("\n")[0]
@@ -258,25 +277,13 @@ class Courier:
 
     # -------------------------------------------------------------- beside the turns
 
-    async def _listen(self) -> None:
-        """Look for work at each notification of the store; without them, `run` polls."""
-        while True:
-            try:
-                await self._hear()
-            except StoreError as error:
-                log.debug("nobody tells of new hand-overs: %s", error)
-            await self._clock.sleep(LONGEST_LOOK)
-
-    async def _hear(self) -> None:
-        """Follow the notifications of the store until the connection ends."""
-        async with self._deliveries.changes() as changes:
-            self.wake()  # earlier notifications were missed
-            async for quotas in changes:
-                if not quotas:
-                    self.wake()
-                for quota in quotas:
-                    if self._only in {None, quota}:
-                        self.wake(quota)
+    def _heard(self, quotas: Sequence[str]) -> None:
+        """Look for work at a hint of the store; without hints, `run` polls."""
+        if not quotas:
+            self.wake()
+        for quota in quotas:
+            if self._only in {None, quota}:
+                self.wake(quota)
 
     async def _hold(self, scope: anyio.CancelScope) -> None:
         """Renew the leases of the organisations whose turns go on."""
@@ -303,26 +310,26 @@ class Courier:
                 log.debug("old hand-overs could not be removed: %s", error)
             else:
                 if removed:
-                    log.info("removed %d hand-overs that were over", removed)
+                    log.info("removed hand-overs that were over: %d", removed)
             await self._clock.sleep(PRUNING)
 
     # -------------------------------------------------------------- a turn
 
     async def _serve(self, running: _Running) -> None:
         """Run one turn from beginning to end."""
-        scope = running.scope
+        scope, whose = running.scope, log_of(log, running.scope.organization)
         end = TurnEnd(failures=scope.failures, trouble=scope.trouble)
         try:
             with running.cancel_scope:
                 end = await self._sent(running)
         except PostizError as error:
             end = TurnEnd.in_trouble(error, scope.failures)
-            log.warning("%r: %s", scope.organization, end.trouble)
+            whose.warning("%s", end.trouble)
         except (Exception, asyncio.CancelledError) as error:  # an error must not end other turns
             is_asked_for = anyio.current_effective_deadline() == -math.inf
             if is_asked_for and isinstance(error, asyncio.CancelledError):
                 raise
-            log.exception("sending for %r broke off", scope.organization)
+            whose.exception("sending broke off")
             end = TurnEnd.in_trouble(_broken_off(error), scope.failures)
         finally:
             del self._running[scope.name]
@@ -351,10 +358,9 @@ class Courier:
 
     async def _end(self, running: _Running, end: TurnEnd) -> None:
         if running.is_lost:
-            log.warning(
-                "another sender took %r over, because this one stood still or could not reach the "
+            log_of(log, running.scope.organization).warning(
+                "another sender took over, because this one stood still or could not reach the "
                 "outbox for longer than %g s",
-                running.scope.organization,
                 LEASE,
             )
             return

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from postiz_async._delivery.record import DeliveryRecord
+    from postiz_async._logs import Log
     from postiz_async._outbox.hand_over import HandOver
     from postiz_async.clock import Clock
     from postiz_async.errors import PermissionDeniedError
@@ -59,7 +60,9 @@ class ForbiddenHandOvers:
     def __len__(self) -> int:
         return len(self._pauses)
 
-    def waits_alone(self, hand_over: HandOver, error: PermissionDeniedError, now: float) -> bool:
+    def waits_alone(
+        self, hand_over: HandOver, error: PermissionDeniedError, now: float, log: Log = log
+    ) -> bool:
         """Note a refused hand-over. Returns True if only this one waits.
 
         Args:
@@ -67,6 +70,7 @@ class ForbiddenHandOvers:
             error: the refusal by the firewall or gateway.
             now: on the server's clock. The pause ends at the date of the post, so that it is found
                 late in time.
+            log: the logger for messages about the organisation.
         """
         self._in_a_row.add(hand_over.id)
         if len(self._in_a_row) > MOST_ALONE:

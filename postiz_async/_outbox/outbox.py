@@ -6,7 +6,7 @@ import asyncio
 import logging
 import uuid
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from postiz_async._delivery.matching import CLIENT_REF, client_ref
 from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
+from postiz_async._logs import log_of
 from postiz_async._outbox.base import OutboxBase
 from postiz_async._outbox.courier import Courier
 from postiz_async._outbox.hand_over import HandOver, columns_of
@@ -34,11 +35,11 @@ from postiz_async.models.channels import Channel
 from postiz_async.stores._deliveries import NewDelivery
 
 if TYPE_CHECKING:
-    from collections import defaultdict
     from collections.abc import AsyncGenerator, Sequence
 
-    from postiz_async._delivery.client import OutboxClient
     from postiz_async._outbox.tickets import OutboxOptions, Ticket
+    from postiz_async._outbox.waiters import Waiters
+    from postiz_async._resources.api import OpenClient
     from postiz_async.models.posts import NewPost, PostRequest, PostType
     from postiz_async.stores._deliveries import Ahead, Deliveries, KeptDelivery, Scope
 
@@ -56,29 +57,29 @@ class Outbox(OutboxBase):
         deliveries: the store of the hand-overs; it is closed with the outbox.
         options: how the outbox works, and whether this process sends.
         courier: the courier of a pool, which does the sending; None: the outbox makes its own.
-        waiters: the events of those who wait, by ticket, where several outboxes share them.
+        waiters: those who wait, where several outboxes share them.
     """
 
     def __init__(
         self,
-        postiz: OutboxClient,
+        postiz: OpenClient,
         deliveries: Deliveries,
         options: OutboxOptions,
         courier: Courier | None = None,
-        waiters: defaultdict[str, set[anyio.Event]] | None = None,
+        waiters: Waiters | None = None,
     ) -> None:
         super().__init__(deliveries, postiz.clock, sends=options.sends and courier is None)
         self._postiz = postiz
-        self._scope = postiz.quota_name
+        self._scope, self._organization = postiz.quota_name, postiz.organization
         if waiters is not None:
             self._waiters = waiters
 
         @asynccontextmanager
-        async def client_of(_: Scope) -> AsyncGenerator[OutboxClient]:
+        async def client_of(_: Scope) -> AsyncGenerator[OpenClient]:
             yield postiz
 
         self._courier = courier or Courier(
-            deliveries, client_of, options, postiz.clock, self._notify, only=self._scope
+            deliveries, client_of, options, postiz.clock, self._waiters.notify, only=self._scope
         )
 
     # -------------------------------------------------------------- handing over
@@ -125,6 +126,7 @@ class Outbox(OutboxBase):
                 or a provider that this client has not seen in a list yet.
         """
         self._refuse_closed()
+        self._postiz.scheduler.require("schedule", *(() if at is not None else ("publish",)))
         keyed = None
         if idempotency_key is not None:
             keyed = await self._keyed(idempotency_key, posts, at, tags, short_link=short_link)
@@ -186,7 +188,8 @@ class Outbox(OutboxBase):
         except PostNotFoundError:
             log.debug("hand-over %s was cancelled before it was written down", ticket)
         except StoreError as error:
-            log.warning("hand-over %s was cancelled, but may be sent: %s", ticket, error)
+            whose = log_of(log, self._organization)
+            whose.warning("hand-over %s was cancelled, but may be sent: %s", ticket, error)
 
     async def _keyed(
         self,
@@ -198,7 +201,7 @@ class Outbox(OutboxBase):
         short_link: bool,
     ) -> KeyedHandOver:
         """Build the keyed hand-over, without a request to Postiz if all channels are known."""
-        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        now = self._postiz.scheduler.server_now()
         kind: PostType = "now" if at is None else "schedule"
         moment = now if at is None else at
         refuse_wrong_types(moment, tags, posts)
@@ -226,7 +229,7 @@ class Outbox(OutboxBase):
     ) -> PostRequest:
         """Build and validate the request; without a date, it is dated when it is sent."""
         creating = self._postiz.posts
-        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
+        now = self._postiz.scheduler.server_now()
         kind: PostType = "now" if at is None else "schedule"
         moment = now if at is None else at
         try:
@@ -280,7 +283,7 @@ class Outbox(OutboxBase):
         rests = max(kept.until - found.now(), ahead.rests)
         pauses = self._courier.pauses_for(found.scope)
         leaves_in = max(scheduler.leaves_in(place), slot, pauses, rests)
-        return found.ticket(leaves_in, self.trouble or ahead.trouble or kept.note)
+        return found.ticket(leaves_in, self._trouble or ahead.trouble or kept.note)
 
 
 def _marked(body: PostRequest, refs: Sequence[str]) -> PostRequest:

@@ -14,6 +14,7 @@ from postiz_async.stores import check_store
 from postiz_async.stores._addresses import is_redis, open_store, place_of
 
 if TYPE_CHECKING:
+    from postiz_async._wire import Allowed
     from postiz_async.clock import Clock
     from postiz_async.stores import Records
     from postiz_async.stores._deliveries import Deliveries
@@ -109,6 +110,12 @@ def places_of_many(
             "posts of the organisation of one client, Postiz(store=...)."
         )
     return places
+
+
+def allowed_options(outbox: OutboxOptions, allowed: Allowed | None) -> OutboxOptions:
+    """The options of a client's outbox: only who may schedule sends what others handed over."""
+    may_send = allowed is None or "schedule" in allowed
+    return outbox if may_send else replace(outbox, sends=False)
 
 
 def deliveries_of(outbox: OutboxOptions, clock: Clock) -> Deliveries:

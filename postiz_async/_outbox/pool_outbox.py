@@ -21,12 +21,18 @@ from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Mapping,
+        Sequence,
+    )
     from datetime import datetime
 
-    from postiz_async._delivery.client import OutboxClient
     from postiz_async._outbox.hand_over import HandOver
-    from postiz_async._outbox.tickets import OutboxOptions, Ticket
+    from postiz_async._outbox.tickets import OutboxOptions, Ticket, TicketEvent
     from postiz_async._resources.api import OpenClient, Resources
     from postiz_async.clock import Clock
     from postiz_async.models.posts import NewPost
@@ -73,6 +79,7 @@ class PoolOutbox(OutboxBase):
         options: how the outbox works.
         deliveries: the store of the hand-overs; it is closed with the outbox.
         credentials: from an organisation's name to its key or token.
+        root: the root of the API of the pool's server.
     """
 
     def __init__(
@@ -82,13 +89,15 @@ class PoolOutbox(OutboxBase):
         options: OutboxOptions,
         deliveries: Deliveries,
         credentials: CredentialsOf,
+        root: str,
     ) -> None:
         super().__init__(deliveries, clock, sends=options.sends)
         self._pool = pool
         self._options = options
         self._credentials = credentials
+        self._root = root
         self._outboxes: WeakSet[Outbox] = WeakSet()
-        self._courier = Courier(deliveries, self._client_of, options, clock, self._notify)
+        self._courier = Courier(deliveries, self._client_of, options, clock, self._waiters.notify)
 
     # -------------------------------------------------------------- clients
 
@@ -158,7 +167,7 @@ class PoolOutbox(OutboxBase):
             )
 
     @asynccontextmanager
-    async def _client_of(self, scope: Scope) -> AsyncGenerator[OutboxClient]:
+    async def _client_of(self, scope: Scope) -> AsyncGenerator[OpenClient]:
         async with self._client(scope.organization, scope.base_url) as client:
             yield client
 
@@ -227,9 +236,42 @@ class PoolOutbox(OutboxBase):
                 connection=connection,
             )
 
+    async def look_again(self, organization: str) -> None:
+        """End the pause of an organisation whose key was refused, as soon as it has a new one.
+
+        Without this, the new key is used when the pause ends, which may be an hour later.
+
+        Args:
+            organization: the organisation, as `credentials` knows it.
+
+        Raises:
+            ConfigurationError: `credentials` fails, or returns the key of another organisation.
+        """
+        async with self._client(organization) as client:
+            await self._deliveries.rouse(client.quota_name, failed=True)
+            self._courier.wake(client.quota_name)
+
+    def events(
+        self, *, after: str | None = None, organization: str | None = None
+    ) -> AsyncIterator[TicketEvent]:
+        """Iterate over the tickets that ended, as `Outbox.events` does.
+
+        Args:
+            after: the cursor of the last event that you have seen; None: from the oldest one kept.
+            organization: whose tickets, on the pool's server; None: those of all organisations. A
+                cursor is only valid for the same choice.
+
+        Raises the errors of `Outbox.events`.
+        """
+        if organization is None:
+            return super().events(after=after)
+        _check_name(organization)
+        return self._events(ledger_name(self._root, organization), after)
+
     async def troubles(self) -> Mapping[str, str]:
         """Reasons why organisations cannot send (key, server, credentials), by their names."""
-        return (await self._deliveries.overview()).troubles
+        found = await self._deliveries.overview()
+        return {each.organization: each.trouble for each in found if each.trouble}
 
     async def _told(self, found: HandOver) -> Ticket:
         """The ticket with a forecast: by the organisation's client, or by its next turn."""
@@ -260,7 +302,7 @@ def _check_name(organization: object) -> None:
 
 
 async def open_pool_outbox(
-    pool: ClientPool, clock: Clock, options: OutboxOptions, credentials: CredentialsOf
+    pool: ClientPool, clock: Clock, options: OutboxOptions, credentials: CredentialsOf, root: str
 ) -> PoolOutbox:
     """Open the outbox of a pool for the length of the block.
 
@@ -268,6 +310,6 @@ async def open_pool_outbox(
         StoreError: its database cannot be used.
         ConfigurationError: its address cannot be used, or the extra is not installed.
     """
-    outbox = PoolOutbox(pool, clock, options, deliveries_of(options, clock), credentials)
+    outbox = PoolOutbox(pool, clock, options, deliveries_of(options, clock), credentials, root)
     await open_outbox(outbox)
     return outbox

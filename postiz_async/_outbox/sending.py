@@ -15,6 +15,7 @@ from postiz_async._delivery.delivery import DeliverySending
 from postiz_async._delivery.matching import from_milliseconds
 from postiz_async._delivery.send import Refused, TooLate
 from postiz_async._delivery.transitions import OvertakenError
+from postiz_async._logs import log_of
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire import format_date
 from postiz_async.stores._deliveries import TakenError
@@ -22,12 +23,12 @@ from postiz_async.stores._deliveries import TakenError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from postiz_async._delivery.client import OutboxClient
     from postiz_async._delivery.matching import MillisecondMarks
     from postiz_async._delivery.record import DeliveryRecord, State
     from postiz_async._delivery.send import SendResult
     from postiz_async._outbox.forbidden import ForbiddenHandOvers
     from postiz_async._outbox.hand_over import HandOver
+    from postiz_async._resources.api import OpenClient
     from postiz_async.clock import Timer
     from postiz_async.errors import PermissionDeniedError, StoreError
     from postiz_async.models.posts import PostRequest
@@ -58,13 +59,14 @@ class HandOverSending(DeliverySending):
         self,
         hand_over: HandOver,
         deliveries: Deliveries,
-        postiz: OutboxClient,
+        postiz: OpenClient,
         marks: MillisecondMarks,
         forbidden: ForbiddenHandOvers,
         on_step: Callable[[], None],
     ) -> None:
         what = f"hand-over {hand_over.id}"
-        super().__init__(hand_over, uuid.uuid4().hex, hand_over.request, what=what, log=log)
+        whose = log_of(log, postiz.organization)
+        super().__init__(hand_over, uuid.uuid4().hex, hand_over.request, what=what, log=whose)
         self.hand_over = hand_over
         self._deliveries = deliveries
         self._postiz = postiz
@@ -163,7 +165,7 @@ class HandOverSending(DeliverySending):
 
     def waits_alone(self, error: PermissionDeniedError) -> bool:
         now = self._postiz.scheduler.server_time()
-        return self._forbidden.waits_alone(self.hand_over, error, now)
+        return self._forbidden.waits_alone(self.hand_over, error, now, self._log)
 
     async def settle(self, result: SendResult) -> None:
         """Write the outcome; an unsent hand-over was withdrawn, which is written already."""

@@ -97,3 +97,15 @@ class Ticket(Value, frozen=True):
     def is_over(self) -> bool:
         """Whether the state is final."""
         return self.state in OVER
+
+
+class TicketEvent(Value, frozen=True):
+    """A ticket has ended.
+
+    `ticket` says how, as `outbox.get` does. `organization` is the name of its organisation, empty
+    if the client has none. `cursor` is where to go on: `outbox.events(after=event.cursor)`.
+    """
+
+    ticket: Ticket
+    organization: str
+    cursor: str

@@ -20,7 +20,6 @@ import anyio
 
 from postiz_async._concurrency import StrayCancellationError
 from postiz_async._delivery import transitions
-from postiz_async._delivery.client import ask
 from postiz_async._delivery.delivery import DeliveryLookUp
 from postiz_async._delivery.lookup import IN_DOUBT, Fence, LookUp
 from postiz_async._delivery.matching import (
@@ -31,7 +30,7 @@ from postiz_async._delivery.matching import (
 )
 from postiz_async._delivery.options import checked_late
 from postiz_async._delivery.outcomes import FOUND, Account
-from postiz_async._delivery.pauses import Outage, pause_after, trouble_of
+from postiz_async._delivery.pauses import Outage, ask, pause_after, trouble_of
 from postiz_async._delivery.record import sent_request
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate
 from postiz_async._delivery.transitions import OvertakenError
@@ -56,11 +55,11 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from postiz_async._delivery.client import OutboxClient
     from postiz_async._delivery.record import DeliveryRecord
     from postiz_async._delivery.send import SendResult
     from postiz_async._outbox.forbidden import ForbiddenHandOvers
     from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._resources.api import OpenClient
     from postiz_async.models.posts import Post
     from postiz_async.stores._deliveries import Deliveries, KeptDelivery, Scope
 
@@ -119,7 +118,7 @@ class TurnContext:
     on_step: Callable[[str], None]
     """Called with the id of each ticket whose state changed."""
     on_idle: Callable[[], None]
-    """Called when a turn has nothing left to do."""
+    """Called when a turn has nothing to do, or only waits."""
 
 
 class Turn:
@@ -138,14 +137,13 @@ class Turn:
     def __init__(
         self,
         scope: Scope,
-        client: OutboxClient,
+        client: OpenClient,
         context: TurnContext,
         forbidden: ForbiddenHandOvers,
         *,
         on_lost: Callable[[], None],
         share: int | None,
     ) -> None:
-        self.is_idle: bool = False
         self._scope = scope
         self._client = client
         self._clock = client.clock
@@ -173,6 +171,8 @@ class Turn:
         self._marks = MillisecondMarks()
         self._looks_at = -math.inf
         """The time of the next look for hand-overs, on the monotonic clock."""
+        self._is_looking = True
+        """Whether it is not known yet what there is to do."""
         self._is_full = False
         """Whether the last look left hand-overs behind."""
         self._active: dict[int, HandOver] = {}
@@ -189,6 +189,15 @@ class Turn:
     def only_waits(self) -> bool:
         """Whether the turn only waits for a slot, or for the outcome of lost requests."""
         return (bool(self._lookups) or self._waits_for_slot) and not self._is_sending
+
+    @property
+    def next_in(self) -> float:
+        """Seconds until the turn can go on; infinity if it has nothing to do."""
+        active = [*self._active.values()]
+        is_at_work = self._is_looking or self._is_sending or self._is_due()
+        if is_at_work or not all(map(_is_planned, active)):
+            return 0.0
+        return max(self.outage.pauses_for, self._slot_in(active)) if active else math.inf
 
     @property
     def _is_sending(self) -> bool:
@@ -208,7 +217,9 @@ class Turn:
             async with anyio.create_task_group() as group:
                 while True:
                     self._work = anyio.Event()
+                    self._is_looking = True
                     end = await self._began_more(group)
+                    self._is_looking = False
                     if end is not None:
                         group.cancel_scope.cancel()
                         return end
@@ -247,8 +258,7 @@ class Turn:
         for hand_over in found:
             self._active[hand_over.number] = hand_over
             group.start_soon(self._step, hand_over)
-        self.is_idle = not self._active
-        if self.is_idle:
+        if not self._is_sending:
             self._context.on_idle()
         return None
 
@@ -260,7 +270,7 @@ class Turn:
         """Take from the store: all hand-overs in doubt, and of the planned ones those due first."""
         self._looks_at = self._clock.monotonic() + LONGEST_LOOK
         self._forbidden.keep({each.id for each in self._active.values()})
-        waiting = [each for each in self._active.values() if each.record.state == "planned"]
+        waiting = [*filter(_is_planned, self._active.values())]
         limit = max(MAX_WAITING - len(waiting), JOINING)
         if self._share is not None:
             limit = min(limit, self._share - self._taken)
@@ -276,7 +286,7 @@ class Turn:
             return []
         self._planned = taken.planned
         read = list(filter(None, map(self._read, taken.deliveries)))
-        planned = [each for each in read if each.record.state == "planned"]
+        planned = [*filter(_is_planned, read)]
         first = sorted(waiting + planned, key=lambda each: (each.record.due, each.number))[
             : max(MAX_WAITING, limit)
         ]
@@ -290,7 +300,7 @@ class Turn:
             return HandOver(self._deliveries, kept, self._clock)
         except StoreError as error:
             self._unreadable[kept.number] = str(error)
-            log.warning("%s", error)
+            self.outage.log.warning("%s", error)
             return None
 
     # -------------------------------------------------------------- how a turn ends
@@ -314,21 +324,23 @@ class Turn:
         if self.outage.error is not None:
             return TurnEnd.in_trouble(self.outage.error, self._failures)
         self._waits_for_slot = False
-        if any(each.record.state != "planned" for each in work):
-            return None
-        return await self._end_without_slots(work)
+        return await self._end_without_slots(work) if all(map(_is_planned, work)) else None
+
+    def _slot_in(self, planned: Sequence[HandOver]) -> float:
+        """Seconds until a slot is free for the first of these."""
+        scheduler = self._client.scheduler
+        due_in = min(each.record.due for each in planned) - scheduler.server_time()
+        return scheduler.bulk_in(due_in, max(self._planned, len(planned)))
 
     async def _end_without_slots(self, planned: Sequence[HandOver]) -> TurnEnd | None:
         """Decide by the quota whether to wait for a slot (None) or to end the turn."""
         scheduler = self._client.scheduler
         now = scheduler.server_time()
-        count = max(self._planned, len(planned))
-        due_in = min(each.record.due for each in planned) - now
-        slot_in = scheduler.bulk_in(due_in, count)
+        slot_in = self._slot_in(planned)
         if slot_in > LONGEST_SLOT_WAIT:
             with suppress(StoreError):  # then decide by the last known quota
                 await scheduler.refresh()
-            slot_in = scheduler.bulk_in(due_in, count)
+            slot_in = self._slot_in(planned)
         dated = (each.record.due for each in planned if each.record.is_dated)
         late_in = min(dated, default=math.inf) - now if self._options.late == "skip" else math.inf
         self._waits_for_slot = slot_in > 0
@@ -380,7 +392,9 @@ class Turn:
             around = await self.outage.read(partial(self._posts_around, hand_over))
             marks = {place: hand_over.ref(place) for place in hand_over.record.missing}
             if stored := {place: post.id for place, post in with_marks(around, marks).items()}:
-                log.warning("hand-over %s waits, but Postiz has posts of it", hand_over.id)
+                self.outage.log.warning(
+                    "hand-over %s waits, but Postiz has posts of it", hand_over.id
+                )
                 await hand_over.move(lambda was: transitions.adopted(was, stored, FOUND))
                 return
             for post in around:
@@ -451,7 +465,7 @@ class Turn:
             return False
         return True
 
-    # ---------- what the hand-overs account for; see `delivery.client.Accounts`
+    # ---------- what the hand-overs account for; see `_delivery.outcomes.Accounts`
 
     async def account(self, posts: Iterable[Post]) -> Account:
         listed = [(post.id, in_milliseconds(stored_at(post))) for post in posts]
@@ -468,3 +482,7 @@ class Turn:
         """Note a repair, timed by the clock of the store."""
         del wall
         await self._lookups[request].mended()
+
+
+def _is_planned(hand_over: HandOver) -> bool:
+    return hand_over.record.state == "planned"

@@ -19,23 +19,18 @@ What bulk holds is *reserved* for interactive calls, or *left* to other clients.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from postiz_async._quota.log import SETTLE
 from postiz_async._quota.poisson import Poisson
-from postiz_async._quota.window import MARGIN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from postiz_async._quota.state import Ledger
-    from postiz_async._quota.window import Window
-
+from postiz_async._quota.state import Ledger
+from postiz_async._quota.window import MARGIN, Window
 
 RELEASE, MAX_RELEASE = 8.0, 300.0
 """Seconds before the end of a window at which held slots are released: at least, and at most."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from postiz_async._quota.decisions import (
     Grant,
@@ -14,12 +14,8 @@ from postiz_async._quota.decisions import (
     held_of_window,
     others_rate,
 )
+from postiz_async._quota.state import Ledger
 from postiz_async.models._durations import describe_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from postiz_async._quota.state import Ledger
 
 
 def in_short(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from postiz_async._quota.decisions import probe_from
+from postiz_async._quota.state import Ledger
 from postiz_async._quota.window import MARGIN
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from postiz_async._quota.state import Ledger
 
 
 class Outlook(msgspec.Struct, frozen=True):

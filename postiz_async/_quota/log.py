@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
 from postiz_async._quota.window import MARGIN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 
 # ------------------------------------------------------------------ in flight
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -12,10 +12,6 @@ from msgspec.structs import replace
 from postiz_async._quota import SILENT, WINDOW, Flights, Ledger, Log, LoggedCall, Neighbours, Window
 from postiz_async._quota.neighbours import MOST_RIVALS
 from postiz_async._quota.window import LONGEST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 RESTART_MARGIN = 30.0
 """Seconds added to a saved window end, because the wall clock may have been set meanwhile."""

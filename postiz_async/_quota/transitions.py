@@ -6,18 +6,13 @@ Each part has its own transitions; this module combines them for each event.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from postiz_async._quota.log import BURST_PAUSE, SETTLE, SILENT, Flight, LoggedCall
-from postiz_async._quota.window import MARGIN, Place, RateHeaders
-
-if TYPE_CHECKING:
-    from postiz_async._quota.log import Log
-    from postiz_async._quota.neighbours import Neighbours
-    from postiz_async._quota.state import Ledger
-    from postiz_async._quota.window import Window
+from postiz_async._quota.log import BURST_PAUSE, SETTLE, SILENT, Flight, Log, LoggedCall
+from postiz_async._quota.neighbours import Neighbours
+from postiz_async._quota.state import Ledger
+from postiz_async._quota.window import MARGIN, Place, RateHeaders, Window
 
 
 def acquired(

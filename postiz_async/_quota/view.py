@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from postiz_async._quota import Wait, WaitReason, decide
+from postiz_async._quota import Ledger, Wait, WaitReason, decide
 from postiz_async.models._base import DateTime, Value
 from postiz_async.models._html_table import date_cell, html_table, span_cell
-
-if TYPE_CHECKING:
-    from postiz_async._quota import Ledger
-
 
 LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 """The wall time of a broken clock is shown as this at most."""

@@ -11,24 +11,21 @@ from msgspec.structs import replace
 from postiz_async._concurrency import WakeSignal
 from postiz_async._quota.state import ledger_name
 from postiz_async._renamed import with_old_names
-from postiz_async._resources.channels import ChannelCache
+from postiz_async._resources.channels import ChannelCache, Channels
 from postiz_async._scheduler.calls import CallOptions
-from postiz_async._scheduler.scheduler import BoundScheduler
-from postiz_async.errors import UsageError
+from postiz_async._scheduler.scheduler import BoundScheduler, Scheduler
+from postiz_async.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from postiz_async._resources.channels import Channels
     from postiz_async._resources.insights import Analytics, Notifications, Users
     from postiz_async._resources.keyed import KeyedCreates
     from postiz_async._resources.media import MediaResource
     from postiz_async._resources.posts import Posts
-    from postiz_async._scheduler.scheduler import Scheduler
     from postiz_async._uploads import UploadCache
     from postiz_async._validation import MediaFacts
     from postiz_async.clock import Clock
-    from postiz_async.errors import Problem
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import PostRequest
 

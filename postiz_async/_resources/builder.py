@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from datetime import datetime
+from typing import TypeAlias
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 from msgspec.structs import replace
 
 from postiz_async._resources.channel_names import merged
@@ -31,9 +31,11 @@ from postiz_async._resources.create_body import (
     refuse_type_problems,
     wrong_with,
 )
-from postiz_async._scheduler.scheduler import BoundScheduler
-from postiz_async._validation import schema_problems, validate
+from postiz_async._scheduler.calls import CallOptions, CallTime
+from postiz_async._scheduler.scheduler import BoundScheduler, Scheduler
+from postiz_async._validation import MediaFacts, schema_problems, validate
 from postiz_async._validation.messages import MISSING
+from postiz_async._wire import scope_of
 from postiz_async._wire.endpoints import CREATE_POST, Call
 from postiz_async.errors import (
     APIConnectionError,
@@ -44,25 +46,16 @@ from postiz_async.errors import (
     DeliveryUnknownError,
     InvalidInputError,
     InvalidPostError,
+    Marks,
     PostizError,
     Problem,
     RateLimitError,
     ServerError,
     by_reader,
 )
-from postiz_async.models.posts import NewPost, PostRequest, PostType
+from postiz_async.models.channels import Channel, ChannelSettings
+from postiz_async.models.posts import Created, NewPost, PostItem, PostRequest, PostType
 from postiz_async.providers import PROVIDERS
-
-if TYPE_CHECKING:
-    from msgspec import Raw
-
-    from postiz_async._scheduler.calls import CallOptions, CallTime
-    from postiz_async._scheduler.scheduler import Scheduler
-    from postiz_async._validation import MediaFacts
-    from postiz_async.errors import Marks
-    from postiz_async.models.channels import Channel, ChannelSettings
-    from postiz_async.models.posts import Created, PostItem
-
 
 log = logging.getLogger("postiz_async")
 
@@ -118,8 +111,8 @@ async def request_problems(
         dates: check the date too: the server would publish a past one at once.
     """
     known = await channels.of(bound, (item.channel.id for item in body.posts))
-    server_time = bound.scheduler.server_time()  # that answer may have been the first
-    now = datetime.fromtimestamp(server_time, UTC) if dates else None
+    # that answer may have been the first
+    now = bound.scheduler.server_now() if dates else None
     found = validate(body, channels=known, media=media, now=now)
     asked = _worth_asking(body, known, found)
     if not asked:
@@ -310,6 +303,13 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
                 return
         refuse_past(at, scheduler.server_time(), by_reader("use --now for that", _NOW))
 
+    def refuse_scope(self, body: PostRequest) -> None:
+        """Refuse a request that the client is not allowed to send, before it is looked at."""
+        scheduler = self.bound.scheduler
+        if scheduler.allowed is not None:
+            call = Call(CREATE_POST, body=encode_create(body, self.extra))
+            scheduler.require(scope_of(call, scheduler.server_time()))
+
     async def send(self, body: PostRequest) -> list[Created]:
         """Send a request, or the one that `prepare` makes of it.
 
@@ -336,9 +336,9 @@ class CreateCall(msgspec.Struct, frozen=True, kw_only=True):
                 raise  # it says nothing of a create
             if isinstance(error, BadRequestError):
                 _note_gone(channels, sent, error)
-            if _surely_not_stored(error) or (sent is call and error.may_be_stored):
+            if surely_not_stored(error) or (sent is call and error.may_be_stored):
                 raise
-            raise _lost(_text_of_lost(error, sent.posts), sent, scheduler, time) from error
+            raise _lost(text_of_lost(error, sent.posts), sent, scheduler, time) from error
         if len(created) != sent.posts:
             text = f"The server says it stored {len(created)} of {sent.posts} posts."
             raise _lost(text, sent, scheduler, time)
@@ -410,7 +410,7 @@ def _marks(sent: _Sent, sent_at: float = 0.0) -> Marks:
     return marks_of(sent.body, sent_at)
 
 
-def _text_of_lost(error: PostizError, number: int) -> str:
+def text_of_lost(error: PostizError, number: int) -> str:
     why, _, hint = str(error).partition("\n")
     if isinstance(error, APIConnectionError):
         why, hint = error.message, f"  {error.hint}"
@@ -422,7 +422,7 @@ def _text_of_lost(error: PostizError, number: int) -> str:
     ).rstrip()
 
 
-def _surely_not_stored(error: PostizError) -> bool:
+def surely_not_stored(error: PostizError) -> bool:
     """Whether an error proves that nothing is stored: not sent, refused, or key not checked."""
     if isinstance(error, APIConnectionError):
         return error.delivery is Delivery.NOT_SENT

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from postiz_async.errors import ChannelNotFoundError, InvalidPostError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from postiz_async.models.channels import Channel
-
+from postiz_async.models.channels import Channel
+from postiz_async.providers._registry import PROVIDER_WORDS
 
 _ID = re.compile(r"c[0-9a-z]{24}")
 
@@ -89,7 +85,7 @@ class Resolver:
         return (
             [c for c in self.channels if c.id == wanted]
             or [c for c in self.channels if folded(c.name) == lower]
-            or [c for c in self.channels if c.provider == lower]
+            or [c for c in self.channels if c.provider == PROVIDER_WORDS.get(lower, lower)]
         )
 
     def _close(self, wanted: str) -> tuple[str, ...]:

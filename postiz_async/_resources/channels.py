@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import logging
 import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from copy import copy
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import force_setattr, replace
 
@@ -27,7 +30,9 @@ from postiz_async._wire.endpoints import (
     NOT_CONNECTABLE,
     TRIGGER_TOOL,
     Call,
+    Endpoint,
 )
+from postiz_async._wire.headers import Headers
 from postiz_async.errors import (
     APIStatusError,
     APITimeoutError,
@@ -39,16 +44,7 @@ from postiz_async.errors import (
     Problem,
     QuotaError,
 )
-from postiz_async.models.channels import ToolCall
-
-if TYPE_CHECKING:
-    import builtins
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-    from datetime import datetime
-
-    from postiz_async._wire.endpoints import Endpoint
-    from postiz_async._wire.headers import Headers
-    from postiz_async.models.channels import Channel, ChannelSettings, Group
+from postiz_async.models.channels import Channel, ChannelSettings, Group, ToolCall
 
 
 class Channels:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 import logging
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from postiz_async._resources.builder import CreateCall, NewCreate, refuse_past
+from postiz_async._resources.channels import ChannelCache
 from postiz_async._resources.create_body import (
     build_body,
     encode_extra,
@@ -19,23 +21,15 @@ from postiz_async._resources.create_body import (
     refuse_wrong_types,
     refusing_posts,
 )
-from postiz_async._resources.keyed import KeyedCreate, check_key, keyed_body, said_of
+from postiz_async._resources.keyed import KeyedCreate, KeyedCreates, check_key, keyed_body, said_of
 from postiz_async._resources.listing import group_of, list_posts, post_id_of
 from postiz_async._scheduler.calls import Priority
+from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
 from postiz_async.errors import BadRequestError, InvalidPostError, Problem
 from postiz_async.models._durations import read_seconds
-
-if TYPE_CHECKING:
-    import builtins
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
-
-    from postiz_async._resources.channels import ChannelCache
-    from postiz_async._resources.keyed import KeyedCreates
-    from postiz_async._scheduler.scheduler import BoundScheduler
-    from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostType
-
+from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostType
 
 log = logging.getLogger("postiz_async")
 
@@ -140,7 +134,7 @@ class PostCreation:
         carried out. Since v1.11.1. Raises what `schedule` raises.
         """
         call = self._begun(max_wait, priority, validate, extra_body)
-        now = datetime.fromtimestamp(call.bound.scheduler.server_time(), UTC)
+        now = call.bound.scheduler.server_now()
         new = NewCreate("now", posts, now, tags, short_link)
         sending = await self._made(call, new, idempotency_key)
         del call, new, posts  # they wait as bytes
@@ -237,6 +231,11 @@ class PostCreation:
             PostNotFoundError: it is not listed from a year before to a year after today or `at`.
         """
         call = self._begun(max_wait, priority, validate, extra_body)
+        bound = call.bound
+        bound.scheduler.require("update")
+        options = msgspec.structs.replace(bound.options, completes=True)  # with any date
+        bound = msgspec.structs.replace(bound, options=options)
+        call = msgspec.structs.replace(call, bound=bound)
         refuse_type_problems(at, tags)
         item = (await call.items((new,)))[0]
         with refusing_posts():  # a date without a zone, before anything is asked
@@ -280,8 +279,9 @@ class PostCreation:
         return await call.build(NewCreate(kind, posts, at, tags, short_link))
 
     def _key_of(self, given: str | None) -> str | None:
-        """The idempotency key of a create; a subclass may supply one if none was given."""
-        return given
+        """The idempotency key of a create: the given one, else the next of the options."""
+        supply = self._bound.options.next_key
+        return supply() if given is None and supply is not None else given
 
     def _begun(
         self,
@@ -311,6 +311,7 @@ class PostCreation:
 
         It is not awaited here, where it would keep more in memory while it waits for a slot.
         """
+        call.bound.scheduler.require("publish" if new.kind == "now" else new.kind)
         key = self._key_of(key)
         if key is None:
             return call.send(await call.build(new))
@@ -354,7 +355,7 @@ class PostCreation:
         Costs no quota. Raises what `postiz.channels.list` raises.
         """
         call = self._begun(UNSET, None, validate=False)
-        now = datetime.fromtimestamp(call.bound.scheduler.server_time(), UTC)
+        now = call.bound.scheduler.server_now()
         new = NewCreate("now" if at is None else "schedule", posts, at or now, tags, short_link)
         try:
             body = await call.build(new)
@@ -394,6 +395,7 @@ class PostCreation:
         """
         refuse_other_body(body)
         call = self._begun(max_wait, priority, validate, extra_body)
+        call.refuse_scope(body)
         key = self._key_of(idempotency_key)
         if key is None:
             sending = call.send(await call.check(body))

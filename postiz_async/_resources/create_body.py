@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -54,8 +54,6 @@ from postiz_async.providers._registry import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from postiz_async.models.posts import Content, PostType
 
 
@@ -416,6 +414,9 @@ def _media_types(where: str, media: object) -> Iterator[Problem]:
     for place, medium in enumerate(media):
         if not isinstance(medium, Media):
             yield _type_problem(f"{where}.{place}", medium, _UPLOAD)
+            continue
+        for name in ("id", "path"):
+            yield from _one(f"{where}.{place}.{name}", getattr(medium, name), str, "as uploaded")
 
 
 def _thread(path: str, thread: object) -> Iterator[Problem]:
@@ -429,8 +430,8 @@ def _thread(path: str, thread: object) -> Iterator[Problem]:
             continue
         yield from _content(f"{where}.content", part.content)
         yield from _media_types(f"{where}.media", part.media)
-        hint = "a number of minutes is expected"
-        yield from _one(f"{where}.delay_minutes", part.delay_minutes, (int, float), hint)
+        hint = "a whole number of minutes is expected"
+        yield from _one(f"{where}.delay_minutes", part.delay_minutes, int, hint)
 
 
 def _one(where: str, value: object, kinds: type | tuple[type, ...], hint: str) -> Iterator[Problem]:

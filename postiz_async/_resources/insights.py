@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from postiz_async._concurrency import for_each
-from postiz_async._resources.listing import Listing, post_id_of
+from postiz_async._resources.channels import ChannelCache
+from postiz_async._resources.listing import Listing, Page, listed_by_page, post_id_of
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import (
@@ -30,18 +32,10 @@ from postiz_async.errors import (
     QuotaError,
 )
 from postiz_async.models._durations import describe_seconds
-from postiz_async.models.insights import Figures, Metric, Missing, PostAnalytics
-
-if TYPE_CHECKING:
-    import builtins
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-    from datetime import datetime
-
-    from postiz_async._resources.channels import ChannelCache
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.insights import Notification
-    from postiz_async.models.posts import Created, Post
-    from postiz_async.models.users import Membership
+from postiz_async.models.channels import Channel
+from postiz_async.models.insights import Figures, Metric, Missing, Notification, PostAnalytics
+from postiz_async.models.posts import Created, Post
+from postiz_async.models.users import Membership
 
 
 class Analytics:
@@ -131,7 +125,7 @@ class Notifications:
     def list(self, *, since: datetime | None = None) -> Listing[Notification]:
         """The notifications, newest first, each once even if new ones arrive meanwhile.
 
-        `await` gives all of them in a list; `async for` fetches a hundred at a time.
+        `await` gives all of them in a list; `async for` fetches a page at a time.
 
         Args:
             since: only those from then on; None: all.
@@ -141,23 +135,14 @@ class Notifications:
         if since is not None:
             format_date(since, "since")  # refuses one without a zone
 
-        async def pages() -> AsyncGenerator[builtins.list[Notification]]:
-            seen: set[str] = set()
-            number, more = 0, True
-            while more:
-                query = (("page", str(number)),)
-                page = await self._bound.call(Call(LIST_NOTIFICATIONS, query=query))
-                new = [each for each in page.notifications if each.id not in seen]
-                seen.update(each.id for each in new)
-                wanted = [each for each in new if since is None or each.created_at >= since]
-                yield wanted
-                more = page.has_more and bool(page.notifications) and len(wanted) == len(new)
-                number += 1
+        async def fetch(bound: BoundScheduler, number: int) -> Page[Notification]:
+            call = Call(LIST_NOTIFICATIONS, query=(("page", str(number)),))
+            page = await bound.call(call)
+            found = page.notifications
+            wanted = [each for each in found if since is None or each.created_at >= since]
+            return wanted, page.has_more and bool(found) and len(wanted) == len(found)
 
-        async def whole() -> builtins.list[Notification]:
-            return [each async for page in pages() for each in page]
-
-        return Listing(whole, pages)
+        return listed_by_page(self._bound, fetch, 0)
 
 
 # ------------------------------------------------------------------ figures of many posts

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import msgspec
 from msgspec import UNSET
 
+from postiz_async._resources.builder import CreateCall, NewCreate
 from postiz_async._resources.create_body import (
     at_post,
     encode_create,
@@ -19,17 +21,10 @@ from postiz_async._resources.create_body import (
 )
 from postiz_async._wire import format_date
 from postiz_async.errors import InvalidInputError, InvalidPostError, Problem, UsageError
-from postiz_async.models.posts import PostRequest, ThreadPart
+from postiz_async.models.media import Media
+from postiz_async.models.posts import Content, Created, NewPost, PostRequest, PostType, ThreadPart
 from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers._registry import write_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
-
-    from postiz_async._resources.builder import CreateCall, NewCreate
-    from postiz_async.models.media import Media
-    from postiz_async.models.posts import Content, Created, NewPost, PostType
-
 
 LONGEST_KEY = 255
 """Characters of an idempotency key."""

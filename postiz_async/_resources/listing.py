@@ -10,31 +10,28 @@ because of repetitions, or slow because of the network.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Coroutine
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, NamedTuple, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar, get_args
 
 from postiz_async._resources.matching import stored_at
+from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import check_id, format_date
 from postiz_async._wire.endpoints import LIST_POSTS, Call
 from postiz_async.errors import InvalidInputError, PostNotFoundError, Problem
+from postiz_async.models.channels import Channel
 from postiz_async.models.posts import Created, Post, PostState
-
-if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        Awaitable,
-        Callable,
-        Generator,
-        Iterable,
-        Iterator,
-        Sequence,
-    )
-
-    from postiz_async._scheduler.scheduler import BoundScheduler
-
 
 T = TypeVar("T")
 
@@ -89,6 +86,44 @@ class Listing(Coroutine[Any, Any, list[T]]):
         self._coroutine().close()
 
 
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+H = TypeVar("H", bound=_HasId)
+Page: TypeAlias = tuple[list[H], bool]
+"""The entries of a page, and whether there are more pages."""
+
+
+def listed_by_page(
+    bound: BoundScheduler,
+    fetch: Callable[[BoundScheduler, int], Awaitable[Page[H]]],
+    first: int,
+) -> Listing[H]:
+    """List what has numbered pages, each once even if new ones arrive meanwhile.
+
+    Args:
+        bound: the caller's options.
+        fetch: fetches a page by its number.
+        first: the number of the first page.
+    """
+
+    async def pages(begun: BoundScheduler) -> AsyncGenerator[list[H]]:
+        seen: set[str] = set()
+        number, more = first, True
+        while more:
+            page, more = await fetch(begun, number)
+            yield [each for each in page if each.id not in seen]
+            seen.update(each.id for each in page)
+            number += 1
+
+    async def whole() -> list[H]:
+        return [each async for page in pages(bound.begun()) for each in page]
+
+    return Listing(whole, lambda: pages(bound))
+
+
 # ------------------------------------------------------------------ long ranges
 
 
@@ -112,6 +147,17 @@ class Chunk(NamedTuple):
 
     start: datetime
     end: datetime
+
+
+class PostFilter(TypedDict):
+    """Which posts are meant, as `posts.list` takes it."""
+
+    start: datetime
+    end: datetime
+    state: NotRequired[PostState | None]
+    channel: NotRequired[Channel | str | None]
+    tag: NotRequired[str | None]
+    text: NotRequired[str | None]
 
 
 class ListPosts(Protocol):
@@ -186,12 +232,15 @@ async def list_posts(
     return (await bound.call(Call(LIST_POSTS, query=list_query(start, end, group)))).posts
 
 
-def check_state(state: str | None) -> None:
-    """Refuse a state that no post has, for which a list would always be empty.
+def check_filter(state: str | None, **others: object) -> None:
+    """Refuse a state that no post has, and blank texts, which would match every post or none.
 
     Raises:
-        InvalidInputError: there is no such state.
+        InvalidInputError: there is no such state, or another part of the filter is blank.
     """
+    for name, given in others.items():
+        if isinstance(given, str) and not given.strip():
+            raise InvalidInputError([Problem(name, "is blank", hint="leave it out for all")])
     if state is not None and state not in get_args(PostState):
         hint = f"the states are {', '.join(get_args(PostState))}"
         raise InvalidInputError([Problem("state", f"there is no {state!r}", hint=hint)])

@@ -7,20 +7,13 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from postiz_async._content import sanitise
-from postiz_async.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
-
-    from postiz_async.errors import Marks
-    from postiz_async.models.posts import Post
-
+from postiz_async.errors import InvalidInputError, Marks
+from postiz_async.models.posts import Post
 
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"https?://\S+")

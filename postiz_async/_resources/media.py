@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping
+import builtins
+from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import msgspec
 
+from postiz_async._resources.listing import Listing, Page, listed_by_page
 from postiz_async._scheduler.hooks import check_hook
 from postiz_async._uploads import (
     AT_ONCE,
@@ -20,25 +22,25 @@ from postiz_async._uploads import (
     UploadOptions,
     UploadSource,
     fetch_by_server,
+    host_of,
     is_url,
+    own_hosts,
     upload,
     upload_all,
 )
 from postiz_async._uploads.urls import shown
 from postiz_async._wire import encode_body
-from postiz_async._wire.endpoints import GENERATE_VIDEO, VIDEO_FUNCTION, Call
+from postiz_async._wire.endpoints import GENERATE_VIDEO, LIST_MEDIA, VIDEO_FUNCTION, Call
 from postiz_async.errors import APIResponseValidationError, InvalidInputError, Problem
 from postiz_async.models._durations import read_seconds
-from postiz_async.models.video import Veo3Video, VideoRequest, VoiceList
+from postiz_async.models.video import SlidesVideo, Veo3Video, VideoRequest, Voice, VoiceList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
     from datetime import timedelta
 
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._uploads import FileFacts, UploadCache
-    from postiz_async.models.media import Media as StoredMedia
-    from postiz_async.models.video import SlidesVideo, Voice
+    from postiz_async.models.media import ListedMedia, Media as StoredMedia
 
 
 class MediaResource:
@@ -68,7 +70,7 @@ class MediaResource:
         five redirects.
 
         Retried: yes, if the source can be read again: paths, bytes, files, URLs, but not pipes and
-            iterators. The API cannot list or delete media, so a retry may leave an unused copy.
+            iterators. The API cannot delete media, so a retry may leave an unused copy.
             Since v1.11.1.
 
         Args:
@@ -114,7 +116,7 @@ class MediaResource:
         cache: Path | str | None = ...,
         allow_private: bool | Collection[str] = ...,
         stall_timeout: float | timedelta = ...,
-    ) -> list[StoredMedia]: ...
+    ) -> builtins.list[StoredMedia]: ...
 
     @overload
     async def upload_many(
@@ -128,7 +130,7 @@ class MediaResource:
         cache: Path | str | None = ...,
         allow_private: bool | Collection[str] = ...,
         stall_timeout: float | timedelta = ...,
-    ) -> list[StoredMedia | Exception]: ...
+    ) -> builtins.list[StoredMedia | Exception]: ...
 
     async def upload_many(
         self,
@@ -141,7 +143,7 @@ class MediaResource:
         cache: Path | str | None = None,
         allow_private: bool | Collection[str] = False,
         stall_timeout: float | timedelta = STALL_TIMEOUT,
-    ) -> list[StoredMedia] | list[StoredMedia | Exception]:
+    ) -> builtins.list[StoredMedia] | builtins.list[StoredMedia | Exception]:
         """Upload several files, a few at a time; equal contents and equal URLs only once.
 
         A failure does not affect the other uploads. Uploaded files are remembered, so calling again
@@ -204,6 +206,29 @@ class MediaResource:
                 fetched[source] = await upload(bound, source, options=options)
             return fetched[source]
 
+    def list(self, *, search: str = "") -> Listing[ListedMedia]:
+        """The media of the organisation, newest first, each once even if new ones arrive meanwhile.
+
+        `await` gives all of them in a list; `async for` fetches a page at a time.
+
+        Args:
+            search: only those whose original name contains this, in upper or lower case. What the
+                API uploads has no original name, so it is not found.
+
+        Retried: yes. Since a release after v2.23.0; older servers raise `NotFoundError`.
+        """
+        asked = (("search", search),) if search else ()
+        wanted = search.casefold()
+
+        async def fetch(bound: BoundScheduler, number: int) -> Page[ListedMedia]:
+            page = await bound.call(Call(LIST_MEDIA, query=(("page", str(number)), *asked)))
+            named = ((each, (each.original_name or "").casefold()) for each in page.results)
+            # a server that ignores the search sends the others too
+            found = [each for each, name in named if wanted in name]
+            return found, bool(page.results) and number < page.pages
+
+        return listed_by_page(self._bound, fetch, 1)
+
     async def upload_from_url(self, url: str) -> StoredMedia:
         """Let the server fetch a picture or video from a public https address.
 
@@ -227,7 +252,7 @@ class MediaResource:
         """Generate a video; uses a credit of the plan and may take half an hour.
 
         A proxy may cut the connection long before; the server then continues, spends the credit and
-        stores a video that the API cannot list. Retried: never. Since v1.64.0.
+        stores a video that only `list` knows. Retried: never. Since v1.64.0.
 
         Args:
             video: what to generate, such as `SlidesVideo`.
@@ -255,7 +280,7 @@ class MediaResource:
         body = {"identifier": identifier, "functionName": function, "params": params or {}}
         return await self._bound.call(Call(VIDEO_FUNCTION, body=encode_body(body)))
 
-    async def voices(self) -> list[Voice]:
+    async def voices(self) -> builtins.list[Voice]:
         """The voices for `SlidesVideo`. Retried: yes. Since v1.64.0."""
         answer = await self.video_function("image-text-slides", "loadVoices")
         try:
@@ -270,7 +295,10 @@ async def upload_inspected(media: MediaResource, facts: FileFacts) -> StoredMedi
     """Upload a file that was inspected before.
 
     Raises:
-        UploadError: the file has changed since; nothing was stored.
+        UploadError: the file has changed since, or cannot be fetched; nothing was stored.
     """
     bound = media._bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    return await upload(bound, facts.path, facts=facts)
+    if isinstance(facts.path, Path):
+        return await upload(bound, facts.path, facts=facts)
+    options = UploadOptions(allow_private=own_hosts([host_of(facts.path)]))
+    return await upload(bound, facts.path, options=options)

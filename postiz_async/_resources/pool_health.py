@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait as wait_for
 from contextlib import suppress
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import anyio
 
 from postiz_async._quota.state import ledger_name
 from postiz_async._quota.view import Queued, Quota
+from postiz_async._resources.api import OpenClient
 from postiz_async.errors import StoreError
 from postiz_async.models._base import Value
 from postiz_async.models._durations import describe_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from postiz_async._resources.api import OpenClient
-    from postiz_async.stores import Records
-
+from postiz_async.stores import Records
 
 T = TypeVar("T")
 
@@ -130,7 +126,7 @@ def call_in_loop(loop: asyncio.AbstractEventLoop, ask: Callable[[], T]) -> T | N
 
     Raises what `ask` raises.
     """
-    if _running_loop() is loop:
+    if running_loop() is loop:
         return ask()
     told = Future[T]()
     try:
@@ -141,7 +137,8 @@ def call_in_loop(loop: asyncio.AbstractEventLoop, ask: Callable[[], T]) -> T | N
     return told.result() if told.done() else None
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs in this thread; None: there is none."""
     with suppress(RuntimeError):
         return asyncio.get_running_loop()
     return None

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import builtins
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from copy import copy
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Literal, cast
+from typing import cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from postiz_async._concurrency import WakeSignal
+from postiz_async._resources.channels import ChannelCache
 from postiz_async._resources.create import PostCreation
 from postiz_async._resources.insights import Notifications
+from postiz_async._resources.keyed import KeyedCreates
 from postiz_async._resources.listing import (
     Listing,
     around,
-    check_state,
+    check_filter,
     find_post,
     first_occurrences,
     inside,
@@ -25,9 +30,10 @@ from postiz_async._resources.listing import (
     pieces,
     post_id_of,
 )
-from postiz_async._resources.matching import find_posts, is_on, span_of
+from postiz_async._resources.matching import find_posts, is_on, seen_text, span_of, stored_at
 from postiz_async._resources.watch import PostSource, until_published, watch
 from postiz_async._scheduler.calls import CallTime
+from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import encode_body, format_date, parse_date
 from postiz_async._wire.endpoints import (
     DELETE_POST,
@@ -49,18 +55,15 @@ from postiz_async.errors import (
     UsageError,
 )
 from postiz_async.models._durations import read_seconds
-
-if TYPE_CHECKING:
-    import builtins
-    from collections.abc import AsyncGenerator, Awaitable, Callable
-    from datetime import datetime, timedelta
-
-    from postiz_async._concurrency import WakeSignal
-    from postiz_async._resources.channels import ChannelCache
-    from postiz_async._resources.keyed import KeyedCreates
-    from postiz_async._scheduler.scheduler import BoundScheduler
-    from postiz_async.models.channels import Channel, Group
-    from postiz_async.models.posts import Created, MissingRelease, Post, PostState, PublishEvent
+from postiz_async.models.channels import Channel, Group
+from postiz_async.models.posts import (
+    Created,
+    MissingRelease,
+    Post,
+    PostState,
+    PublishEvent,
+    StoredType,
+)
 
 
 class Posts(PostCreation):
@@ -89,6 +92,7 @@ class Posts(PostCreation):
         channel: Channel | str | None = None,
         group: Group | str | None = None,
         tag: str | None = None,
+        text: str | None = None,
         collapse_repeats: bool = False,
     ) -> Listing[Post]:
         """The posts from `start` to `end`, in order of date.
@@ -106,26 +110,29 @@ class Posts(PostCreation):
             channel: only this channel: its id, name or provider.
             group: only channels of this group of `channels.groups`, or its id.
             tag: only posts with this tag, by name.
+            text: only posts whose text has this in it, in upper or lower case.
             collapse_repeats: a repeated post once, at its first occurrence in the range.
 
         Costs no quota since v2.19.0. Retried: yes. Since v2.0.2.
 
         Raises:
             ChannelNotFoundError: no channel, or several, have this name or provider.
-            InvalidInputError: there is no such state.
+            InvalidInputError: there is no such state, or a part of the filter is blank.
         """
-        check_state(state)
+        check_filter(state, channel=channel, group=group, tag=tag, text=text)
         bound = self._bound
         group_id = group if group is None or isinstance(group, str) else group.id
 
         async def accepting(bound: BoundScheduler) -> Callable[[Post], bool] | None:
-            if state is None and channel is None and tag is None:
+            if state is None and channel is None and tag is None and text is None:
                 return None
+            words = None if text is None else text.casefold()
             wanted = await self._wanted(bound, channel)
             return lambda post: (
                 (state is None or post.state == state)
                 and (wanted is None or is_on(wanted, post))
                 and (tag is None or tag in post.tags)
+                and (words is None or words in seen_text(post.content).casefold())
             )
 
         async def whole() -> builtins.list[Post]:
@@ -171,7 +178,7 @@ class Posts(PostCreation):
         Raises:
             PostNotFoundError: it is not listed there.
         """
-        return await _find(self._bound.begun(), post_id_of(post), start, end)
+        return await _find(self._bound.begun(), post, start, end)
 
     async def find(self, marks: Marks) -> builtins.list[Post | None]:
         """Which posts of a request whose answer was lost are stored now.
@@ -218,8 +225,8 @@ class Posts(PostCreation):
 
         Args:
             post: the post or its id.
-            at: the date that it is scheduled for, where the search begins; if None, or if it is not
-                there, the search covers a year before and after today and that date.
+            at: the date that it is scheduled for, where the search begins; None: that of a `Post`.
+                If it is not there, the search covers a year before and after today and that date.
             timeout: seconds to wait, including look-ups; None or `math.inf`: as long as necessary.
                 Not given: as `with_options` says, by default as long as necessary. The `timeout` of
                 the client itself applies to each look-up.
@@ -239,6 +246,8 @@ class Posts(PostCreation):
             seconds = read_seconds("timeout", timeout, endless=True)
         if at is not None:
             format_date(at, "at")  # refuses one without a zone
+        elif isinstance(post, Post):
+            at = stored_at(post)
         if seconds is not None and seconds < math.inf:
             bound = bound.begun(timeout=seconds)
         time = bound.shared_time or CallTime.from_now(clock, None)
@@ -308,9 +317,7 @@ class Posts(PostCreation):
 
     # -------------------------------------------------------------- changing
 
-    async def set_status(
-        self, post: Post | Created | str, status: Literal["draft", "schedule"]
-    ) -> str:
+    async def set_status(self, post: Post | Created | str, status: StoredType) -> str:
         """Turn a scheduled post into a draft or back. Returns the new state.
 
         `schedule` publishes at once if the date has passed, and publishes a published post again:
@@ -405,7 +412,7 @@ class Posts(PostCreation):
             await bound.call(Call(DELETE_POST, params={"id": post_id_of(post)}))
         except (ServerError, NotFoundError):
             try:
-                await _find(bound, post_id_of(post))
+                await _find(bound, post)
             except PostNotFoundError:
                 return False
             raise
@@ -423,18 +430,27 @@ class Posts(PostCreation):
 
 
 def prepared_by(posts: Posts, prepare: Callable[[], Awaitable[None]]) -> Posts:
-    """A view of `posts` whose requests await `prepare`, and leave within minutes of it or never."""
+    """A view of `posts` that completes a request, as its client may.
+
+    Its calls await `prepare`, and leave within minutes of it or never.
+    """
     view = copy(posts)
     bound = view._bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    options = msgspec.structs.replace(bound.options, prepare=prepare)
+    options = msgspec.structs.replace(bound.options, prepare=prepare, completes=True)
     bound = msgspec.structs.replace(bound, options=options)
     view._bound = bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return view
 
 
 async def _find(
-    bound: BoundScheduler, post_id: str, start: datetime | None = None, end: datetime | None = None
+    bound: BoundScheduler,
+    post: Post | Created | str,
+    start: datetime | None = None,
+    end: datetime | None = None,
 ) -> Post:
-    """The post with this id; raises what `Posts.get` raises."""
+    """The post as it is listed now; raises what `Posts.get` raises."""
     first, last = around(bound.scheduler.server_time())
+    if isinstance(post, Post):
+        first, last = min(first, stored_at(post)), max(last, stored_at(post))
+    post_id = post_id_of(post)
     return await find_post(partial(list_posts, bound), post_id, start or first, end or last)

@@ -14,12 +14,16 @@ which names the channel or its network in words, but not the post.
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from postiz_async._resources.listing import SEARCHED, Chunks, around, find_post
+from postiz_async._concurrency import WakeSignal
+from postiz_async._resources.listing import SEARCHED, Chunks, ListPosts, around, find_post
+from postiz_async._scheduler.calls import CallTime
+from postiz_async.clock import Clock
 from postiz_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -32,18 +36,8 @@ from postiz_async.errors import (
     StoreError,
 )
 from postiz_async.models._durations import describe_seconds
-from postiz_async.models.posts import PublishEvent
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-
-    from postiz_async._concurrency import WakeSignal
-    from postiz_async._resources.listing import ListPosts
-    from postiz_async._scheduler.calls import CallTime
-    from postiz_async.clock import Clock
-    from postiz_async.models.insights import Notification
-    from postiz_async.models.posts import Post
-
+from postiz_async.models.insights import Notification
+from postiz_async.models.posts import Post, PublishEvent
 
 _log = logging.getLogger("postiz_async.watch")
 

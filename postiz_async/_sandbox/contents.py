@@ -9,16 +9,19 @@ import hashlib
 import re
 import unicodedata
 from datetime import datetime
-from urllib.parse import urlsplit
+from pathlib import PurePath
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async._sandbox.messages import UploadReader
+from postiz_async._sandbox.handlers.oauth import decided
+from postiz_async._sandbox.messages import HttpError, UploadReader
 from postiz_async._sandbox.publishing import store_post
 from postiz_async._sandbox.rows import (
     ChannelRow,
     GroupRow,
+    MediaRow,
     MemberRow,
     NotificationRow,
     PostRow,
@@ -36,8 +39,8 @@ class ThreadRow(msgspec.Struct, frozen=True):
     content: str
     media: tuple[str, ...]
     """Paths of media."""
-    delay: int
-    """Minutes after the entry before."""
+    delay_minutes: int
+    """How long after the entry before."""
 
 
 class StoredPost(msgspec.Struct, frozen=True):
@@ -111,15 +114,7 @@ class SandboxContents:
     def add_organization(
         self, name: str | None = None, *, api_key: str | None = None
     ) -> Organization:
-        """Add an organisation with key, channels, tags and quota of its own.
-
-        Args:
-            name: Its name; None for a number.
-            api_key: Its key; None for one derived from the name, such as `sandbox-acme` for `acme`.
-
-        Raises:
-            ValueError: Another one has this name or key.
-        """
+        """Add an organisation with key, channels, tags and quota of its own."""
         organizations = self._state.organizations
         number = len(organizations) + 1
         name = name or f"Organisation {number}"
@@ -183,20 +178,7 @@ class SandboxContents:
         disabled: bool = False,
         group: str | None = None,
     ) -> ChannelRow:
-        """Add a channel, to the first organisation unless another is given.
-
-        Args:
-            provider: Identifier of the network, such as `x` or `mastodon`.
-            organization: Its owner, itself or its name.
-            id: Its id; None for a new one that looks like the real ones.
-            name: Its display name.
-            disabled: Whether it is switched off.
-            group: Name of the group that it belongs to, which is added when it is new.
-
-        Raises:
-            LookupError: There is no such organisation.
-            ValueError: There is a channel with this id.
-        """
+        """Add a channel, to the first organisation unless another is given."""
         state, owner = self._state, self.find_organization(organization)
         if any(id in each.channels for each in state.organizations):
             raise ValueError(f"there is a channel {id!r} already")
@@ -227,15 +209,7 @@ class SandboxContents:
         return group
 
     def change_channel(self, channel_id: str, **changes: object) -> ChannelRow:
-        """Change a channel, for example `failure="..."` so that publishing on it fails.
-
-        Args:
-            channel_id: Its id.
-            changes: New values of the fields of its row.
-
-        Raises:
-            LookupError: There is no such channel.
-        """
+        """Change a channel, for example `failure="..."` so that publishing on it fails."""
         for organization in self._state.organizations:
             if channel_id in organization.channels:
                 changed = replace(organization.channels[channel_id], **changes)
@@ -244,15 +218,7 @@ class SandboxContents:
         raise LookupError(f"no channel {channel_id!r}")
 
     def change_post(self, post_id: str, **changes: object) -> None:
-        """Change a row as if by hand, for example `state="PUBLISHED"` or `release_id="missing"`.
-
-        Args:
-            post_id: The id of a post, or of a part of its thread.
-            changes: New values of the fields of its row.
-
-        Raises:
-            LookupError: There is no such row.
-        """
+        """Change a row as if by hand, for example `state="PUBLISHED"` or `release_id="missing"`."""
         for organization in self._state.organizations:
             post = organization.posts.get(post_id)
             if post is not None:
@@ -261,12 +227,7 @@ class SandboxContents:
         raise LookupError(f"no post {post_id!r}")
 
     def add_tag(self, name: str, *, organization: Organization | str | None = None) -> TagRow:
-        """Add a tag, which posts may carry from now on.
-
-        Args:
-            name: Its name.
-            organization: The organisation or its name; None for the first organisation.
-        """
+        """Add a tag, which posts may carry from now on."""
         owner = self.find_organization(organization)
         tag = TagRow(self._state.ids.uuid(), name, "#ff0000", self._state.now)
         owner.tags[tag.id] = tag
@@ -279,17 +240,22 @@ class SandboxContents:
         link: str | None = None,
         organization: Organization | str | None = None,
     ) -> NotificationRow:
-        """Add a notification.
-
-        Args:
-            content: Its text.
-            link: Its address.
-            organization: The organisation or its name; None for the first organisation.
-        """
+        """Add a notification."""
         owner = self.find_organization(organization)
         notification = NotificationRow(self._state.ids.uuid(), content, link, self._state.now)
         owner.notifications.append(notification)
         return notification
+
+    def add_media(
+        self, original_name: str, *, organization: Organization | str | None = None
+    ) -> MediaRow:
+        """Add a picture as if somebody had uploaded it in the web page."""
+        state = self._state
+        name = f"{state.ids.file_name()}{PurePath(original_name).suffix}"
+        path = f"{state.host}/uploads/{name}"
+        row = MediaRow(state.ids.uuid(), name, path, 1, "", state.now, original_name)
+        self.find_organization(organization).media[row.id] = row
+        return row
 
     def add_member(
         self,
@@ -300,19 +266,7 @@ class SandboxContents:
         is_super_admin: bool = False,
         organization: Organization | str | None = None,
     ) -> MemberRow:
-        """Add a user, to the first organisation unless another is given.
-
-        Args:
-            email: Their address.
-            name: Their name.
-            role: What they may do in the organisation: `SUPERADMIN`, `ADMIN` or `USER`.
-            is_super_admin: Whether they are one of the instance, so that `GET /users` answers
-                the key of their organisation.
-            organization: The organisation or its name; None for the first organisation.
-
-        Raises:
-            LookupError: There is no such organisation.
-        """
+        """Add a user, to the first organisation unless another is given."""
         member = MemberRow(
             id=self._state.ids.uuid(),
             user_id=self._state.ids.uuid(),
@@ -342,12 +296,7 @@ class SandboxContents:
         self._state.measure(url, file.head)
 
     def add_oauth_app(self, name: str, redirect_url: str) -> OAuthApp:
-        """Add an application that asks users for access.
-
-        Args:
-            name: Its name.
-            redirect_url: The address to which users return.
-        """
+        """Add an application that asks users for access."""
         app = OAuthApp(
             client_id=f"pca_{self._state.ids.letters(32)}",
             client_secret=f"pcs_{self._state.ids.letters(48)}",
@@ -357,16 +306,35 @@ class SandboxContents:
         self._state.oauth.apps[app.client_id] = app
         return app
 
-    def add_webhook(self, url: str, *channel_ids: str) -> None:
-        """Call an address (over HTTP) for each post of the first organisation that is published.
+    def decide(
+        self, asked: OAuthApp | str, action: str, organization: Organization | str | None = None
+    ) -> str:
+        """Decide as a user whom an application asks for access; returns where the browser is sent.
 
         Args:
-            url: The address, on loopback.
-            channel_ids: The channels; without any, all.
+            asked: The address of the consent page, or the application.
+            action: approve or deny.
+            organization: That of the user, or its name; None: the first one.
 
         Raises:
-            ValueError: The address is not on loopback.
+            ValueError: The request for access cannot be granted.
         """
+        if isinstance(asked, OAuthApp):
+            asked = f"?client_id={asked.client_id}"
+        given = dict(parse_qsl(urlsplit(asked).query))
+        session = self.find_organization(organization).session
+        try:
+            return decided(self._state, session, given | {"action": action})
+        except HttpError as error:
+            said = msgspec.convert(error.response.json(), dict[str, object])
+            raise ValueError(f"Postiz would not ask the user: {said['message']}.") from None
+
+    def revoke(self, app: OAuthApp, organization: Organization | str | None = None) -> None:
+        """Revoke the token that an application has for an organisation."""
+        self._state.oauth.revoke(app.client_id, self.find_organization(organization))
+
+    def add_webhook(self, url: str, *channel_ids: str) -> None:
+        """Call an address (over HTTP) for each post of the first organisation that is published."""
         if urlsplit(url).hostname not in {"127.0.0.1", "localhost", "::1"}:
             raise ValueError(f"{url!r} is not on loopback")
         self.organization.webhooks.append(Webhook(url, frozenset(channel_ids)))

@@ -65,6 +65,7 @@ RouteName = Literal[
     "update_post_settings",
     "upload_file",
     "upload_from_url",
+    "list_media",
     "generate_video",
     "video_function",
     "list_channels",
@@ -108,7 +109,7 @@ class Fault(_Options):
     """A fault of one kind, and when it happens.
 
     Attributes:
-        kind: What happens: one of the kinds in the table of [Testing](testing.md).
+        kind: What happens: one of the kinds in the [table](../sandbox.md#faults).
         route: Name of the operation, as `create_post`; None for all.
         times: How often it strikes before it is used up; None for ever.
         probability: Chance to strike at a request that fits.

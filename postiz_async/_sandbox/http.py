@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from ipaddress import ip_address
 
 import anyio
+import msgspec
 from aiohttp import (
     BodyPartReader,
     ClientError,
@@ -24,6 +27,7 @@ from aiohttp import (
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
+from postiz_async._sandbox.faults import Fault
 from postiz_async._sandbox.messages import (
     ConnectionLost,
     FormError,
@@ -32,17 +36,15 @@ from postiz_async._sandbox.messages import (
     UploadedFile,
     UploadReader,
     compress,
+    empty_response,
     json_response,
 )
 from postiz_async._sandbox.pipeline import BODY_LIMIT
 from postiz_async._sandbox.server import MemoryServer as MemoryServer  # noqa: PLC0414  (for commands)
 from postiz_async.clock import AcceleratedClock
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
-
-
 _CHUNK = 64 * 1024
+_OPENAPI = files("postiz_async._sandbox") / "openapi.json"
 
 
 async def read_form(
@@ -83,17 +85,31 @@ def _decode(name: str | None) -> str:
     return (name or "").encode(errors="surrogateescape").decode(errors="replace")
 
 
-def control(sandbox: MemoryServer, path: str) -> Response:
+def control(sandbox: MemoryServer, method: str, path: str, body: str = "") -> Response:
     """Answer a request below `/sandbox/`."""
-    if path == "/sandbox/clock":
-        return json_response(200, _clock(sandbox))
-    if path == "/sandbox/state":
-        return json_response(200, _counts(sandbox))
-    if path == "/sandbox/posts":
-        return json_response(200, {"posts": sandbox.posts})
-    if path == "/sandbox/faults":
-        return json_response(200, {"struck": sandbox.faults.struck})
-    return json_response(404, {"msg": "the sandbox has no such page"})
+    try:
+        match ("GET" if method == "HEAD" else method, path.removeprefix("/sandbox/")):
+            case ("GET", "clock"):
+                return json_response(200, _clock(sandbox))
+            case ("GET", "state"):
+                return json_response(200, _counts(sandbox))
+            case ("GET", "posts"):
+                return json_response(200, {"posts": sandbox.posts})
+            case ("GET", "faults"):
+                return json_response(200, {"struck": sandbox.faults.struck})
+            case ("GET", "openapi.json"):
+                return json_response(200, msgspec.Raw(_OPENAPI.read_bytes()))
+            case ("POST", "faults"):
+                sandbox.faults.add(Fault.parse(body))
+            case ("POST", "lock-out"):
+                sandbox.lock_out(seconds=float(body) if body else None)
+            case ("POST", "publish"):
+                sandbox.publish(body or None)
+            case _:
+                return json_response(404, {"msg": "the sandbox has no such page"})
+    except (LookupError, ValueError) as error:
+        return json_response(400, {"msg": str(error)})
+    return empty_response(204)
 
 
 def _clock(sandbox: MemoryServer) -> dict[str, float]:
@@ -132,6 +148,14 @@ class Served:
     api_url: str
 
 
+def _root(address: str, port: int) -> str:
+    """The URL at which this machine reaches a server, also one that listens on all addresses."""
+    ip = ip_address(address)
+    if ip.is_unspecified:
+        ip = ip_address("127.0.0.1" if ip.version == 4 else "::1")
+    return f"http://{ip}:{port}" if ip.version == 4 else f"http://[{ip}]:{port}"
+
+
 @asynccontextmanager
 async def serve(
     sandbox: MemoryServer, host: str = "127.0.0.1", port: int = 0
@@ -155,8 +179,7 @@ async def serve(
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
-        address = runner.addresses[0]
-        url = f"http://{address[0]}:{address[1]}"
+        url = _root(*runner.addresses[0][:2])
         sandbox.host = url
         prefix = "/api" if sandbox.base == "container" else ""
         yield Served(url, f"{url}{prefix}/public/v1")
@@ -197,7 +220,8 @@ async def _call_one(session: ClientSession, url: str, bodies: asyncio.Queue[byte
 def _application(sandbox: MemoryServer) -> web.Application:
     async def answer(http_request: web.Request) -> web.StreamResponse:
         if http_request.path.startswith("/sandbox/"):
-            return _to_http(control(sandbox, http_request.path))
+            body = (await _read_body(http_request)).decode(errors="replace").strip()
+            return _to_http(control(sandbox, http_request.method, http_request.path, body))
         try:
             request = await _from_http(http_request)
             response = await sandbox.handle(request)
@@ -208,7 +232,7 @@ def _application(sandbox: MemoryServer) -> web.Application:
         return _to_http(compress(request, response))
 
     application = web.Application(client_max_size=0)
-    application.router.add_route("*", "/{path:.*}", answer)
+    application.router.add_route("*", r"/{path:[\s\S]*}", answer)  # %0A is a line break
     application.on_response_prepare.append(_hide_framework)
     return application
 

@@ -166,7 +166,8 @@ class Pipeline:
         if fault is not None:
             await before_authentication(fault, self._state.clock)
         if isinstance(route, OpenRoute):
-            return await route.handler(OpenCall(self._state, request, body))
+            response = await route.handler(OpenCall(self._state, request, body))
+            return await after_handler(fault, self._state.clock, response) if fault else response
         organization = self._authenticate(request)
         decision = self._count(request, path, route, organization)
         if decision is not None and not decision.allowed:

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from postiz_async._sandbox.faults import RouteName
 from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
 from postiz_async._sandbox.messages import Response, bad_request
-from postiz_async._sandbox.rows import UNRELEASED, Release, Version
+from postiz_async._sandbox.rows import OPEN, UNRELEASED, Release, Version
 from postiz_async._sandbox.state import OpenCall, ReceivedCall
 
 Handler = Callable[[ReceivedCall], Awaitable[Response]]
@@ -51,6 +51,7 @@ ROUTES = (
     Route("update_post_settings", "PUT", "/posts/{id}/settings", UNRELEASED, posts.update_settings),
     Route("upload_file", "POST", "/upload", (1, 11, 1), media.upload),
     Route("upload_from_url", "POST", "/upload-from-url", (2, 8, 0), media.upload_from_url),
+    Route("list_media", "GET", "/media", OPEN, media.list_media),
     Route("generate_video", "POST", "/generate-video", (1, 64, 0), media.generate_video),
     Route("video_function", "POST", "/video/function", (1, 64, 0), media.video_function),
     Route("list_channels", "GET", "/integrations", (1, 11, 1), channels.list_channels),

@@ -104,6 +104,9 @@ class MediaRow(msgspec.Struct, frozen=True):
     path: str
     size: int
     sha256: str
+    created_at: int = 0
+    original_name: str | None = None
+    """The name of a file that was uploaded in the web page; uploads by the API have none."""
 
 
 class NotificationRow(msgspec.Struct, frozen=True):
@@ -172,12 +175,15 @@ UNRELEASED: Version = (9999, 0, 0)
 NEXT: Version = (10000, 0, 0)
 """The version of changes that were merged since the main branch was recorded."""
 
+OPEN: Version = (10001, 0, 0)
+"""The version of changes that are proposed, and on some servers already."""
+
 _SPELLING = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release of the server, for example `v2.19.0`, `HEAD`, or `next`."""
+    """A release of the server, for example `v2.19.0`, `HEAD`, `next` or `open`."""
 
     version: Version
 
@@ -188,9 +194,11 @@ class Release:
             return cls(UNRELEASED)
         if text.lower() == "next":
             return cls(NEXT)
+        if text.lower() == "open":
+            return cls(OPEN)
         found = _SPELLING.fullmatch(text)
         if found is None:
-            raise ValueError(f"a release is written v1.2.3, HEAD or next, not {text!r}")
+            raise ValueError(f"a release is written v1.2.3, HEAD, next or open, not {text!r}")
         major, minor, patch = map(int, found.groups())
         return cls((major, minor, patch))
 

@@ -40,7 +40,7 @@ class MemoryServer(SandboxContents):
         limit: Create calls in a window; None for the default of the release.
         window: Length of the window and of a block, in seconds.
         release: Release of the server to imitate, such as `v2.19.0`; `HEAD` is the newest that was
-            recorded, `next` has what was merged since.
+            recorded, `next` has what was merged since, `open` also what is proposed.
         storage: Where the counter is kept; None for the release's own choice.
         base: The server that clients see: the backend itself, or the official container, where
             the API is below `/api` and anything else belongs to the web front end.

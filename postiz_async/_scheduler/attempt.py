@@ -8,12 +8,14 @@ import logging
 import math
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from postiz_async import _wire as wire
-from postiz_async._scheduler.calls import time_out
-from postiz_async._scheduler.hooks import Attempt, log, tell_attempt
+from postiz_async._logs import Log, log_of
+from postiz_async._scheduler.calls import CallOptions, CallTime, time_out
+from postiz_async._scheduler.hooks import Attempt, AttemptHook, log, tell_attempt
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -25,8 +27,6 @@ from postiz_async.models._durations import in_seconds
 
 if TYPE_CHECKING:
     from postiz_async._quota import RateHeaders
-    from postiz_async._scheduler.calls import CallOptions, CallTime
-    from postiz_async._scheduler.hooks import AttemptHook
     from postiz_async._transport import Transport
     from postiz_async._wire import Observation, WireResponse
     from postiz_async._wire.endpoints import Call
@@ -88,6 +88,7 @@ class Attempts:
         self._root = identity.root
         self._key = identity.key
         self._organization = identity.organization
+        self.log: Log = log_of(log, identity.organization)
         self._own: Fields = ()
         """The headers of each request, made for the first one."""
         self._hook = hook
@@ -101,6 +102,10 @@ class Attempts:
         if self._server_ahead is None:
             return self._clock.time()
         return self._clock.monotonic() + self._server_ahead
+
+    def server_now(self) -> datetime:
+        """The moment of `server_time`."""
+        return datetime.fromtimestamp(self.server_time(), UTC)
 
     def knows_server_time(self) -> bool:
         """Whether an answer has told the server's time."""
@@ -156,7 +161,7 @@ class Attempts:
                 _say_how_much_was_left(error, timeout, time)
             if isinstance(error, asyncio.CancelledError) and call.posts:
                 advice = by_reader("", _TIME_OUT)
-                log.warning(_CANCELLED, number, call.posts, advice)
+                self.log.warning(_CANCELLED, number, call.posts, advice)
             raise
         now = self._clock.time()
         seen = wire.observe(response, now=now)
@@ -166,7 +171,7 @@ class Attempts:
             self._server_ahead = now - self._clock.monotonic()
         if response.status == 401 or (self._key_refusal and response.status < 300):
             self._look_at_key(wire.failure(response))
-        if self._hook is not None or log.isEnabledFor(logging.INFO):
+        if self._hook is not None or self.log.isEnabledFor(logging.INFO):
             self._report(number, call, options, time, response, None, seen.reading)
         return response, seen
 
@@ -182,8 +187,7 @@ class Attempts:
         """Note whether an answer accepts or refuses the key; a server error shows neither."""
         if isinstance(error, AuthenticationError):
             if not self._key_refusal and self._organization:  # needs a name to report
-                said = self._root, self._organization, error.text
-                log.warning("Postiz at %s refuses the key of %r: %s", *said)
+                self.log.warning("Postiz at %s refuses its key: %s", self._root, error.text)
             self._key_refusal = error.text
         elif error is None:
             self._key_refusal = ""
@@ -208,8 +212,9 @@ class Attempts:
             error=type(error).__name__ if error is not None else None,
             reading=reading,
             call=options.trace.call if options.trace is not None else 0,
+            organization=self._organization,
         )
-        tell_attempt(self._hook, attempt)
+        tell_attempt(self._hook, attempt, self.log)
 
 
 def _say_how_much_was_left(error: APITimeoutError, given: float | None, time: CallTime) -> None:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from postiz_async._scheduler.hooks import Trace
+from postiz_async._wire import WireResponse
+from postiz_async._wire.endpoints import Call
 from postiz_async._wire.headers import Headers
 from postiz_async.clock import Clock
 from postiz_async.errors import APITimeoutError, Delivery, QuotaWaitError, UsageError
 from postiz_async.models._durations import describe_seconds, in_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from postiz_async._wire import WireResponse
-    from postiz_async._wire.endpoints import Call
 
 
 class Priority(IntEnum):
@@ -144,7 +140,8 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     the call ends. `max_retries` is the number of attempts after the first, as far as they are safe.
     `wait_timeout` is for a call that waits for something to happen in Postiz: the `timeout` of the
     client itself is not for that. `longer` allows each attempt more than the time of its route, for
-    jobs; see `time_out`.
+    jobs; see `time_out`. `next_key` gives a create without an idempotency key one. `completes` is
+    for a part of work that was allowed as a whole.
     """
 
     timeout: float | None = None
@@ -159,6 +156,8 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_retries: int = USUAL_RETRIES
     wait_timeout: float | None = None
     longer: float | None = None
+    next_key: Callable[[], str] | None = None
+    completes: bool = False
 
 
 class CallTime(msgspec.Struct, gc=False):
@@ -246,12 +245,28 @@ def check_retries(value: object) -> None:
     Raises:
         UsageError: it is not a number of retries, or is too large.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_RETRIES:
+    check_count("max_retries", value, 0, MOST_RETRIES, meaning=", for one attempt only,")
+
+
+def check_count(
+    name: str, value: object, least: int, most: float = math.inf, *, meaning: str = ""
+) -> None:
+    """Refuse what is not a whole number in these bounds.
+
+    Args:
+        name: the argument, as its caller knows it.
+        value: what was given.
+        least: the smallest number.
+        most: the largest number.
+        meaning: what the smallest number means.
+
+    Raises:
+        UsageError: it is not such a number.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return
-    raise UsageError(
-        f"max_retries is {value!r}. Give a whole number from 0, for one attempt only, to "
-        f"{MOST_RETRIES}."
-    )
+    bound = f" to {most}" if most < math.inf else ""
+    raise UsageError(f"{name} is {value!r}. Give a whole number from {least}{meaning}{bound}.")
 
 
 def check_priority(value: object) -> None:

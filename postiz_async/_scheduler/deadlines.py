@@ -10,18 +10,15 @@ from __future__ import annotations
 import asyncio
 import math
 import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from sortedcontainers import SortedKeyList
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from postiz_async._scheduler.calls import SlotRequest
-    from postiz_async.clock import Clock, Timer
-
+from postiz_async._scheduler.calls import SlotRequest
+from postiz_async.clock import Clock, Timer
 
 Key: TypeAlias = "tuple[float, float, float]"
 """Priority, due time and arrival."""

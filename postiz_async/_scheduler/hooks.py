@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable, iscoroutinefunction
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast
+from typing import ParamSpec, Protocol, TypeVar, cast
 
+from postiz_async._logs import Log
+from postiz_async._quota import RateHeaders
+from postiz_async._wire.endpoints import Call
+from postiz_async.clock import Clock
 from postiz_async.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
-
-    from postiz_async._quota import RateHeaders
-    from postiz_async._wire.endpoints import Call
-    from postiz_async.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,8 @@ class Attempt:
     `number` counts the requests of a client, `posts` those in a create. `seconds` is the time from
     sending to the answer on the client's clock. `status` is None and `error` a class name when no
     answer came. `reading` has the rate headers, where there were any. `call` is the number of its
-    `CallStarted`; 0 without a hook for calls.
+    `CallStarted`; 0 without a hook for calls. `organization` is the name that the client was given,
+    empty if none.
     """
 
     endpoint: str
@@ -42,6 +40,7 @@ class Attempt:
     error: str | None = None
     reading: RateHeaders | None = None
     call: int = 0
+    organization: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,8 @@ class CallStarted:
     """A call of the library was made; it may wait for the quota before it is sent.
 
     `call` tells calls apart, also those of several clients. `server` is the root of the API,
-    `queued` the number of creates that wait for the quota, before this one.
+    `queued` the number of creates that wait for the quota, before this one. `organization` is the
+    name that the client was given, empty if none.
     """
 
     call: int
@@ -57,6 +57,7 @@ class CallStarted:
     server: str
     posts: int
     queued: int
+    organization: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class CallEnded:
 
     `waited` is the time in seconds that it waited for the quota, `seconds` all of its time.
     `error` is a class name, None for success, `uploaded` the bytes of its file (0: unknown),
-    `queued` the number of creates that wait for the quota, after this one.
+    `queued` the number of creates that wait for the quota, after this one, `organization` the name
+    that the client was given, empty if none.
     """
 
     call: int
@@ -75,6 +77,7 @@ class CallEnded:
     error: str | None
     uploaded: int
     queued: int
+    organization: str = ""
 
 
 @dataclass(slots=True)
@@ -140,20 +143,20 @@ _Event = TypeVar("_Event")
 
 @contextmanager
 def traced(
-    hook: CallHook, call: Call[_T], *, root: str, clock: Clock, queued: Callable[[], int]
+    hook: CallHook, started: CallStarted, call: Call[_T], clock: Clock, queued: Callable[[], int]
 ) -> Generator[Trace]:
     """Report the beginning and the end of the call made in the block.
 
     Args:
         hook: the hook to call.
+        started: the report of the beginning.
         call: the call made in the block, which notes its waiting time on the trace.
-        root: the API's.
         clock: measures.
         queued: says how many creates wait.
     """
-    trace, name, error = Trace(random.getrandbits(62)), call.endpoint.name, None
-    began = clock.monotonic()
-    hook(CallStarted(trace.call, name, root, call.posts, queued()))
+    trace, error, began = Trace(started.call), None, clock.monotonic()
+    name, whose = started.endpoint, started.organization
+    hook(started)
     try:
         yield trace
     except BaseException as caught:
@@ -162,10 +165,10 @@ def traced(
     finally:
         seconds = clock.monotonic() - began
         sent = (call.file.size or 0) if call.file is not None and error is None else 0
-        hook(CallEnded(trace.call, name, seconds, trace.waited, error, sent, queued()))
+        hook(CallEnded(trace.call, name, seconds, trace.waited, error, sent, queued(), whose))
 
 
-def tell_attempt(hook: AttemptHook | None, attempt: Attempt) -> None:
+def tell_attempt(hook: AttemptHook | None, attempt: Attempt, log: Log) -> None:
     """Report a request that was sent."""
     log.info(
         "request %d %s posts=%d %s remaining=%s",
@@ -214,12 +217,16 @@ class HookTasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a hook failed", exc_info=error)
 
-    async def end(self, clock: Clock) -> None:
+    async def end(self) -> None:
         """Wait a few seconds for the tasks of async hooks, then cancel them."""
-        if self._tasks:
-            tasks = [*self._tasks]
-            with clock.move_on_after(HOOK_SECONDS):
-                await asyncio.wait(tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+        tasks = [*self._tasks]
+        if not tasks:
+            return
+        try:
+            await asyncio.wait(tasks, timeout=HOOK_SECONDS)
+        finally:
+            left = [task for task in tasks if task.cancel()]
+            if left:
+                log.warning("async hooks that did not end in time, cancelled: %d", len(left))
+        if left:
+            await asyncio.wait(left, timeout=1.0)

@@ -8,15 +8,12 @@ bucket, which only spreads the creates: the ledger guarantees the quota.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import msgspec
 from aiolimiter import AsyncLimiter
 from msgspec.structs import replace
 
-if TYPE_CHECKING:
-    from postiz_async._quota import Ledger
-
+from postiz_async._quota import Ledger
 
 MAX_CREATES = 4
 """Bulk creates in flight at once."""

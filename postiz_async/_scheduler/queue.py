@@ -24,17 +24,14 @@ from postiz_async import _quota as quota
 from postiz_async._quota import Grant, Ledger, Wait, WaitReason
 from postiz_async._quota.explanation import in_short
 from postiz_async._quota.view import Queued, Quota, essence, show
-from postiz_async._scheduler.calls import Priority
-from postiz_async._scheduler.deadlines import Deadlines, WaitingCall, key_of, wake_all
-from postiz_async._scheduler.limits import ConcurrencyLimit
+from postiz_async._scheduler.calls import Priority, SlotRequest
+from postiz_async._scheduler.deadlines import Deadlines, Key, WaitingCall, key_of, wake_all
+from postiz_async._scheduler.limits import ConcurrencyLimit, Pacer
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from postiz_async._scheduler.calls import SlotRequest
-    from postiz_async._scheduler.deadlines import Key
-    from postiz_async._scheduler.limits import Pacer
     from postiz_async.clock import Clock
     from postiz_async.stores._shared_ledger import LedgerHandle
 

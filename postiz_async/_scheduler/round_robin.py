@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from postiz_async._transport import Transport
+from postiz_async._wire import WireRequest, WireResponse
+from postiz_async.clock import Clock
 from postiz_async.errors import APITimeoutError, Delivery
-
-if TYPE_CHECKING:
-    from postiz_async._transport import Transport
-    from postiz_async._wire import WireRequest, WireResponse
-    from postiz_async.clock import Clock
 
 
 class RoundRobin:

@@ -8,11 +8,13 @@ its calls wait in a queue with a ledger of their own, until an answer comes with
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postiz_async import _quota as quota
+from postiz_async._logs import log_of
 from postiz_async._scheduler.limits import Pacer
 from postiz_async._scheduler.queue import AdmissionQueue
 from postiz_async.stores._local_ledger import ledgers_of_process
@@ -87,6 +89,8 @@ class QueueFactory:
     fresh: Ledger
     """The assumed state of a route of which nothing is known."""
     clock: Clock
+    organization: str
+    """The user's name for the organisation, for the log; empty: none."""
     store: Records | None = None
     """The store of ledgers; None: they are in the memory of this process."""
     transport: object = None
@@ -107,9 +111,9 @@ class QueueFactory:
 
     def _made(self, route: str) -> AdmissionQueue:
         paced = self.smooth and not route and math.isfinite(self.clock.speed)
-        return AdmissionQueue(
-            self._handle(route), self.clock, Pacer(self.clock.speed) if paced else None
-        )
+        handle = self._handle(route)
+        handle.log = log_of(logging.getLogger("postiz_async.quota"), self.organization)
+        return AdmissionQueue(handle, self.clock, Pacer(self.clock.speed) if paced else None)
 
     def _handle(self, route: str) -> LedgerHandle:
         name = f"{self.name}.{route}" if route else self.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import random
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ import msgspec
 
 from postiz_async import _quota as quota, _wire as wire
 from postiz_async._concurrency import in_turns, run_to_completion
-from postiz_async._quota import SILENT
-from postiz_async._scheduler.attempt import Attempts
+from postiz_async._quota import SILENT, Ledger
+from postiz_async._scheduler.attempt import Attempts, Identity
 from postiz_async._scheduler.calls import (
     CallOptions,
     CallTime,
@@ -25,40 +24,35 @@ from postiz_async._scheduler.calls import (
     prepared,
     time_out,
 )
-from postiz_async._scheduler.hooks import HookTasks, traced
-from postiz_async._scheduler.limits import politeness_limiter
-from postiz_async._scheduler.queue import QueueReleasedError
+from postiz_async._scheduler.hooks import AttemptHook, CallHook, CallStarted, HookTasks, traced
+from postiz_async._scheduler.limits import ConcurrencyLimit, politeness_limiter
+from postiz_async._scheduler.queue import AdmissionQueue, QueueReleasedError
 from postiz_async._scheduler.retry import next_wait
 from postiz_async._scheduler.routes import RouteState
-from postiz_async._wire import QuotaEffect
+from postiz_async._wire import Allowed, Observation, QuotaEffect, WireResponse
 from postiz_async._wire.responses import FailureKind
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
     Delivery,
     PostizError,
+    Scope,
     UsageError,
 )
 from postiz_async.models._durations import describe_seconds
-from postiz_async.stores._persistence import Persistence
+from postiz_async.stores._persistence import Persistence, SnapshotStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
+    from datetime import datetime
 
-    from postiz_async._quota import Ledger
+    from postiz_async._logs import Log
     from postiz_async._quota.view import Quota
-    from postiz_async._scheduler.attempt import Identity
-    from postiz_async._scheduler.hooks import AttemptHook, CallHook
-    from postiz_async._scheduler.limits import ConcurrencyLimit
-    from postiz_async._scheduler.queue import AdmissionQueue
     from postiz_async._transport import Transport
-    from postiz_async._wire import Observation, WireResponse
     from postiz_async._wire.endpoints import Call
     from postiz_async.clock import Clock
-    from postiz_async.stores._persistence import SnapshotStore
 
 
-log = logging.getLogger("postiz_async")
 T = TypeVar("T")
 
 _FAILED = {
@@ -79,8 +73,10 @@ class Scheduler:
         identity: root URL and key.
         queue_of: returns the queue of a route; "" is the create route.
         politeness: calls per second of routes without quota; None: no limit.
+        allowed: the scopes of calls that may be made; None: all.
         on_attempt: called after every attempt.
         on_call: called when a call is made and when it ends.
+        hooks: calls both, and has the tasks of async ones; None: its own.
     """
 
     def __init__(
@@ -91,24 +87,28 @@ class Scheduler:
         identity: Identity,
         queue_of: Callable[[str], AdmissionQueue],
         politeness: float | None = None,
+        allowed: Allowed | None = None,
         on_attempt: AttemptHook | None = None,
         on_call: CallHook | None = None,
+        hooks: HookTasks | None = None,
     ) -> None:
         self.clock = clock
         self.identity = identity
-        self.persistence: Persistence = Persistence(clock)
-        """Saves the state of the create route outside this process."""
+        self.allowed: Allowed | None = allowed
         self.queue: AdmissionQueue = queue_of("")
         self.leaves_in: Callable[[int], float] = self.queue.leaves_in
         self.bulk_in: Callable[[float, int], float] = self.queue.bulk_in
         self._queue_of = queue_of
         self._routes: dict[str, RouteState] = {}
-        self._hooks = HookTasks()
-        self._attempts = Attempts(transport, clock, identity, self._hooks.called(on_attempt))
+        hooks = hooks or HookTasks()
+        self._attempts = Attempts(transport, clock, identity, hooks.called(on_attempt))
         self.server_time: Callable[[], float] = self._attempts.server_time
+        self.server_now: Callable[[], datetime] = self._attempts.server_now
         self.knows_server_time: Callable[[], bool] = self._attempts.knows_server_time
         self.key_refusal: Callable[[], str] = self._attempts.key_refusal
-        self._on_call = self._hooks.called(on_call)
+        self._on_call = hooks.called(on_call)
+        self.persistence: Persistence = Persistence(clock, self._attempts.log)
+        """Saves the state of the create route outside this process."""
         self._polite = politeness_limiter(politeness, clock.speed)
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._under_way = 0
@@ -189,10 +189,6 @@ class Scheduler:
             if queue is not None:
                 queue.close()
 
-    async def end_hooks(self) -> None:
-        """Wait a few seconds for async hooks that are running."""
-        await self._hooks.end(self.clock)
-
     # -------------------------------------------------------------- calls
 
     def call(
@@ -210,6 +206,8 @@ class Scheduler:
         """
         if self.is_closing or asyncio.get_running_loop() is not self.loop:
             raise self._unusable()
+        if self.allowed is not None and not options.completes:
+            self._refuse(call, options)
         if self._on_call is None:
             return self._answered(call, options, time)
         return self._told_of(self._on_call, call, options, time)
@@ -217,9 +215,10 @@ class Scheduler:
     async def _told_of(
         self, hook: CallHook, call: Call[T], options: CallOptions, time: CallTime
     ) -> T:
-        root, queue = self.identity.root, self.queue
-        told = traced(hook, call, root=root, clock=self.clock, queued=lambda: queue.waiting)
-        with told as trace:
+        number, name, queue = random.getrandbits(62), call.endpoint.name, self.queue
+        root, whose = self.identity.root, self.identity.organization
+        started = CallStarted(number, name, root, call.posts, queue.waiting, whose)
+        with traced(hook, started, call, self.clock, lambda: queue.waiting) as trace:
             options = msgspec.structs.replace(options, trace=trace)
             return await self._answered(call, options, time)
 
@@ -256,9 +255,7 @@ class Scheduler:
                 except APIConnectionError as error:
                     trouble, retry_after = (_FAILED[error.delivery], error), None
                 else:
-                    is_busy = response.status == 429
-                    free_in = self._free_in(queue or self.queue, response) if is_busy else None
-                    trouble = wire.transient(response, call.endpoint.meanings, free_in)
+                    trouble = self._trouble(call, response, queue or self.queue)
                     if trouble is None:
                         value = (
                             await in_turns(wire.decoding(call.endpoint, response))
@@ -274,10 +271,17 @@ class Scheduler:
         finally:
             self.call_ended()
 
-    def _free_in(self, queue: AdmissionQueue, response: WireResponse) -> float:
-        """Seconds for which nothing more should be sent after a 429, as far as is known."""
-        seen = wire.observe(response, now=self.clock.time()).retry_after
-        return max(1.0, queue.leaves_in(1) if seen is None else seen)
+    def _trouble(
+        self, call: Call[T], response: WireResponse, queue: AdmissionQueue
+    ) -> tuple[FailureKind, PostizError] | None:
+        """How an attempt failed; None: it did not, or a repetition cannot help."""
+        if response.status < 400:
+            return None
+        free_in = None
+        if response.status == 429:
+            seen = wire.observe(response, now=self.clock.time()).retry_after
+            free_in = max(1.0, queue.leaves_in(1) if seen is None else seen)
+        return wire.transient(response, call.endpoint.meanings, free_in)
 
     def call_began(self) -> None:
         """Count a call as under way, until `call_ended`."""
@@ -288,6 +292,19 @@ class Scheduler:
         self._under_way -= 1
         if not self._under_way and self._is_idle is not None:
             self._is_idle.set()
+
+    def require(self, *scopes: Scope) -> None:
+        """Refuse work that is not allowed, before any of it is done.
+
+        Raises:
+            ScopeError: a scope is missing.
+        """
+        wire.require(self.allowed, *scopes)
+
+    def _refuse(self, call: Call[T], options: CallOptions) -> None:
+        """Refuse a call that is not allowed; a prepared one was dated when it was handed over."""
+        now = None if options.prepare is not None else self.server_time()
+        self.require(wire.scope_of(call, now))
 
     def _unusable(self) -> UsageError:
         if self.is_closing:
@@ -320,7 +337,9 @@ class Scheduler:
             raise cause
         if options.set_aside is not None:
             await options.set_aside()
-        log.info("%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait)
+        self._attempts.log.info(
+            "%s failed (%s), again in %.1f s", call.endpoint.name, failed.value, wait
+        )
         await self.clock.sleep(wait)
 
     # -------------------------------------------------------------- routes without quota
@@ -355,7 +374,7 @@ class Scheduler:
 
     def _found_counter(self, call: Call[T]) -> AdmissionQueue:
         name = call.endpoint.name
-        log.warning(
+        self._attempts.log.warning(
             "%s is counted by this server too, as by old releases: its calls wait for its quota",
             name,
         )
@@ -368,7 +387,7 @@ class Scheduler:
         if options.set_aside is not None:
             await options.set_aside()
         left = queue.handle.ledger.window.blocked_until - queue.handle.now()
-        log.warning("429: calls of this key pause for %s", describe_seconds(left))
+        self._attempts.log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
     async def _send_reserved(
         self,
@@ -456,7 +475,7 @@ class Scheduler:
         await queue.handle.settle(event)
         if others and not self._knows_of_others:
             self._knows_of_others = True
-            _warn_of_others(queue.handle.ledger)
+            _warn_of_others(queue.handle.ledger, self._attempts.log)
 
 
 def _slot_request(call: Call[T], options: CallOptions, time: CallTime, began: float) -> SlotRequest:
@@ -477,7 +496,7 @@ def _lifetime(seconds: float) -> float:
     return PREPARE_SECONDS + seconds
 
 
-def _warn_of_others(ledger: Ledger) -> None:
+def _warn_of_others(ledger: Ledger, log: Log) -> None:
     """Log that others use this quota; a shared store would help."""
     log.warning(
         "others spend the create requests of this organisation: %d in this window beside our "

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from postiz_async._transport.settings import (
     ConnectionSettings,
@@ -12,9 +12,7 @@ from postiz_async._transport.settings import (
     headers_of_environment,
     tls_context,
 )
-
-if TYPE_CHECKING:
-    from postiz_async._wire import WireRequest, WireResponse
+from postiz_async._wire import WireRequest, WireResponse
 
 
 class Transport(Protocol):

@@ -5,22 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import aiohttp
 from yarl import URL
 
-from postiz_async._wire.secrets import bare, redact_text
+from postiz_async._wire import WireRequest
+from postiz_async._wire.proxies import Proxy
+from postiz_async._wire.secrets import Secret, bare, redact_text
 from postiz_async.errors import APIConnectionError, APITimeoutError, Delivery
 from postiz_async.models._durations import in_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from postiz_async._wire import WireRequest
-    from postiz_async._wire.proxies import Proxy
-    from postiz_async._wire.secrets import Secret
-
 
 CONNECT_TIMEOUT = 10.0
 """Seconds allowed for making a connection."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import aiohttp
 from yarl import URL
@@ -13,13 +13,10 @@ from yarl import URL
 from postiz_async._transport.faults import CONNECT_TIMEOUT
 from postiz_async.errors import UploadError
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
-
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer of some web server. `size` is in bytes, None if the server does not say."""
+    """The answer of a host. `size` is in bytes, None if the server does not say."""
 
     status: int
     location: str
@@ -34,6 +31,7 @@ async def fetch(
     name: str,
     may_connect: Callable[[str, str], bool],
     stall_timeout: float,
+    advice: str,
 ) -> AsyncGenerator[Fetched]:
     """GET a URL outside of the API: without key, cookies or proxy, and without following redirects.
 
@@ -43,6 +41,7 @@ async def fetch(
         may_connect: decides on each connection, given the host and the address that its name
             resolved to.
         stall_timeout: seconds without a byte after which the request fails.
+        advice: what to do if a connection was refused that is meant.
 
     Raises:
         UploadError: no answer, or it broke off; from iterating over its chunks too.
@@ -79,7 +78,7 @@ async def fetch(
     if refused:
         raise UploadError(
             f"{name} leads to an address of a private network or of this machine, and was "
-            "not fetched. If it is yours, say allow_private=True."
+            f"not fetched. If it is yours, {advice}."
         )
     if why:
         raise _not_fetched(name, why)

@@ -18,7 +18,7 @@ from postiz_async._transport.settings import ConnectionSettings
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.headers import HiddenText
-from postiz_async._wire.proxies import Proxies
+from postiz_async._wire.proxies import Proxies, Proxy
 from postiz_async._wire.secrets import Secret, redact, redact_text, stripped
 from postiz_async.errors import APIConnectionError, Delivery, PostizError, UsageError
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
 
     from aiohttp.abc import AbstractStreamWriter
-
-    from postiz_async._wire.proxies import Proxy
 
 
 _SHORT = 16 * 1024
@@ -95,8 +93,12 @@ class AiohttpTransport:
                 "The connector was made in another event loop, where its connections live. Make it "
                 "in the loop in which the client is opened."
             ) from None
+        self._traced: aiohttp.ClientSession | None = None
+        """For requests with `leaves`, made for the first one: traces cost each request time."""
 
-    def _opened(self, *, is_own: bool) -> aiohttp.ClientSession:
+    def _opened(
+        self, *, is_own: bool, traces: list[aiohttp.TraceConfig] | None = None
+    ) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=is_own,
@@ -104,7 +106,7 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             middlewares=(_once,),
-            trace_configs=[_leaves],
+            trace_configs=traces,
         )
 
     async def send(self, request: WireRequest) -> WireResponse:
@@ -174,7 +176,10 @@ class AiohttpTransport:
         if proxy is not None:
             is_tunnel, to_proxy = request.url.startswith("https:"), proxy.headers()
             headers |= {} if is_tunnel else to_proxy
-        return self._session.request(
+        session = self._session
+        if request.leaves is not None:
+            session = self._traced = self._traced or self._opened(is_own=False, traces=[_leaves])
+        return session.request(
             request.method,
             URL(request.url, encoded=True),  # as wire encoded it, to the letter
             headers=headers,
@@ -189,6 +194,8 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         self._is_closed = True
+        if self._traced is not None:
+            await self._traced.close()
         await self._session.close()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from postiz_async._wire.headers import headers_in, hidden_values
-from postiz_async._wire.proxies import Proxies
+from postiz_async._wire.proxies import Proxies, Proxy
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError, UsageError
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp import BaseConnector
-
-    from postiz_async._wire.proxies import Proxy
 
     Connector: TypeAlias = BaseConnector
 

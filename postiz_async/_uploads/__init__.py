@@ -11,8 +11,9 @@ from postiz_async._uploads.send import (
     Progress,
     UploadOptions,
     fetch_by_server,
+    inspect_url,
     upload,
     upload_all,
 )
 from postiz_async._uploads.sources import UploadSource
-from postiz_async._uploads.urls import is_url
+from postiz_async._uploads.urls import host_named, host_of, is_url, own_hosts, shown_name

@@ -8,17 +8,12 @@ import os
 import stat
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from io import BytesIO, FileIO
+from pathlib import Path
 
-import filetype  # pyright: ignore[reportMissingTypeStubs]
 import imagesize  # pyright: ignore[reportMissingTypeStubs]
 
 from postiz_async.errors import InvalidInputError, Problem
-
-if TYPE_CHECKING:
-    from io import BytesIO, FileIO
-    from pathlib import Path
-
 
 MAX_IMAGE, MAX_VIDEO = 10 * 1024 * 1024, 1024 * 1024 * 1024
 """Bytes the server accepts."""
@@ -31,6 +26,26 @@ POSTABLE = {
     "video/mp4": ".mp4",
 }
 """Kinds that can be uploaded and used in a post, with the suffix that the server gives."""
+
+_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF": "image/gif",
+    b"BM": "image/bmp",
+    b"II*\0": "image/tiff",
+    b"MM\0*": "image/tiff",
+    b"%PDF": "application/pdf",
+    b"PK\3\4": "application/zip",
+    b"ID3": "audio/mpeg",
+    b"\xff\xfb": "audio/mpeg",
+    b"fLaC": "audio/flac",
+    b"OggS": "audio/ogg",
+    b"\x1aE\xdf\xa3": "video/webm",
+}
+"""First bytes of what can be uploaded, and of what people try to."""
+
+_RIFF = {b"WEBP": "image/webp", b"AVI ": "video/x-msvideo", b"WAVE": "audio/x-wav"}
+"""Forms of RIFF files."""
 
 _BOXED = {
     b"qt": "video/quicktime",
@@ -55,14 +70,15 @@ _CHUNK = 256 * 1024
 class FileFacts:
     """The result of inspecting a file. `sha256` is the hash of its content, `size` is in bytes.
 
-    `path` is where it was inspected. `width` and `height` are the pixels of a picture, 0 if
-    they cannot be read.
+    `path` is where it was inspected. For a file on the web it is the address, `sha256` is the hash
+    of that, and `size` is 0 if the server does not tell it. `width` and `height` are the pixels of
+    a picture, 0 if they cannot be read.
     """
 
     sha256: str
     size: int
     mime: str
-    path: Path
+    path: Path | str
     width: int = 0
     height: int = 0
 
@@ -143,7 +159,7 @@ def kind_of(head: bytes, name: str) -> str:
     """
     if not head:
         raise refuse(f"{name} is empty (0 bytes)")
-    mime = _boxed_kind(head) if head[4:8] == b"ftyp" else _guess(head)
+    mime = _guess(head)
     if mime in UPLOAD_ONLY:
         raise refuse(
             f"{name} is {mime}: it can be uploaded but not posted", "convert it to PNG or JPEG"
@@ -157,7 +173,15 @@ def kind_of(head: bytes, name: str) -> str:
 
 
 def _guess(head: bytes) -> str:
-    return str(filetype.guess_mime(head) or "unknown")  # pyright: ignore[reportUnknownMemberType]
+    for start, mime in _SIGNATURES.items():
+        if head.startswith(start):
+            if mime == "image/png" and b"acTL" in head.partition(b"IDAT")[0]:
+                return "image/apng"
+            is_matroska = mime == "video/webm" and b"matroska" in head[:64]
+            return "video/x-matroska" if is_matroska else mime
+    if head.startswith(b"RIFF") and head[8:12] in _RIFF:
+        return _RIFF[head[8:12]]
+    return _boxed_kind(head) if head[4:8] == b"ftyp" else "unknown"
 
 
 def _boxed_kind(head: bytes) -> str:

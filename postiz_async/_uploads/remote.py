@@ -1,4 +1,4 @@
-"""Stream files from other web servers through this process.
+"""Stream files from other hosts through this process.
 
 A URL may come from a stranger. So nothing but http and https is followed, and no connection is
 made to an address that is not public: each one is judged when its socket is made, after the name
@@ -16,18 +16,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from postiz_async._transport.fetch import fetch
+from postiz_async._transport.fetch import Fetched, fetch
 from postiz_async._uploads.inspect import refuse
-from postiz_async._uploads.sources import HEAD, Source
+from postiz_async._uploads.sources import HEAD, Sink, Source
 from postiz_async._uploads.urls import is_public, shown
-from postiz_async.errors import UploadError
+from postiz_async.errors import UploadError, by_reader
 from postiz_async.models._durations import describe_seconds, in_seconds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection
 
-    from postiz_async._transport.fetch import Fetched
-    from postiz_async._uploads.sources import Sink
     from postiz_async.clock import Clock
 
 
@@ -57,6 +55,7 @@ class Remote(Source):
             hosts that may.
         stall_timeout: seconds without a byte after which it is given up.
         clock: measures how slow it is.
+        advice: what to do if it leads to an address that is not public and is meant.
     """
 
     can_be_hashed = False
@@ -68,8 +67,10 @@ class Remote(Source):
         allow_private: bool | Collection[str],
         stall_timeout: float,
         clock: Clock,
+        advice: str = "",
     ) -> None:
         self.name = shown(url)
+        self._advice = advice or f"say {by_reader('--allow-private', 'allow_private=True')}"
         self._url = url
         self._allow_private = allow_private
         self._stall_timeout = stall_timeout
@@ -157,6 +158,7 @@ class Remote(Source):
                         name=shown(url),
                         may_connect=self._may_connect,
                         stall_timeout=self._stall_timeout,
+                        advice=self._advice,
                     )
                 )
                 self._opened = stack.pop_all()
@@ -194,4 +196,4 @@ def _check(url: str) -> None:
     except ValueError:
         is_fine = False
     if not is_fine:
-        raise refuse(f"{shown(url)!r} is not the address of a file in the web")
+        raise refuse(f"{shown(url)!r} is not the address of a file on the web")

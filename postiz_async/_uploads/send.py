@@ -16,9 +16,16 @@ from msgspec.structs import replace
 
 from postiz_async._concurrency import for_each, in_thread
 from postiz_async._scheduler.hooks import told
-from postiz_async._uploads.inspect import POSTABLE, check_size, kind_of, limit_of, pixels_of
-from postiz_async._uploads.sources import NullSink, UploadSource, name_of, open_local
-from postiz_async._uploads.urls import is_url, shown
+from postiz_async._uploads.inspect import (
+    POSTABLE,
+    FileFacts,
+    check_size,
+    kind_of,
+    limit_of,
+    pixels_of,
+)
+from postiz_async._uploads.sources import NullSink, Source, UploadSource, name_of, open_local
+from postiz_async._uploads.urls import host_of, is_url, own_hosts, shown
 from postiz_async._wire import encode_body
 from postiz_async._wire.endpoints import UPLOAD_FILE, UPLOAD_FROM_URL, Call, FilePart, Replay
 from postiz_async.errors import (
@@ -31,6 +38,7 @@ from postiz_async.errors import (
     ServerError,
     UploadError,
     UsageError,
+    by_reader,
 )
 
 if TYPE_CHECKING:
@@ -47,8 +55,7 @@ if TYPE_CHECKING:
 
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._uploads.cache import UploadCache
-    from postiz_async._uploads.inspect import FileFacts
-    from postiz_async._uploads.sources import Source
+    from postiz_async.clock import Clock
     from postiz_async.models.media import Media
 
 
@@ -88,6 +95,7 @@ class UploadOptions:
     hash_first: bool = False
 
 
+@dataclass(slots=True)
 class _Part:
     """A source that is being uploaded. `fault` is the error of reading it.
 
@@ -95,42 +103,33 @@ class _Part:
     the key.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        mime: str,
-        options: UploadOptions,
-        *,
-        sha256: str | None,
-        wants_hash: bool,
-    ) -> None:
-        self.fault: Exception | None = None
-        self.trace: TracebackType | None = None
-        self.sent = 0
-        self.sha256 = sha256
-        self._wants_hash = wants_hash
-        self._source = source
-        self._mime = mime
-        self._options = options
-        self._is_begun = False
+    source: Source
+    mime: str
+    options: UploadOptions
+    sha256: str | None
+    wants_hash: bool
+    fault: Exception | None = None
+    trace: TracebackType | None = None
+    sent: int = 0
+    is_begun: bool = False
 
     def as_file_part(self) -> FilePart:
         """The file as a part of the form. Its name is not sent, as the server makes up its own."""
         return FilePart(
-            "upload" + POSTABLE[self._mime],
-            self._mime,
-            self._source.size,
+            "upload" + POSTABLE[self.mime],
+            self.mime,
+            self.source.size,
             self._chunks,
             self.can_repeat,
-            self._options.stall_timeout,
+            self.options.stall_timeout,
         )
 
     def can_repeat(self) -> bool:
         """Whether the source can be sent again."""
-        return self.fault is None and (self._source.can_rewind or not self._is_begun)
+        return self.fault is None and (self.source.can_rewind or not self.is_begun)
 
     async def _chunks(self) -> AsyncGenerator[bytes]:
-        self._is_begun = True
+        self.is_begun = True
         try:
             async with aclosing(self._checked()) as chunks:
                 async for chunk in chunks:
@@ -141,8 +140,8 @@ class _Part:
 
     async def _checked(self) -> AsyncGenerator[bytes]:
         """The bytes; ends in an error, and so before the end of the form, if they are wrong."""
-        source, progress = self._source, self._options.progress
-        digest = hashlib.sha256() if self._wants_hash else None
+        source, progress = self.source, self.options.progress
+        digest = hashlib.sha256() if self.wants_hash else None
         self.sent = 0
         if progress is not None:
             await told(progress, 0, source.size)
@@ -168,17 +167,42 @@ class _Part:
         self.sha256 = digest.hexdigest()
 
     def _check_size(self, size: int) -> None:
-        source = self._source
+        source = self.source
         if source.size is not None and size > source.size:
             raise UploadError(
                 f"{source.name} has more than the {source.size:,} bytes that it began with: it "
                 "grew while it was being sent. Upload it again when it is complete."
             )
-        if size > limit_of(self._mime):
+        if size > limit_of(self.mime):
             raise UploadError(
-                f"{source.name} has more than {limit_of(self._mime):,} bytes, which is all that "
-                f"the server accepts of {self._mime}. It was cut off there."
+                f"{source.name} has more than {limit_of(self.mime):,} bytes, which is all that "
+                f"the server accepts of {self.mime}. It was cut off there."
             )
+
+
+async def inspect_url(url: str, clock: Clock) -> FileFacts:
+    """Look at the beginning of a file on the web.
+
+    Raises:
+        InvalidInputError: it is empty, too large, or of a kind that cannot be posted.
+        UploadError: it could not be fetched, or its address is not public, unless it says so.
+    """
+    from postiz_async._uploads.remote import Remote  # noqa: PLC0415  (aiohttp is slow)
+
+    own = own_hosts([host_of(url)])
+    allow = by_reader("--web-media 10.0.0.5", 'web_media=["10.0.0.5"]')
+    advice = f"name it by its IP address, and allow that: {allow}"
+    source = Remote(url, allow_private=own, stall_timeout=STALL_TIMEOUT, clock=clock, advice=advice)
+    try:
+        head = await source.look()
+        mime = kind_of(head, source.name)
+        check_size(source.size or 0, mime, source.name)
+        pixels = pixels_of(mime, BytesIO(head))
+        sha256 = hashlib.sha256(url.encode()).hexdigest()
+        return FileFacts(sha256, source.size or 0, mime, url, *pixels)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await source.aclose()
 
 
 async def upload(
@@ -198,6 +222,7 @@ async def upload(
         facts: the result of an earlier inspection, of a file by its real path; it is not repeated.
         uploads: the cache of recent uploads.
     """
+    bound.scheduler.require("media")
     options = options or UploadOptions()
     bound = bound.begun()
     if is_url(value):
@@ -247,7 +272,7 @@ async def _upload(
     async def send() -> Media:
         small = source.size is None or source.size <= HASHED
         wants_hash = sha256 is not None or (uploads is not None and small)
-        part = _Part(source, mime, options, sha256=sha256, wants_hash=wants_hash)
+        part = _Part(source, mime, options, sha256, wants_hash)
         medium = await _send(bound, source, part)
         medium = replace(medium, width=width, height=height, size=part.sent)
         if uploads is not None and part.sha256 is not None:
@@ -291,7 +316,8 @@ async def fetch_by_server(bound: BoundScheduler, url: str) -> Media:
 
 async def _by_server(bound: BoundScheduler, url: str) -> Media | None:
     """The medium that the server fetched from a URL; None if it would not or could not."""
-    if not (url.startswith("https://") and url.partition("?")[0].endswith(URL_SUFFIXES)):
+    is_media = url.startswith("https://") and url.partition("?")[0].endswith(URL_SUFFIXES)
+    if not is_media or own_hosts([host_of(url)]):  # which is not the server's to know
         return None
     once = endpoint_with(UPLOAD_FROM_URL, replay=Replay.ONCE)  # instead of again we try ourselves
     try:

@@ -10,11 +10,12 @@ import hashlib
 import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 import anyio
 import anyio.lowlevel
@@ -24,11 +25,6 @@ from postiz_async._concurrency import in_thread
 from postiz_async._uploads.inspect import check_path, open_resolved, refuse
 from postiz_async._uploads.urls import is_url, shown
 from postiz_async.errors import UploadError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
-    from io import FileIO
-
 
 T = TypeVar("T")
 

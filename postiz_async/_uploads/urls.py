@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 _NAT64 = bytes.fromhex("0064ff9b0000000000000000")
 """The prefix of IPv6 addresses that a network translates to IPv4."""
@@ -54,6 +56,40 @@ def shown(url: str) -> str:
     scheme, _, rest = bare.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"[:200]
+
+
+def shown_name(name: str) -> str:
+    """The name of a medium in a message; of a web address without what may be secret."""
+    return shown(name) if is_url(name) else name
+
+
+def host_named(said: str) -> str:
+    """The host that a user names, or whose URL they give, in the form of `host_of`."""
+    return host_of(said) if is_url(said) else said.strip().strip("[]").lower()
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, in lower case; empty if it has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def own_hosts(hosts: Iterable[str]) -> frozenset[str]:
+    """Those hosts whose name says that they are not public: addresses, and `localhost`.
+
+    What another name means is known only when it is looked up, and may change.
+    """
+    return frozenset(host for host in hosts if host == "localhost" or _is_own(host))
+
+
+def _is_own(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return not is_public(host)
 
 
 def is_public(address: str) -> bool:

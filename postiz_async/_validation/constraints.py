@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from postiz_async._content.html import sanitise
 from postiz_async._content.length import utf16_length
@@ -23,10 +24,6 @@ from postiz_async._validation.javascript import (
     is_object,
 )
 from postiz_async.errors import InvalidInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
 
 _LONGEST_URL = 2_084
 
@@ -158,7 +155,7 @@ def has_zone(date: str) -> bool:
 @lru_cache(maxsize=256)
 def moment(date: str) -> datetime | None:
     """The moment of an unambiguous date; None for other texts, and days that do not exist."""
-    if not is_clear(date):
+    if not is_clear(date) or date[11:13] == "24":  # the next day to Python since 3.14
         return None
     try:
         at = datetime.fromisoformat(date)

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final, Self, TypeGuard
+from typing import Final, Self, TypeGuard
 
 from msgspec import UNSET
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from postiz_async.providers._schema import Condition
-
+from postiz_async.providers._schema import Condition
 
 ABSENT: Final = UNSET
 """The value of a key that is not there."""

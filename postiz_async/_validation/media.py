@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from postiz_async._validation.javascript import as_list, as_object, holds
 from postiz_async.models._base import Value
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from postiz_async.providers._schema import MediaRule
+from postiz_async.providers._schema import MediaRule
 
 
 class MediaFacts(Value, frozen=True, kw_only=True):

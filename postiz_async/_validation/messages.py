@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 from postiz_async._validation.constraints import characters
 from postiz_async._validation.javascript import ABSENT, NotANumber, is_list, is_object
 from postiz_async.errors import Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 MISSING = "is missing"
 """The hint about a missing value."""

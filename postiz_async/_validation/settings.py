@@ -6,7 +6,7 @@ tests (when a field counts, which texts fit), so its problems are only warnings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -39,8 +39,6 @@ from postiz_async.providers._registry import PROVIDERS
 from postiz_async.providers._schema import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from postiz_async._validation.constraints import Constraint
     from postiz_async.models.settings import ProviderSettings
     from postiz_async.providers._schema import Check, Limit, MediaRule, Provider, SettingsField

@@ -7,33 +7,27 @@ by post, unless they are drafts, and stops at the first error; here each post ge
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, cast
+from datetime import datetime
+from typing import Literal, cast
 
 import msgspec
 
 from postiz_async._content import Counts, length, may_change, utf16_length
 from postiz_async._validation.constraints import NOT_EMPTY, crashes, is_iso_date
 from postiz_async._validation.javascript import as_list, as_object, is_list, is_object, is_truthy
-from postiz_async._validation.media import broken_rule, media_of
+from postiz_async._validation.media import MediaFacts, broken_rule, media_of
 from postiz_async._validation.messages import server_message, shown
 from postiz_async._validation.schema import POST, ROOT, check, converted, is_good, judged
 from postiz_async._validation.settings import shape_of, verdict_of
 from postiz_async._validation.warnings import Body, JudgedPost, request_warnings
 from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models._base import describe_json_error
-from postiz_async.models.posts import MAX_BODY
+from postiz_async.models.channels import Channel
+from postiz_async.models.posts import MAX_BODY, PostRequest
 from postiz_async.providers._registry import PROVIDERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-
-    from postiz_async._validation.media import MediaFacts
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import PostRequest
-    from postiz_async.providers._schema import MediaRule, Provider
+from postiz_async.providers._schema import MediaRule, Provider
 
 
 def validate(

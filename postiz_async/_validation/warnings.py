@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
+from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 
 from postiz_async._validation.constraints import crashes, has_zone, is_clear, is_iso_date, moment
 from postiz_async._validation.javascript import as_list, as_object, is_list, is_number, is_object
-from postiz_async._validation.media import Entries
+from postiz_async._validation.media import Entries, PostMedia
 from postiz_async._validation.messages import closest, read_as_true, shown, warning
 from postiz_async._validation.settings import SettingsVerdict, settings_warnings
 from postiz_async.errors import Problem
 from postiz_async.models.channels import Channel
 from postiz_async.providers._schema import Provider
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Set as AbstractSet
-    from datetime import datetime
-
-    from postiz_async._validation.media import PostMedia
 
 
 class JudgedPost(msgspec.Struct, frozen=True, gc=False):

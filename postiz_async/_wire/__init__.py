@@ -39,3 +39,4 @@ from postiz_async._wire.responses import (
     parse_date,
     transient,
 )
+from postiz_async._wire.scopes import SCOPES, Allowed, checked_allow, require, scope_of

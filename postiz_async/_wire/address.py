@@ -29,7 +29,7 @@ def api_root(base_url: str) -> str:
         ConfigurationError: it is not an http or https URL, or carries a query or a password.
     """
     text = base_url.strip()
-    parts = _split_url(text)
+    parts = split_url(text)
     if parts is None:
         # a text without dots and slashes may be the key in the wrong place, "@" a password
         shown = f" {text!r}" if re.search(r"[./:]", text) and "@" not in text else ""
@@ -60,7 +60,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}" if is_usual else f"{parts.scheme}://{host}:{parts.port}"
 
 
-def _split_url(text: str) -> SplitResult | None:
+def split_url(text: str) -> SplitResult | None:
     """The parts of a web address, or None if it is not one."""
     try:
         text.encode()

@@ -7,21 +7,16 @@ before the server is done, or after it has stored everything.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from postiz_async._quota import WINDOW, RateHeaders
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from postiz_async._wire.requests import WireResponse
-
+from postiz_async._wire.requests import WireResponse
 
 # ------------------------------------------------------------------ who answered
 

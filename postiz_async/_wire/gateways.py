@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from postiz_async._wire.requests import WireResponse
-
+from postiz_async._wire.requests import WireResponse
 
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
 _SHOWN = 100

@@ -7,18 +7,13 @@ shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias, TypeVar, cast
 
 import msgspec
 
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import TypeAlias
-
 
 Headers: TypeAlias = "tuple[tuple[str, Secret], ...]"
 """Headers: names as they are sent, and values."""

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
 
-from postiz_async._wire.endpoints import MIB, FilePart
+from postiz_async._wire.endpoints import MIB, Call, FilePart
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import InvalidInputError, Problem, UsageError
 from postiz_async.models._base import DATETIME, describe_json_error
-
-if TYPE_CHECKING:
-    from postiz_async._wire.endpoints import Call
 
 
 class WireRequest(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +71,7 @@ T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 
 
-def encode_body(body: msgspec.Struct | Mapping[str, object]) -> msgspec.Raw:
+def encode_body(body: object) -> msgspec.Raw:
     """Encode a request body as JSON."""
     try:
         return msgspec.Raw(_encoder.encode(body))

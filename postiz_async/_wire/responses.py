@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from types import NoneType
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 import msgspec
 
+from postiz_async._wire.answers import JSON, json_object, proves_nothing_stored, read_retry_after
+from postiz_async._wire.endpoints import Endpoint
+from postiz_async._wire.gateways import demand_of, title_of
+from postiz_async._wire.requests import WireResponse, is_web_page
 from postiz_async.errors import (
     APIConnectionError,
     APIResponse,
@@ -29,15 +34,6 @@ from postiz_async.errors import (
 )
 from postiz_async.models._durations import describe_seconds
 from postiz_async.models.posts import Post, PostList
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
-
-    from postiz_async._wire.endpoints import Endpoint
-
-from postiz_async._wire.answers import JSON, json_object, proves_nothing_stored, read_retry_after
-from postiz_async._wire.gateways import demand_of, title_of
-from postiz_async._wire.requests import WireResponse, is_web_page
 
 T = TypeVar("T")
 
@@ -85,7 +81,7 @@ def decoding(endpoint: Endpoint[T], response: WireResponse) -> Generator[None, N
     A part ends with a post. A text that looks like the end of a post may be inside one, but then
     the part is not JSON, and a longer one is tried. Any other body is decoded at once.
     """
-    body, posts = response.body, list[Post]()
+    body, view, posts = response.body, memoryview(response.body), list[Post]()
     start, end = len(_LIST), len(body) - len(_END)
     is_list = endpoint.reply is PostList and response.status == 200 and not response.is_cut
     if is_list and body.startswith(_LIST) and body.endswith(_END):
@@ -96,7 +92,7 @@ def decoding(endpoint: Endpoint[T], response: WireResponse) -> Generator[None, N
             found = body.find(between, max(stop, start + LONG), end)
             stop = found + 1 if found >= 0 else end
             try:
-                posts += decoder.decode(b"[%b]" % body[start:stop])
+                posts += decoder.decode(b"".join((b"[", view[start:stop], b"]")))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 tries = tries + 1 if stop < end else _TRIES
             else:
@@ -112,8 +108,8 @@ def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
         error = NotFoundError(
             error.text,
             response=error.response,
-            hint=f"The route needs Postiz {endpoint.since} or newer: this server is older, or the "
-            "base URL is wrong.",
+            hint=f"The route came with {endpoint.since}: this server is older, or the base URL is "
+            "wrong.",
         )
     if not endpoint.quota or response.status >= 500 or proves_nothing_stored(response):
         return error
@@ -163,13 +159,14 @@ def failure(
     said = _Said.of(response)
     error, hint = _status_error(status, said, response)
     hint = (meanings or {}).get((status, said.text.strip()), hint)
+    may_pass = issubclass(error, ServerError | RateLimitError)
     return error(
         said.text,
         response=kept,
         provider=said.provider,
         channel_name=said.name,
         hint=hint,
-        retry_after=free_in if wait is None else wait,
+        retry_after=(free_in if wait is None else wait) if may_pass else None,
     )
 
 

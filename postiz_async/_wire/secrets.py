@@ -11,15 +11,11 @@ import html
 import json
 import re
 from base64 import b64encode
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator
+from typing import NoReturn, Self, SupportsIndex, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
 from postiz_async.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import NoReturn, Self, SupportsIndex
-
 
 E = TypeVar("E", bound=BaseException)
 T = TypeVar("T")
@@ -76,7 +72,7 @@ class Secret(OfOneProcess):
         def forms() -> tuple[_Forms, _Forms]:
             nonlocal found
             if found is None:
-                found = _by_rarest(_forms(text)), _by_rarest(_signs(text))
+                found = _by_rarest(_forms(text)), _signs(text)
             return found
 
         self._text: Callable[[], str] = lambda: text
@@ -190,15 +186,22 @@ def _in_escapes(text: str) -> Iterable[str]:
     return dict.fromkeys((text, *_in_json(text), *_in_url(text), *_in_html(text)))
 
 
-def _signs(text: str) -> Iterable[bytes]:
-    """Byte sequences, one of which occurs wherever each character of a secret is escaped."""
+def _signs(text: str) -> _Forms:
+    """Byte sequences, one of which occurs wherever each character of a secret is escaped.
+
+    They are grouped by a byte that is there too, maybe further in front.
+    """
     if len(text) < 2:
-        return
-    yield from (b";&#", b"amp;#", b"3B%26", b"3b%26", b"3B%2526", b"3b%2526")
+        return ()
+    in_url = [b"3B%26", b"3b%26", b"3B%2526", b"3b%2526"]
+    in_json: list[bytes] = []
     for form in ("%02x", "%02X"):
         first, second = (form % byte for byte in text[:2].encode("utf-8", "surrogatepass")[:2])
-        yield from (f"{start}{first}".encode() for start in ("\\u00", "\\x", "5Cu00", "5cu00"))
-        yield from (f"%{more}{first}%{more}{second}".encode() for more in ("", "25", "2525"))
+        in_json += (f"{start}{first}".encode() for start in ("\\u00", "\\x"))
+        in_url += (f"{start}{first}".encode() for start in ("5Cu00", "5cu00"))
+        in_url += (f"%{more}{first}%{more}{second}".encode() for more in ("", "25", "2525"))
+    signs = {"&": [b";&#"], ";": [b"amp;#"], "%": in_url, "\\": in_json}
+    return tuple((ord(byte), (*dict.fromkeys(each),)) for byte, each in signs.items())
 
 
 def _escaped(text: str) -> bytes:

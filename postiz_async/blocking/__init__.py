@@ -13,9 +13,8 @@ the client in the client's thread.
 from __future__ import annotations
 
 from postiz_async.blocking._base import BlockingIterator
-from postiz_async.blocking._campaign import Campaign
-from postiz_async.blocking._outbox import Outbox
-from postiz_async.blocking._postiz import Postiz
-from postiz_async.blocking._postiz_pool import PostizPool
+from postiz_async.blocking._campaigns import Campaign
+from postiz_async.blocking._clients import Postiz, PostizPool
+from postiz_async.blocking._outboxes import Outbox
 
 __all__ = ["BlockingIterator", "Campaign", "Outbox", "Postiz", "PostizPool"]

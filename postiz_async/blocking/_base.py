@@ -5,36 +5,56 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextvars import ContextVar
-from functools import partial
+from functools import partial, update_wrapper
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
+from types import FunctionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypeAlias,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from msgspec import UNSET, UnsetType
 
 from postiz_async._concurrency import in_thread
-from postiz_async._renamed import with_old_names
-from postiz_async._scheduler.calls import with_raw_answers
-from postiz_async._wire.secrets import OfOneProcess
+from postiz_async._scheduler.calls import RawAnswer, with_raw_answers
+from postiz_async._wire.headers import hidden_values
+from postiz_async._wire.secrets import OfOneProcess, hidden
+from postiz_async.blocking._portal import Portal, given_store
 from postiz_async.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
     from types import TracebackType
-    from typing import ClassVar, Self
 
     from postiz_async._campaign.read.rows import CampaignSource, Given
     from postiz_async._resources.listing import Listing
-    from postiz_async._scheduler.calls import RawAnswer
     from postiz_async.blocking._calls import ThreadCall
-    from postiz_async.blocking._portal import Portal
 
 
 T = TypeVar("T")
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 
 _END = object()
 
@@ -42,7 +62,6 @@ _ROWS_AT_ONCE = 500
 """Rows of a campaign that are taken in the thread of the caller before they are read."""
 
 
-@with_old_names
 class Twin(OfOneProcess):
     """The blocking twin of something asynchronous.
 
@@ -54,6 +73,11 @@ class Twin(OfOneProcess):
     def __init__(self, portal: Portal, twin: object) -> None:
         self._portal = portal
         self._twin: Any = twin
+
+    @property
+    def _async(self) -> Any:
+        """The asynchronous object, as calls need it."""
+        return self._twin
 
 
 class Owner(Twin):
@@ -74,8 +98,8 @@ class Owner(Twin):
         return repr(self._twin).replace("<", "<blocking ", 1)
 
     @property
-    def _opened(self) -> Any:
-        """The asynchronous twin, opened."""
+    def _async(self) -> Any:
+        """The asynchronous client, opened."""
         self._portal.opened()
         return self._twin
 
@@ -202,9 +226,14 @@ class BlockingListing(Sequence[T]):
         return self._items
 
     def __iter__(self) -> Iterator[T]:
+        # `list` asks for the length between this call and the first item: then all is there
         if self._items is not None:
-            return iter(self._items)
-        return BlockingIterator(self._portal, aiter(self._listing))
+            yield from self._items
+        else:
+            yield from BlockingIterator(self._portal, aiter(self._listing))
+
+    def __repr__(self) -> str:
+        return "<a list that was not asked for yet>" if self._items is None else repr(self._items)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -256,6 +285,144 @@ def iterate(
     """The items of what `make` makes."""
     return BlockingIterator(portal, portal.call_sync(make, *args, **kwargs))
 
+
+# ------------------------------------------------------------------ methods without a body
+#
+# They say arguments, types and words; the asynchronous method of the same name does the work.
+
+
+def _in_place_of(method: F, work: FunctionType) -> F:
+    """A function in the place of a method, also in tracebacks."""
+    work.__code__ = work.__code__.replace(co_name=method.__name__)
+    return cast("F", update_wrapper(work, method))
+
+
+_Ways: TypeAlias = Mapping[str, Callable[[Any], object]]
+
+
+def _conversions(method: Callable[..., Any]) -> Sequence[_Ways]:
+    """What hides secrets from tracebacks, and then takes rows and credentials to their thread."""
+    hiding: dict[str, Callable[[Any], object]] = {}
+    taking: dict[str, Callable[[Any], object]] = {}
+    for name, parameter in signature(method).parameters.items():
+        kind = str(parameter.annotation)
+        if kind == "CampaignSource":
+            taking[name] = rows_of
+        elif name == "credentials":
+            taking[name] = in_worker
+        elif "str" in kind and "Secret" in kind:
+            hiding[name] = hidden_values if "Mapping" in kind else hidden
+    return hiding, taking
+
+
+def _convert(ways: _Ways, given: dict[str, Any]) -> None:
+    for name, way in ways.items():
+        if name in given:
+            given[name] = way(given[name])
+
+
+def _twin_of(value: object, portal: Portal, method: FunctionType) -> object:
+    """What a method gives: a twin, if it says so."""
+    kind = method.__globals__.get(method.__annotations__["return"])
+    if not isinstance(kind, type) or not issubclass(kind, Twin):
+        return value
+    return kind._lent(portal, value) if issubclass(kind, Owner) else kind(portal, value)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _forwarding(method: F, through: Callable[..., Any]) -> F:
+    conversions = _conversions(method)
+    names = tuple(signature(method).parameters)[1:]
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        first = dict(zip(names, args, strict=False))
+        for ways in conversions:
+            _convert(ways, first)
+            _convert(ways, kwargs)
+        args = (*first.values(), *args[len(first) :])
+        method(self, *args, **kwargs)  # refuses arguments that it does not have
+        value = through(self._portal, getattr(self._async, method.__name__), *args, **kwargs)
+        return _twin_of(value, self._portal, cast("FunctionType", method))
+
+    return _in_place_of(method, cast("FunctionType", call))
+
+
+def awaited(method: F) -> F:
+    """Await the asynchronous method in the loop."""
+    return _forwarding(method, Portal.call)
+
+
+def called(method: F) -> F:
+    """Call the method, which is not asynchronous, in the loop."""
+    return _forwarding(method, Portal.call_sync)
+
+
+def iterated(method: F) -> F:
+    """Iterate over what the method gives."""
+    return _forwarding(method, iterate)
+
+
+def listing(method: F) -> F:
+    """List what the method gives, when it is used."""
+    return _forwarding(method, listed)
+
+
+def serving(**ways: Literal["awaited", "taken", "told"]) -> Callable[[F], F]:
+    """Await the method, and use arguments in the thread that calls; see `ThreadCall`."""
+
+    def decorated(method: F) -> F:
+        names = tuple(signature(method).parameters)[1:]
+
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            method(self, *args, **kwargs)
+            call = self._portal.new_call()
+            given = dict(zip(names, args, strict=False)) | kwargs
+            for name in ways.keys() & given.keys():
+                given[name] = getattr(call, ways[name])(given[name])
+            return call.run(partial(getattr(self._async, method.__name__), **given))
+
+        return _in_place_of(method, cast("FunctionType", call))
+
+    return decorated
+
+
+def looked_up(method: F) -> F:
+    """Read the attribute of this name in the loop."""
+
+    def read(self: Any) -> Any:
+        value = self._portal.call_sync(getattr, self._async, method.__name__)
+        return _twin_of(value, self._portal, cast("FunctionType", method))
+
+    return _in_place_of(method, cast("FunctionType", read))
+
+
+def kept(method: F) -> F:
+    """Read the attribute of this name, which needs no loop."""
+
+    def read(self: Any) -> Any:
+        return getattr(self._twin, method.__name__)
+
+    return _in_place_of(method, cast("FunctionType", read))
+
+
+def making(kind: Callable[..., Any]) -> Callable[[F], F]:
+    """Make the asynchronous client of the same arguments, and the way to its loop."""
+
+    def decorated(method: F) -> F:
+        conversions = _conversions(method)
+
+        def make(self: Any, **given: Any) -> None:
+            for ways in conversions:
+                _convert(ways, given)
+            method(self, **given)
+            client = kind(**given)
+            Owner.__init__(self, Portal(client, given_store(given.get("store"))), client)
+
+        return _in_place_of(method, cast("FunctionType", make))
+
+    return decorated
+
+
+# ------------------------------------------------------------------ blocks
 
 _entering: ContextVar[ThreadCall] = ContextVar("entering")
 """The call of a block, whose thread waits until the block is entered."""

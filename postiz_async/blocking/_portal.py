@@ -12,11 +12,13 @@ import logging
 import os
 import threading
 import warnings
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from weakref import WeakSet
 
 from msgspec import UNSET, UnsetType
@@ -26,13 +28,7 @@ from postiz_async._wire.secrets import Secret
 from postiz_async.blocking._calls import ThreadCall
 from postiz_async.errors import ConfigurationError, UsageError
 from postiz_async.models._durations import read_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from datetime import timedelta
-
-    from postiz_async.stores import Records
-
+from postiz_async.stores import Records
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -14,10 +14,13 @@ Needs the extra `fastapi`.
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -37,20 +40,25 @@ from postiz_async.contrib.web import (
 from postiz_async.errors import (
     APIResponseValidationError,
     ConfigurationError,
+    OAuthError,
     PostizError,
     UsageError,
 )
 from postiz_async.models._durations import read_seconds
+from postiz_async.oauth import OAuth, check_callback, new_state
 from postiz_async.webhooks import parse
 
 with importing("fastapi", __name__):
     from fastapi import APIRouter, Depends, FastAPI, Request
-    from fastapi.responses import JSONResponse, Response
+    from fastapi.concurrency import run_in_threadpool
+    from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from postiz_async._outbox.tickets import OutboxOptions
+    from postiz_async._outbox.base import OutboxBase
+    from postiz_async._outbox.tickets import OutboxOptions, TicketEvent
+    from postiz_async.models.oauth import Token
     from postiz_async.stores import Records
 
 __all__ = [
@@ -59,6 +67,7 @@ __all__ = [
     "PostizDep",
     "add_exception_handlers",
     "get_postiz",
+    "oauth_router",
     "postiz_for",
     "postiz_lifespan",
     "postiz_router",
@@ -88,6 +97,7 @@ async def postiz_lifespan(
     outbox: OutboxOptions | Path | Secret | str | None = None,
     max_wait: float | timedelta | Callable[[Request], float | timedelta | None] | None = MAX_WAIT,
     drain: float | timedelta | None = 0.0,
+    consumers: Mapping[str, Callable[[TicketEvent], Awaitable[None] | None]] | None = None,
 ) -> AsyncGenerator[None]:
     """Open a client (or a pool) for the lifetime of the application.
 
@@ -104,8 +114,12 @@ async def postiz_lifespan(
         outbox: where `postiz.outbox` is if not in `store`, or `OutboxOptions`, as for `Postiz`.
         max_wait: seconds that a handler waits for the quota, or a function of the request.
         drain: seconds to wait for calls and outbox when the application stops.
+        consumers: functions, sync or async, that are called with each ticket that ended, by the
+            names under which the outbox remembers how far each of them is. Of all worker processes
+            one calls at a time; a function that fails is called again.
 
     Raises:
+        ConfigurationError: there are `consumers` and no outbox.
         UsageError: `store` or `outbox` is given together with a client, which has its own; or
             `max_wait` or `drain` is not a number of seconds.
     """
@@ -121,11 +135,24 @@ async def postiz_lifespan(
                 stack.push_async_callback(store.aclose)
             client = Postiz(store=store, outbox=outbox, drain=drain)
         await stack.enter_async_context(client)
+        for name, handler in (consumers or {}).items():
+            consuming = asyncio.create_task(_consumed(client.outbox, handler, name))
+            stack.push_async_callback(asyncio.wait, [consuming])
+            stack.callback(consuming.cancel)
         app.state.postiz_async = _AppState(client, max_wait)
         try:
             yield
         finally:
             del app.state.postiz_async
+
+
+async def _consumed(
+    outbox: OutboxBase, handler: Callable[[TicketEvent], Awaitable[None] | None], name: str
+) -> None:
+    try:
+        await outbox.consume(handler, name=name)
+    except PostizError:
+        _log.exception("the consumer %r has ended", name)
 
 
 def _state(request: Request) -> _AppState:
@@ -271,3 +298,91 @@ async def _delivered(request: Request) -> Response:
 async def _healthy(request: Request) -> JSONResponse:
     said = await health(_state(request).client)
     return JSONResponse(said, 200 if said["ready"] else 503)
+
+
+# ------------------------------------------------------------------ OAuth
+
+_COOKIE = "postiz_oauth"
+_COOKIE_SECONDS = 3_600
+"""How long a user may take to sign in to Postiz and agree."""
+
+
+def oauth_router(
+    oauth: OAuth,
+    organization: Callable[..., str | Awaitable[str]],
+    save_token: Callable[[str, Token], object],
+    *,
+    connect_path: str = "/postiz/connect",
+    callback_path: str = "/postiz/callback",
+    after: str = "/",
+) -> APIRouter:
+    """Two routes that let users connect their Postiz organisation: consent and callback.
+
+        app.include_router(oauth_router(OAuth(), current_organization, save_token))
+
+    The state is in a cookie (HttpOnly, SameSite=Lax, Secure over https) and signed for the
+    organisation, so that neither a forged callback nor one of another account connects anything.
+    Errors reach the exception handlers of the application: an `OAuthError` means that the user has
+    to begin again at `connect_path`.
+
+    Args:
+        oauth: your application, with its client secret; the callback that is stored for it at
+            Postiz has to lead to `callback_path`.
+        organization: a dependency that returns your name of the organisation that the user of a
+            request may connect, and that refuses everybody else.
+        save_token: called with this name and the token; an async function, or one that is called
+            in a thread. If it returns a `Response`, that is the answer.
+        connect_path: the path to which your pages link; it redirects to Postiz.
+        callback_path: the path to which Postiz redirects.
+        after: where the user is sent when the token is saved.
+
+    Raises:
+        ConfigurationError: there is no client secret.
+    """
+    if not oauth.client_secret:
+        raise ConfigurationError(
+            "There is no client secret: pass OAuth(client_secret=...) or set POSTIZ_CLIENT_SECRET."
+        )
+    key = Secret.of(oauth.client_secret)
+
+    def signed(nonce: str, name: object) -> str:
+        if not isinstance(name, str) or not name:
+            raise UsageError(
+                "The dependency that oauth_router was given has to return the name of an "
+                f"organisation, and not {name!r}."
+            )
+        made = hmac.digest(key.reveal().encode(), f"{nonce} {name}".encode(), "sha256")
+        return f"{nonce}.{made.hex()}"
+
+    whose = Depends(organization)
+
+    async def connect(request: Request, name: str = whose) -> Response:
+        state = signed(new_state(), name)
+        answer = RedirectResponse(oauth.authorize_url(state), 303)
+        secure = request.url.scheme == "https"
+        answer.set_cookie(
+            _COOKIE, state, _COOKIE_SECONDS, secure=secure, httponly=True, samesite="lax"
+        )
+        return answer
+
+    async def callback(request: Request, name: str = whose) -> Response:
+        state = request.cookies.get(_COOKIE, "")
+        known = signed(state.partition(".")[0], name)
+        if state and not hmac.compare_digest(state.encode(), known.encode()):
+            raise OAuthError(
+                "the state was made for another account: begin again in the one that you use now"
+            )
+        token = await oauth.exchange(check_callback(request.url.query, state))
+        saved: object = await (
+            save_token(name, token)
+            if iscoroutinefunction(save_token)
+            else run_in_threadpool(save_token, name, token)
+        )
+        answer = saved if isinstance(saved, Response) else RedirectResponse(after, 303)
+        answer.delete_cookie(_COOKIE)
+        return answer
+
+    router = APIRouter(include_in_schema=False)
+    router.add_api_route(connect_path, connect, methods=["GET"])
+    router.add_api_route(callback_path, callback, methods=["GET"])
+    return router

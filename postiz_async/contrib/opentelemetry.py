@@ -10,6 +10,8 @@
 | `postiz.<endpoint>` | internal | a call, with its wait for the quota and its repetitions      |
 | `<method> <route>`  | client   | one HTTP request                                             |
 
+Both have the attribute `postiz.organization` if the client was given `organization=`.
+
 | metric                         | unit      | is                                               |
 |--------------------------------|-----------|--------------------------------------------------|
 | `http.client.request.duration` | s         | histogram of requests                            |
@@ -19,7 +21,8 @@
 | `postiz.quota.refusals`        | {refusal} | 429s of the server, and waits that were too long |
 | `postiz.upload.size`           | By        | bytes uploaded                                   |
 
-`Telemetry.observe(pool)` shows the organisations of a pool whenever metrics are collected:
+`Telemetry.observe(client)` shows an outbox whenever metrics are collected, and of a pool its
+organisations:
 
 | metric                   | unit           | is                                                |
 |--------------------------|----------------|---------------------------------------------------|
@@ -28,6 +31,9 @@
 | `postiz.quota.blocked`   | s              | until the lock-out ends; 0: there is none         |
 | `postiz.calls.active`    | {call}         | calls under way, those that wait among them       |
 | `postiz.organizations`   | {organization} | by `postiz.state`: `ok`, `blocked` or `refused`   |
+| `postiz.outbox.tickets`  | {ticket}       | by `postiz.state`: `planned`, `sending`,          |
+|                          |                | `unknown` (in doubt: the answer was lost)         |
+| `postiz.outbox.age`      | s              | time that the oldest ticket has waited; 0: none   |
 
 Names of HTTP follow the semantic conventions. No attribute has a key, a content or a query. Needs
 the extra `otel`; where spans and metrics go is the application's choice, by the SDK.
@@ -37,28 +43,32 @@ from __future__ import annotations
 
 import time
 import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from postiz_async._client import Postiz
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._extras import importing
-from postiz_async._pool import seen
+from postiz_async._outbox.base import ask_overview
+from postiz_async._pool import PostizPool, seen
+from postiz_async._resources.pool_health import LOOK, OrganizationHealth, PoolHealth, running_loop
 from postiz_async._scheduler.hooks import Attempt, CallEnded, CallStarted
 from postiz_async._wire.endpoints import ENDPOINTS
 from postiz_async.errors import UsageError
+from postiz_async.stores._deliveries import ScopeOverview
 
 with importing("otel", __name__):
     from opentelemetry import metrics, trace
     from opentelemetry.metrics import Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from concurrent.futures import Future
 
     from opentelemetry.metrics import CallbackOptions, MeterProvider, _Gauge
     from opentelemetry.trace import Span, TracerProvider
-
-    from postiz_async._pool import PostizPool
-    from postiz_async._resources.pool_health import OrganizationHealth, PoolHealth
 
 __all__ = ["Telemetry"]
 
@@ -72,7 +82,11 @@ _REMAINING = "postiz.quota.remaining", "{request}", "Create requests left in the
 _OTHER = "_OTHER"
 """The attribute value for organisations that are not shown by name, from the conventions."""
 
+_OPEN = RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN
+
 _Attributes = dict[str, str | int | float]
+_Client = TypeVar("_Client", bound="Postiz | PostizPool")
+_Look = TypeVar("_Look")
 
 
 _UNKNOWN: tuple[None, _Attributes] = (None, {})
@@ -109,6 +123,7 @@ class Telemetry:
             "postiz.quota.wait", "s", "Time that creates waited for the quota."
         )
         self._meter = meter
+        self._observes = False
         self._instruments: _PoolInstruments | None = None
         self._refusals = meter.create_counter(
             "postiz.quota.refusals", "{refusal}", "Answers 429, and waits that were too long."
@@ -123,24 +138,38 @@ class Telemetry:
     def _remaining(self) -> _Gauge:
         return self._meter.create_gauge(*_REMAINING)
 
-    def observe(self, pool: PostizPool, *, most: int = 100) -> None:
-        """Report the organisations of a pool, in their state when metrics are collected.
+    def observe(self, client: Postiz | PostizPool, *, most: int = 100) -> None:
+        """Report an outbox and the organisations of a pool, as they are when metrics are collected.
 
-        The attribute `postiz.organization` is the name passed to `pool.client(organization=...)`.
-        Those in trouble and those with the most calls are reported by name; the others, and those
-        without a name, are summed as `_OTHER`. Closed clients are no longer reported.
+        The attribute `postiz.organization` is the name passed to `pool.client(organization=...)` or
+        `Postiz(organization=...)`. Those in trouble and those with the most calls or tickets are
+        reported by name; the others, and those without a name, are summed as `_OTHER`. Closed
+        clients are no longer reported.
+
+        Each collection queries the outbox once, for at most three seconds. In an event loop, where
+        it cannot wait, it reports what the query of the last collection found.
 
         Args:
-            pool: the pool, before its first call; it may be closed and opened again.
+            client: the client or the pool, before its first call; it may be closed and opened
+                again.
             most: how many organisations are reported by name.
 
         Raises:
-            UsageError: it observes a pool already; each pool needs its own `Telemetry`.
+            UsageError: it observes one already; each needs its own `Telemetry`.
         """
-        if self._instruments is not None:
-            raise UsageError("This Telemetry shows a pool already. Make one for each pool.")
-        self._instruments = instruments = _PoolInstruments(pool, most)
-        meter = self._meter
+        if self._observes:
+            raise UsageError("This Telemetry shows a client or a pool already. Make one for each.")
+        self._observes, meter = True, self._meter
+        outbox = _OutboxInstruments(client, most)
+        meter.create_observable_up_down_counter(
+            "postiz.outbox.tickets", [outbox.tickets], "{ticket}", "Tickets that have not ended."
+        )
+        meter.create_observable_gauge(
+            "postiz.outbox.age", [outbox.age], "s", "Time that the oldest ticket has waited."
+        )
+        if not isinstance(client, PostizPool):
+            return
+        self._instruments = instruments = _PoolInstruments(client, most)
         meter.create_observable_gauge(_QUEUED[0], [instruments.queued], *_QUEUED[1:])
         meter.create_observable_gauge(_REMAINING[0], [instruments.remaining], *_REMAINING[1:])
         meter.create_observable_gauge(
@@ -166,7 +195,7 @@ class Telemetry:
 
     def _started(self, event: CallStarted) -> None:
         server = _address(event.server)
-        attributes: _Attributes = {"postiz.endpoint": event.endpoint, **server}
+        attributes = {"postiz.endpoint": event.endpoint, **_whose(event.organization), **server}
         if event.posts:
             attributes["postiz.posts"] = event.posts
         span = self._tracer.start_span(f"postiz.{event.endpoint}", attributes=attributes)
@@ -218,27 +247,43 @@ class Telemetry:
             f"{method} {route}",
             context=trace.set_span_in_context(parent) if parent is not None else None,
             kind=trace.SpanKind.CLIENT,
-            attributes=attributes,
+            attributes=attributes | _whose(attempt.organization),
             start_time=ended - int(attempt.seconds * 1e9),
         )
         _mark(span, error)
         span.end(ended)
 
 
-class _PoolInstruments:
-    """The measurements of a pool; instruments that are collected together share one snapshot.
+class _Instruments(ABC, Generic[_Client, _Look]):
+    """Measurements of a client; instruments that are collected together share one look at it.
 
     Args:
-        pool: the pool; only a weak reference is kept.
+        client: the client or pool; only a weak reference is kept.
         most: how many organisations are reported by name.
     """
 
-    def __init__(self, pool: PostizPool, most: int) -> None:
-        self._pool = weakref.ref(pool)
+    def __init__(self, client: _Client, most: int) -> None:
+        self._client = weakref.ref(client)
         self._most = most
-        self._look: PoolHealth | None = None
+        self._look: _Look | None = None
         self._shown: set[str] | None = None
-        """The instruments that used this snapshot; the first to need it twice takes a new one."""
+        """The instruments that used this look; the first to need it twice takes a new one."""
+
+    def _seen(self, instrument: str) -> _Look | None:
+        if self._shown is None or instrument in self._shown:
+            client, self._shown, self._look = self._client(), {instrument}, None
+            if client is not None:
+                self._look = self._taken(client)
+        self._shown.add(instrument)
+        return self._look
+
+    @abstractmethod
+    def _taken(self, client: _Client) -> _Look | None:
+        """A new look; None: the client is closed."""
+
+
+class _PoolInstruments(_Instruments[PostizPool, PoolHealth]):
+    """The measurements of a pool."""
 
     def queued(self, _: CallbackOptions) -> Iterable[Observation]:
         if (health := self._seen("queued")) is None:
@@ -280,20 +325,67 @@ class _PoolInstruments:
         for state, count in counts.items():
             yield Observation(count, {"postiz.state": state})
 
-    def _seen(self, instrument: str) -> PoolHealth | None:
-        if self._shown is None or instrument in self._shown:
-            pool, self._shown = self._pool(), set()
-            self._look = None if pool is None else seen(pool, most=self._most)
-        self._shown.add(instrument)
-        return self._look
+    def _taken(self, client: PostizPool) -> PoolHealth | None:
+        return seen(client, most=self._most)
 
     def _named(self, health: PoolHealth | None) -> list[OrganizationHealth]:
         """The organisations that have a name; nothing else about them may become an attribute."""
         return [each for each in health.organizations if each.organization] if health else []
 
 
-def _attributes(organization: OrganizationHealth) -> _Attributes:
-    return {"postiz.organization": organization.organization, **_address(organization.base_url)}
+class _OutboxInstruments(_Instruments[Postiz | PostizPool, Sequence[ScopeOverview]]):
+    """The measurements of an outbox."""
+
+    _asked: Future[Sequence[ScopeOverview]] | None = None
+    """The query that the next collection in an event loop reports."""
+    _last: Sequence[ScopeOverview] | None = None
+    """The result of the query before it."""
+
+    def tickets(self, _: CallbackOptions) -> Iterable[Observation]:
+        for attributes, scopes in self._groups("tickets"):
+            for state in _OPEN:
+                count = sum(each.states.get(state, 0) for each in scopes)
+                yield Observation(count, attributes | {"postiz.state": state.value})
+
+    def age(self, _: CallbackOptions) -> Iterable[Observation]:
+        for attributes, scopes in self._groups("age"):
+            yield Observation(max(each.age for each in scopes), attributes)
+
+    def _groups(self, instrument: str) -> Iterable[tuple[_Attributes, Sequence[ScopeOverview]]]:
+        """The scopes that are reported by name, and the others together."""
+        found = sorted(self._seen(instrument) or (), key=_rank)
+        named = found  # of a client there is only one, which may have no name
+        if isinstance(self._client(), PostizPool):
+            named = [each for each in found[: self._most] if each.organization]
+        yield from ((_attributes(each), [each]) for each in named)
+        if others := found[len(named) :]:
+            yield {"postiz.organization": _OTHER}, others
+
+    def _taken(self, client: Postiz | PostizPool) -> Sequence[ScopeOverview] | None:
+        outbox = getattr(client, "outbox", None)
+        if outbox is None:
+            return None
+        if running_loop() is None:
+            asked = ask_overview(outbox)
+            return None if asked is None else asked.result(LOOK)
+        asked = self._asked
+        if asked is None or asked.done():
+            self._asked, self._last = ask_overview(outbox), None
+            self._last = None if asked is None else asked.result()
+        return self._last
+
+
+def _rank(scope: ScopeOverview) -> tuple[bool, bool, int, str]:
+    count = sum(scope.states.values())
+    return not scope.organization, not scope.trouble, -count, scope.organization
+
+
+def _whose(organization: str) -> _Attributes:
+    return {"postiz.organization": organization} if organization else {}
+
+
+def _attributes(organization: OrganizationHealth | ScopeOverview) -> _Attributes:
+    return _whose(organization.organization) | _address(organization.base_url)
 
 
 def _mark(span: Span, error: str | None) -> None:

@@ -27,28 +27,28 @@ Needs the extra `taskiq`.
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import random
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 from postiz_async._client import Postiz
 from postiz_async._extras import importing
-from postiz_async._outbox.places import check_credentials
 from postiz_async._pool import PostizPool
-from postiz_async._resources.api import OpenClient, opened, options_of
-from postiz_async._resources.posts import Posts
-from postiz_async._scheduler.hooks import told
-from postiz_async._scheduler.scheduler import BoundScheduler
-from postiz_async._wire.secrets import Secret, hidden
-from postiz_async.contrib.web import open_store
+from postiz_async._resources.api import OpenClient, opened
+from postiz_async._wire.secrets import Secret
+from postiz_async.contrib._queues import (
+    TASK_WAIT,
+    TaskKeys,
+    WorkerClient,
+    seconds_until_retry,
+    task_client,
+)
 from postiz_async.errors import ConfigurationError, PostizError, UsageError
-from postiz_async.models._durations import read_seconds
 
 with importing("taskiq", __name__):
     from taskiq import (
@@ -71,24 +71,13 @@ if TYPE_CHECKING:
     from postiz_async._resources.insights import Analytics, Notifications
     from postiz_async._resources.keyed import KeyedCreate
     from postiz_async._resources.media import MediaResource
-    from postiz_async._scheduler.calls import CallOptions
+    from postiz_async._resources.posts import Posts
     from postiz_async.models.posts import Created
     from postiz_async.stores import Records
 
 __all__ = ["PutBackError", "TaskPostiz", "TaskPostizPool", "install"]
 
 _log = logging.getLogger("postiz_async.taskiq")
-
-_WORKER_WAIT = 2.0
-
-_LONGEST_PUT_BACK = 86_400.0
-"""Longest delay in seconds of a task that is put back, even if the error says more."""
-
-_LARGEST_SPREAD = 30.0
-"""Largest random delay in seconds that spreads tasks waiting for the same moment."""
-
-_LONGEST_ID = 200
-"""Longest task id that a key contains as it is; a longer one is replaced by its hash."""
 
 
 def install(
@@ -98,7 +87,7 @@ def install(
     *,
     credentials: CredentialsOf | None = None,
     store: Records | Path | Secret | str | None = None,
-    max_wait: float | timedelta = _WORKER_WAIT,
+    max_wait: float | timedelta = TASK_WAIT,
 ) -> None:
     """Give a broker's tasks a client, and put back tasks that have to wait.
 
@@ -121,12 +110,14 @@ def install(
     Raises:
         UsageError: the arguments do not go together, or tasks cannot be added to the source.
     """
-    max_wait = read_seconds("max_wait", max_wait, zero=True)
-    if client is not None and store is not None:
-        raise UsageError("Give store to the client, or let it be made here.")
-    check_credentials(credentials)
-    if isinstance(client, Postiz | PostizPool):
-        _check_pair(client, credentials)
+    worker = WorkerClient(
+        given=client,
+        credentials=credentials,
+        store=store,
+        max_wait=max_wait,
+        one="TaskPostiz",
+        many="TaskPostizPool",
+    )
     if type(source).add_schedule is ScheduleSource.add_schedule:
         raise UsageError(
             f"Nothing can be added to a {type(source).__name__}, so no task can be put back. Take "
@@ -134,121 +125,56 @@ def install(
         )
     if "postiz_async" in broker.state:
         raise UsageError("This broker has a Postiz client already.")
-    store = hidden(store)  # for all of the worker's life in this state
-    broker.state.postiz_async = tasks = _Tasks(
-        given=client,
-        credentials=credentials,
-        store=store,
-        source=source,
-        max_wait=max_wait,
-    )
+    broker.state.postiz_async = tasks = _Tasks(worker, source)
     broker.add_event_handler(TaskiqEvents.WORKER_STARTUP, tasks.open)
     broker.add_event_handler(TaskiqEvents.WORKER_SHUTDOWN, tasks.close)
     broker.add_middlewares(_PutBack(tasks))
 
 
-def _check_pair(client: Postiz | PostizPool, credentials: CredentialsOf | None) -> None:
-    if isinstance(client, PostizPool) and credentials is None:
-        raise UsageError("A pool needs credentials=: a function from organisation to key.")
-    if isinstance(client, Postiz) and credentials is not None:
-        raise UsageError("credentials= is for a PostizPool; this client has its own key.")
-
-
 # ------------------------------------------------------------------ the client of a worker
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Tasks:
-    """The arguments of `install` and the client, which all tasks share in the broker's state."""
+    """What all tasks of a broker share, in its state."""
 
-    given: Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None
-    credentials: CredentialsOf | None
-    store: Records | Path | Secret | None
+    worker: WorkerClient
     source: ScheduleSource
-    max_wait: float
-    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    _client: Postiz | PostizPool | None = None
 
     async def open(self, _: TaskiqState) -> None:
-        """Open the client when a worker starts."""
-        async with AsyncExitStack() as stack:
-            client = self._made(stack)
-            _check_pair(client, self.credentials)
+        await self.worker.open()
+        try:
             await self.source.startup()
-            stack.push_async_callback(self.source.shutdown)
-            self._client = await stack.enter_async_context(client)
-            self._stack = stack.pop_all()
-
-    def _made(self, stack: AsyncExitStack) -> Postiz | PostizPool:
-        if self.given is not None:
-            return self.given() if callable(self.given) else self.given
-        store = None if self.store is None else open_store(self.store)
-        if store is not None:
-            stack.push_async_callback(store.aclose)
-        return Postiz(store=store) if self.credentials is None else PostizPool(store=store)
+        except BaseException:
+            await self.worker.aclose()
+            raise
 
     async def close(self, _: TaskiqState) -> None:
-        """Close the client when a worker stops."""
-        self._client = None
-        await self._stack.aclose()
-
-    @property
-    def client(self) -> Postiz | PostizPool:
-        if self._client is None:
-            raise UsageError(
-                "The client of this broker is not open. It is while a worker runs: in a test, "
-                "between broker.startup() and broker.shutdown() of an InMemoryBroker."
-            )
-        return self._client
-
-    async def client_of(self, organization: str) -> Postiz:
-        client = self.client
-        if isinstance(client, Postiz) or self.credentials is None:
-            raise UsageError(
-                "This broker has a client of one organisation: use TaskPostiz in place of "
-                "TaskPostizPool, or install a PostizPool with credentials=."
-            )
-        key: str | Secret = await told(self.credentials, organization)
-        return await client.client(key, organization=organization)
+        try:
+            await self.worker.aclose()
+        finally:
+            await self.source.shutdown()
 
 
-def _tasks_of(context: Context) -> _Tasks:
+def _worker_of(context: Annotated[Context, TaskiqDepends()]) -> WorkerClient:
     found = context.state.get("postiz_async")
     if not isinstance(found, _Tasks):
         raise UsageError(
             "This broker has no Postiz client: call install(broker, source) where it is made."
         )
-    return found
-
-
-def _the_client(context: Annotated[Context, TaskiqDepends()]) -> Postiz:
-    client = _tasks_of(context).client
-    if isinstance(client, PostizPool):
+    if not found.worker.is_open:
         raise UsageError(
-            "This broker has a pool of many organisations: use TaskPostizPool in place of "
-            "TaskPostiz, and say whose client a task uses with `await pool.client(organization)`."
+            "The client of this broker is not open. It is while a worker runs: in a test, "
+            "between broker.startup() and broker.shutdown() of an InMemoryBroker."
         )
-    return client
+    return found.worker
+
+
+def _the_client(worker: Annotated[WorkerClient, TaskiqDepends(_worker_of)]) -> Postiz:
+    return worker.client
 
 
 # ------------------------------------------------------------------ what a task uses
-
-
-@dataclass(slots=True)
-class _TaskKeys:
-    """The idempotency keys of one execution of a task, for one organisation."""
-
-    task_id: str
-    count: int = field(default=0, init=False)
-
-    def __post_init__(self) -> None:
-        if len(self.task_id) > _LONGEST_ID:
-            self.task_id = hashlib.sha256(self.task_id.encode()).hexdigest()
-
-    def next(self) -> str:
-        """The key of the next create."""
-        self.count += 1
-        return self.task_id if self.count == 1 else f"{self.task_id}#{self.count}"
 
 
 class TaskPostiz:
@@ -272,11 +198,12 @@ class TaskPostiz:
         context: Annotated[Context, TaskiqDepends()],
         client: Annotated[Postiz, TaskiqDepends(_the_client)],
     ) -> None:
-        api = client.with_options(max_wait=_tasks_of(context).max_wait)
-        self._keys = _TaskKeys(context.message.task_id)
+        self._keys = TaskKeys(context.message.task_id)
+        api = task_client(client, self._keys, _worker_of(context).max_wait)
         self.client = client
         self.task_id: str = context.message.task_id
-        self.posts: Posts = _TaskPosts(opened(client), options_of(api), self._keys)
+        self.posts: Posts = copy(api.posts)
+        self.posts._keyed = partial(_TaskCreates, opened(client))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         self.media: MediaResource = api.media
         self.channels: Channels = api.channels
         self.analytics: Analytics = api.analytics
@@ -290,7 +217,7 @@ class TaskPostiz:
         Args:
             name: a name for the create, unique in this task.
         """
-        return f"{self._keys.task_id}:{name}"
+        return self._keys.named(name)
 
 
 class TaskPostizPool:
@@ -319,25 +246,8 @@ class TaskPostizPool:
             UsageError: the broker has no pool.
             ConfigurationError: the key cannot be used.
         """
-        client = await _tasks_of(self._context).client_of(organization)
+        client = await _worker_of(self._context).client_of(organization)
         return self._clients.setdefault(organization, TaskPostiz(self._context, client))
-
-
-class _TaskPosts(Posts):
-    """`posts` of a task: its creates have the task's keys, and raise `PutBackError` to wait."""
-
-    def __init__(self, client: OpenClient, options: CallOptions, keys: _TaskKeys) -> None:
-        super().__init__(
-            BoundScheduler(client.scheduler, options),
-            client.channel_cache,
-            client.wake,
-            lambda: _TaskCreates(client),
-            validates=client.validates,
-        )
-        self._keys = keys
-
-    def _key_of(self, given: str | None) -> str | None:
-        return self._keys.next() if given is None else given
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,17 +282,6 @@ class PutBackError(NoResultError):
     reason: str
 
 
-def _seconds_of(error: BaseException) -> float | None:
-    """Seconds after which to try a task again that failed with this error; None: never."""
-    if isinstance(error, PutBackError | PostizError):
-        return error.retry_after
-    if not isinstance(error, BaseExceptionGroup):
-        return None
-    group = cast("BaseExceptionGroup[BaseException]", error)
-    waits = [_seconds_of(each) for each in group.exceptions]
-    return None if None in waits else max(each for each in waits if each is not None)
-
-
 _received: ContextVar[Mapping[str, TaskiqMessage]] = ContextVar("_received")
 """Messages as received, by task id: TaskIQ replaces the arguments with parsed values."""
 
@@ -401,7 +300,7 @@ class _PutBack(TaskiqMiddleware):
     async def on_error(
         self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException
     ) -> None:
-        seconds = _seconds_of(exception)
+        seconds = seconds_until_retry(exception, (PostizError, PutBackError))
         if seconds is None:
             return
         if isinstance(result.error, NoResultError) and result.error is not exception:
@@ -416,8 +315,6 @@ class _PutBack(TaskiqMiddleware):
 
     async def _put_back(self, message: TaskiqMessage, seconds: float, error: BaseException) -> None:
         """Schedule a task for later; if that fails it is not acknowledged, and delivered again."""
-        wait = min(max(0.0, seconds), _LONGEST_PUT_BACK)
-        wait += random.uniform(0.0, min(_LARGEST_SPREAD, wait / 10))  # noqa: S311  (no secret)
         labels = {name: value for name, value in message.labels.items() if name != "schedule_id"}
         await self._tasks.source.add_schedule(
             ScheduledTask(
@@ -426,7 +323,7 @@ class _PutBack(TaskiqMiddleware):
                 args=message.args,
                 kwargs=message.kwargs,
                 task_id=message.task_id,
-                time=datetime.now(UTC) + timedelta(seconds=wait),
+                time=datetime.now(UTC) + timedelta(seconds=seconds),
             )
         )
-        _log.info("task %s comes back in %.0f s: %s", message.task_id, wait, error)
+        _log.info("task %s comes back in %.0f s: %s", message.task_id, seconds, error)

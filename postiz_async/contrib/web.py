@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sqlite3
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,6 +26,7 @@ from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
     BadRequestError,
+    CampaignError,
     ConfigurationError,
     DeliveryUnknownError,
     IdempotencyError,
@@ -122,6 +124,8 @@ def error_response(error: PostizError) -> ErrorResponse:
     | `NotFoundError`, `PostNotFoundError`          | 404                                  |
     | `OAuthError`                                  | 400                                  |
     | `UploadError`                                 | 422 without details                  |
+    | `CampaignError`                               | 422 without details                  |
+    | the same, if its file or journal is at fault  | 503 without details                  |
     | `APITimeoutError`; other connection errors    | 504; 502                             |
     | `DeliveryUnknownError`                        | 502, and not to repeat it blindly    |
     | the same of a call with an idempotency key    | 502, `Retry-After`: do repeat it     |
@@ -154,6 +158,11 @@ def error_response(error: PostizError) -> ErrorResponse:
         case _:
             if isinstance(error, UsageError):
                 _log.error("a bug of the application", exc_info=error)
+            cause = error.__cause__ if isinstance(error, CampaignError) else None
+            if isinstance(
+                cause, OSError | sqlite3.Error
+            ):  # not what the campaign says, but its place
+                error = ConfigurationError(str(error))
             return next(answer for kind, answer in _PLAIN if isinstance(error, kind))
 
 
@@ -164,6 +173,7 @@ _NOT_KNOWN_YET = "Postiz' answer was lost. Repeat the same request to learn what
 
 _PLAIN: tuple[tuple[type[PostizError], ErrorResponse], ...] = (
     (OAuthError, ErrorResponse(400, "The account was not connected. Begin again.")),
+    (CampaignError, ErrorResponse(422, "The campaign cannot be used as it is.")),
     (UploadError, ErrorResponse(422, "The file or the address of the upload could not be read.")),
     (APITimeoutError, ErrorResponse(504, "Postiz did not answer in time.")),
     (APIConnectionError, ErrorResponse(502, "Postiz cannot be reached.")),
@@ -209,8 +219,8 @@ async def health(client: Postiz | PostizPool) -> dict[str, object]:
         `status` (`ok`, `blocked` while the organisation is locked out, `trouble` while the key is
         refused, the outbox cannot send, or the store of the quota is unavailable), `ready` (False
         while the store is unavailable, so that no work can be accepted), `quota` and `outbox` if
-        there are any; for a pool the numbers of all its organisations, and `troubles`: the problems
-        of single ones, by their names. JSON values.
+        there are any, `organization` if the client was given a name; for a pool the numbers of all
+        its organisations, and `troubles`: the problems of single ones, by their names. JSON values.
     """
     try:
         return await (_of_pool(client) if isinstance(client, PostizPool) else _of_client(client))
@@ -238,6 +248,8 @@ async def _of_client(client: Postiz) -> dict[str, object]:
         said["status"] = "trouble" if trouble else said["status"]
     if opened(client).scheduler.key_refusal():
         said["status"] = "trouble"
+    if name := opened(client).organization:
+        said["organization"] = name
     return said
 
 

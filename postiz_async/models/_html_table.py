@@ -5,15 +5,11 @@ The colours are those of the page, so that it is legible in light and dark.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import TYPE_CHECKING
 
 from postiz_async.models._durations import describe_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 _LINE = "border:0;border-bottom:1px solid rgba(128,128,128,.4)"
 _CELL = (

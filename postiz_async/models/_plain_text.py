@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 _BOLD_CAPITAL, _BOLD_SMALL, _BOLD_DIGIT = 0x1D5D4, 0x1D5EE, 0x1D7EC
 """The mathematical sans-serif bold A, a and 0."""

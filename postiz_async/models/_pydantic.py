@@ -6,7 +6,7 @@ Imported only when pydantic asks for the schema of a value, so pydantic is insta
 from __future__ import annotations
 
 from inspect import cleandoc
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import msgspec
 from msgspec import inspect
@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticCustomError, SchemaSerializer, ValidationError, core_schema
 
 from postiz_async.errors import InvalidInputError
+from postiz_async.models._docstrings import described_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any, Protocol, Self
 
     from pydantic_core.core_schema import CoreSchema, SerializationInfo
 
@@ -103,14 +103,17 @@ def json_schema_of(kind: type[msgspec.Struct], handler: object) -> dict[str, obj
         return {key: resolved(each) for key, each in node.items()}
 
     own = cast("dict[str, object]", resolved(components[kind.__name__]))
-    _tell_dates(kind, own)
+    _tell_fields(kind, own)
     return own | {"description": _described(kind)}
 
 
-def _tell_dates(kind: type[msgspec.Struct], schema: dict[str, object]) -> None:
-    """Mark the texts that are dates; msgspec does so only if it requires a zone."""
+def _tell_fields(kind: type[msgspec.Struct], schema: dict[str, object]) -> None:
+    """Say what fields mean, and which texts are dates: msgspec does if it requires a zone."""
+    texts = described_fields(kind)
     properties = cast("dict[str, dict[str, object]]", schema.get("properties", {}))
     for field in cast("inspect.StructType", inspect.type_info(kind)).fields:
+        if field.name in texts:
+            properties[field.encode_name]["description"] = texts[field.name]
         types = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
         if any(isinstance(each, inspect.DateTimeType) for each in types):
             said = properties[field.encode_name]

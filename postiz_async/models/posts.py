@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from urllib.parse import quote
 
@@ -20,6 +21,10 @@ _MARKDOWN_SIGN = re.compile(r"[\\`*_\[\]<>&!#~|]")
 
 PostType = Literal["draft", "schedule", "now", "update"]
 """What the server does with a post: keep it, publish it at its date, at once, or edit it."""
+
+
+StoredType = Literal["schedule", "draft"]
+"""What a stored post is: scheduled, or a draft."""
 
 
 class Mention(Value, frozen=True, forbid_unknown_fields=True):
@@ -54,8 +59,7 @@ class Markdown(Value, frozen=True, tag_field="type", tag="markdown", forbid_unkn
     """CommonMark, as far as the server keeps it.
 
     Paragraphs, hard line breaks, headings, links, bold text and mentions are kept. Emphasis and
-    code become plain text. Lists are lines of text except where the network takes HTML. Needs
-    the extra `markdown`.
+    code become plain text. Lists are lines of text except where the network takes HTML.
     """
 
     source: str
@@ -283,6 +287,32 @@ class PublishEvent(Value, frozen=True):
     def link(self) -> str:
         """The post's address on the network; empty if it is not published or not known."""
         return self.post.release_url or ""
+
+
+FindingKind = Literal["failed", "overdue", "disabled", "invalid", "double", "close", "gap"]
+"""A kind of finding: refused by the network; still waiting after its date; on a disabled channel;
+with a text or settings that the server would refuse; the same text twice; two posts within an hour;
+days without a post."""
+
+
+class PostFinding(Value, frozen=True, kw_only=True):
+    """A finding about stored posts, or about days without any.
+
+    `fails`: posts were not published, or will not be. `date` is that of the first of the posts, or
+    the first day without one; `hint` says what to do.
+    """
+
+    kind: FindingKind
+    fails: bool
+    channel: str
+    """The id of the channel."""
+    name: str
+    """The name of the channel."""
+    date: Annotated[datetime, Meta(tz=True)]
+    posts: tuple[str, ...]
+    """The ids of the posts."""
+    message: str
+    hint: str
 
 
 class MissingRelease(Model, frozen=True, kw_only=True):

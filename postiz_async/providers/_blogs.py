@@ -17,120 +17,135 @@ _CANONICAL = Server(checks=("loose_url",), skip_empty=True, skip_reference=True)
 
 
 class ArticleTag(Value, frozen=True):
-    """A tag of an article on Medium or Hashnode; the value is published."""
+    """A tag of an article on Medium or Hashnode; the value is published.
 
-    value: Annotated[str, Meta(description="The tag as it is published."), STRING]
-    label: Annotated[str, Meta(description="The tag as the web page shows it."), STRING]
+    Args:
+        value: the tag as it is published.
+        label: the tag as the web page shows it.
+    """
+
+    value: Annotated[str, STRING]
+    label: Annotated[str, STRING]
 
 
 class DevToTag(Value, frozen=True):
-    """A tag on Dev.to; the tool `tags` finds it, the label is published."""
+    """A tag on Dev.to; the tool `tags` finds it, the label is published.
 
-    value: Annotated[int, Meta(description="Number of the tag."), Server(checks=("number",))]
-    label: Annotated[str, Meta(description="The tag as it is published."), STRING]
+    Args:
+        value: number of the tag.
+        label: the tag as it is published.
+    """
+
+    value: Annotated[int, Server(checks=("number",))]
+    label: Annotated[str, STRING]
 
 
 class Medium(ProviderSettings, frozen=True, kw_only=True, tag="medium"):
-    """Medium: 100,000 characters of Markdown, no media, no further parts."""
+    """Medium: 100,000 characters of Markdown, no media, no further parts.
 
-    title: Annotated[str, Meta(description="Title of the article.", min_length=2)]
-    subtitle: Annotated[str, Meta(description="Required, but not published.", min_length=2)]
-    canonical: OrUnset[
-        Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
-    ] = UNSET
-    publication: OrUnset[
-        Annotated[str, Meta(description="Id of a publication, where it becomes a draft.")]
-    ] = UNSET
-    tags: OrUnset[
-        Annotated[Sequence[ArticleTag], Meta(description="Up to 4 tags.", max_length=4)]
-    ] = UNSET
+    Args:
+        title: title of the article.
+        subtitle: required, but not published.
+        canonical: where the article was first published.
+        publication: id of a publication, where it becomes a draft.
+        tags: up to 4 tags.
+    """
+
+    title: Annotated[str, Meta(min_length=2)]
+    subtitle: Annotated[str, Meta(min_length=2)]
+    canonical: OrUnset[Annotated[str, _CANONICAL]] = UNSET
+    publication: OrUnset[str] = UNSET
+    tags: OrUnset[Annotated[Sequence[ArticleTag], Meta(max_length=4)]] = UNSET
 
 
 class DevTo(ProviderSettings, frozen=True, kw_only=True, tag="devto"):
-    """Dev.to: 100,000 characters of Markdown, no further parts."""
+    """Dev.to: 100,000 characters of Markdown, no further parts.
 
-    title: Annotated[str, Meta(description="Title of the article.", min_length=2)]
-    main_image: OrUnset[Annotated[Media, Meta(description="Picture above the article.")]] = UNSET
-    canonical: OrUnset[
-        Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
-    ] = UNSET
-    organization: OrUnset[Annotated[str, Meta(description="Id of an organisation, as a text.")]] = (
-        UNSET
-    )
-    tags: OrUnset[
-        Annotated[
-            Sequence[DevToTag],
-            Meta(description="Up to 4 tags.", max_length=4),
-            Server(nullable=False),
-        ]
-    ] = UNSET
+    Args:
+        title: title of the article.
+        main_image: picture above the article.
+        canonical: where the article was first published.
+        organization: id of an organisation, as a text.
+        tags: up to 4 tags.
+    """
+
+    title: Annotated[str, Meta(min_length=2)]
+    main_image: OrUnset[Media] = UNSET
+    canonical: OrUnset[Annotated[str, _CANONICAL]] = UNSET
+    organization: OrUnset[str] = UNSET
+    tags: OrUnset[Annotated[Sequence[DevToTag], Meta(max_length=4), Server(nullable=False)]] = UNSET
 
 
 class Hashnode(ProviderSettings, frozen=True, kw_only=True, tag="hashnode"):
-    """Hashnode: 10,000 characters of Markdown, no further parts."""
+    """Hashnode: 10,000 characters of Markdown, no further parts.
 
-    title: Annotated[str, Meta(description="Title of the article.", min_length=6)]
-    subtitle: OrUnset[
-        Annotated[str, Meta(description="Subtitle of the article.", min_length=2)]
-    ] = UNSET
-    main_image: OrUnset[Annotated[Media, Meta(description="Picture above the article.")]] = UNSET
-    canonical: OrUnset[
-        Annotated[str, Meta(description="Where the article was first published."), _CANONICAL]
-    ] = UNSET
-    publication: Annotated[str, Meta(description="Id of the publication.")]
-    tags: Annotated[Sequence[ArticleTag], Meta(description="At least one tag.", min_length=1)]
+    Args:
+        title: title of the article.
+        subtitle: subtitle of the article.
+        main_image: picture above the article.
+        canonical: where the article was first published.
+        publication: id of the publication.
+        tags: at least one tag.
+    """
+
+    title: Annotated[str, Meta(min_length=6)]
+    subtitle: OrUnset[Annotated[str, Meta(min_length=2)]] = UNSET
+    main_image: OrUnset[Media] = UNSET
+    canonical: OrUnset[Annotated[str, _CANONICAL]] = UNSET
+    publication: str
+    tags: Annotated[Sequence[ArticleTag], Meta(min_length=1)]
 
 
 class WordPress(ProviderSettings, frozen=True, kw_only=True, tag="wordpress"):
-    """A site with WordPress: 100,000 characters of HTML, no further parts."""
+    """A site with WordPress: 100,000 characters of HTML, no further parts.
 
-    title: Annotated[str, Meta(description="Title of the post.", min_length=2)]
-    main_image: OrUnset[Annotated[Media, Meta(description="The featured image.")]] = UNSET
-    type: Annotated[
-        str, Meta(description="`posts`, `pages`, or what the tool `postTypes` finds.")
-    ] = "posts"
-    categories: OrUnset[Annotated[Sequence[int], Meta(description="Numbers of categories.")]] = (
-        UNSET
-    )
-    tags: OrUnset[Annotated[Sequence[int], Meta(description="Numbers of tags.")]] = UNSET
-    status: OrUnset[
-        Annotated[
-            Literal["publish", "draft", "pending", "private"],
-            Meta(description="What becomes of the post on the site."),
-        ]
-    ] = UNSET
+    Args:
+        title: title of the post.
+        main_image: the featured image.
+        type: `posts`, `pages`, or what the tool `postTypes` finds.
+        categories: numbers of categories.
+        tags: numbers of tags.
+        status: what becomes of the post on the site.
+    """
+
+    title: Annotated[str, Meta(min_length=2)]
+    main_image: OrUnset[Media] = UNSET
+    type: str = "posts"
+    categories: OrUnset[Sequence[int]] = UNSET
+    tags: OrUnset[Sequence[int]] = UNSET
+    status: OrUnset[Literal["publish", "draft", "pending", "private"]] = UNSET
 
 
 class Listmonk(ProviderSettings, frozen=True, kw_only=True, tag="listmonk"):
-    """A newsletter by Listmonk: HTML of any length, sent when it is published."""
+    """A newsletter by Listmonk: HTML of any length, sent when it is published.
 
-    subject: Annotated[
-        str,
-        Meta(description="Subject of the mail.", min_length=1),
-        Server(checks=("min_length", "string")),
-    ]
-    preview: Annotated[str, Meta(description="Text that mail programs show first."), STRING] = ""
-    list_id: Annotated[str, Meta(description="Id of the mailing list, as a text."), STRING] = field(
-        name="list"
-    )
-    template: OrUnset[
-        Annotated[str, Meta(description="Id of the template; `0` is the default.")]
-    ] = UNSET
+    Args:
+        subject: subject of the mail.
+        preview: text that mail programs show first.
+        list_id: id of the mailing list, as a text.
+        template: id of the template; `0` is the default.
+    """
+
+    subject: Annotated[str, Meta(min_length=1), Server(checks=("min_length", "string"))]
+    preview: Annotated[str, STRING] = ""
+    list_id: Annotated[str, STRING] = field(name="list")
+    template: OrUnset[str] = UNSET
 
 
 class Tumblr(ProviderSettings, frozen=True, kw_only=True, tag="tumblr", rename="camel"):
-    """Tumblr: 32,768 characters, up to 30 pictures and 1 video, no further parts."""
+    """Tumblr: 32,768 characters, up to 30 pictures and 1 video, no further parts.
 
-    title: OrUnset[
-        Annotated[str, Meta(description="Title of the post.", min_length=1, max_length=4_096)]
-    ] = UNSET
-    link: OrUnset[Annotated[str, Meta(description="What the post links to."), _LINK]] = UNSET
-    source_url: OrUnset[
-        Annotated[str, Meta(description="Where the content comes from."), _LINK]
-    ] = UNSET
-    tags: OrUnset[
-        Annotated[str, Meta(description="Tags, separated by commas.", max_length=4_096)]
-    ] = UNSET
+    Args:
+        title: title of the post.
+        link: what the post links to.
+        source_url: where the content comes from.
+        tags: tags, separated by commas.
+    """
+
+    title: OrUnset[Annotated[str, Meta(min_length=1, max_length=4096)]] = UNSET
+    link: OrUnset[Annotated[str, _LINK]] = UNSET
+    source_url: OrUnset[Annotated[str, _LINK]] = UNSET
+    tags: OrUnset[Annotated[str, Meta(max_length=4096)]] = UNSET
 
 
 _NO_MEDIA = "Media of the post is not sent."

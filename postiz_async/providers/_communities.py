@@ -24,26 +24,39 @@ _WITH_FLAIR = Condition("is_flair_required", "truthy")
 
 
 class RedditFlair(Value, frozen=True):
-    """A flair of a subreddit; the tool `restrictions` lists them."""
+    """A flair of a subreddit; the tool `restrictions` lists them.
 
-    id: Annotated[str, Meta(description="Id of the flair.")]
-    name: Annotated[str, Meta(description="Name of the flair.")]
+    Args:
+        id: id of the flair.
+        name: name of the flair.
+    """
+
+    id: str
+    name: str
 
 
 class RedditPost(Value, frozen=True, kw_only=True):
-    """A submission to one subreddit."""
+    """A submission to one subreddit.
 
-    subreddit: Annotated[str, Meta(description="`name` or `/r/name`.", min_length=2)]
-    title: Annotated[str, Meta(description="Title of the submission.", min_length=2)]
+    Args:
+        subreddit: `name` or `/r/name`.
+        title: title of the submission.
+        type: `self` is text, `link` a URL, `media` the one medium.
+        url: the URL of a `link`, with its scheme.
+        is_flair_required: whether a flair has to be given.
+        flair: the flair.
+    """
+
+    subreddit: Annotated[str, Meta(min_length=2)]
+    title: Annotated[str, Meta(min_length=2)]
     type: Annotated[
         str,
-        Meta(description="`self` is text, `link` a URL, `media` the one medium.", min_length=2),
+        Meta(min_length=2),
         Server(known=("self", "link", "media"), broken=("image", "video", "videogif")),
     ]
     url: OrUnset[
         Annotated[
             str,
-            Meta(description="The URL of a `link`, with its scheme."),
             Server(
                 checks=("loose_url", "is_url"),
                 checked_when=Condition("type", "eq", "link"),
@@ -52,11 +65,10 @@ class RedditPost(Value, frozen=True, kw_only=True):
             ),
         ]
     ] = UNSET
-    is_flair_required: Annotated[bool, Meta(description="Whether a flair has to be given.")] = False
+    is_flair_required: bool = False
     flair: OrUnset[
         Annotated[
             RedditFlair,
-            Meta(description="The flair."),
             Server(
                 checks=("defined", "nested"), required_when=_WITH_FLAIR, checked_when=_WITH_FLAIR
             ),
@@ -65,21 +77,26 @@ class RedditPost(Value, frozen=True, kw_only=True):
 
 
 class RedditTarget(Value, frozen=True):
-    """One of the subreddits that a post goes to."""
+    """One of the subreddits that a post goes to.
 
-    value: Annotated[RedditPost, Meta(description="The submission.")]
+    Args:
+        value: the submission.
+    """
+
+    value: RedditPost
 
 
 class Reddit(ProviderSettings, frozen=True, kw_only=True, tag="reddit"):
     """Reddit: 10,000 characters, to one or more subreddits. Further parts become comments.
 
     `Reddit.to(RedditPost(subreddit="python", title="Hello", type="self"))` is the short form.
+
+    Args:
+        subreddit: the submissions, one for each subreddit.
     """
 
     subreddit: Annotated[
-        Sequence[RedditTarget],
-        Meta(description="The submissions, one for each subreddit.", min_length=1),
-        Server(checks=("min_items", "nested")),
+        Sequence[RedditTarget], Meta(min_length=1), Server(checks=("min_items", "nested"))
     ]
 
     @classmethod
@@ -89,30 +106,42 @@ class Reddit(ProviderSettings, frozen=True, kw_only=True, tag="reddit"):
 
 
 class LemmyPost(Value, frozen=True, kw_only=True):
-    """A post to one community."""
+    """A post to one community.
 
-    subreddit: Annotated[str, Meta(description="Name of the community; shown only.", min_length=2)]
-    id: Annotated[str, Meta(description="Id of the community, a text of digits.")]
-    title: Annotated[str, Meta(description="Title of the post.", min_length=2)]
-    url: OrUnset[Annotated[str, Meta(description="What the post links to."), URL_OR_EMPTY]] = UNSET
+    Args:
+        subreddit: name of the community; shown only.
+        id: id of the community, a text of digits.
+        title: title of the post.
+        url: what the post links to.
+    """
+
+    subreddit: Annotated[str, Meta(min_length=2)]
+    id: str
+    title: Annotated[str, Meta(min_length=2)]
+    url: OrUnset[Annotated[str, URL_OR_EMPTY]] = UNSET
 
 
 class LemmyTarget(Value, frozen=True):
-    """One of the communities that a post goes to."""
+    """One of the communities that a post goes to.
 
-    value: Annotated[LemmyPost, Meta(description="The post.")]
+    Args:
+        value: the post.
+    """
+
+    value: LemmyPost
 
 
 class Lemmy(ProviderSettings, frozen=True, kw_only=True, tag="lemmy"):
     """Lemmy: 10,000 characters, one picture as thumbnail. Further parts become comments.
 
     `Lemmy.to(LemmyPost(subreddit="rust", id="12", title="Hello"))` is the short form.
+
+    Args:
+        subreddit: the posts, one for each community.
     """
 
     subreddit: Annotated[
-        Sequence[LemmyTarget],
-        Meta(description="The posts, one for each community.", min_length=1),
-        Server(checks=("min_items", "nested")),
+        Sequence[LemmyTarget], Meta(min_length=1), Server(checks=("min_items", "nested"))
     ]
 
     @classmethod
@@ -122,23 +151,23 @@ class Lemmy(ProviderSettings, frozen=True, kw_only=True, tag="lemmy"):
 
 
 class Discord(ProviderSettings, frozen=True, kw_only=True, tag="discord"):
-    """Discord: 1,980 characters of Markdown. A further part opens a thread."""
+    """Discord: 1,980 characters of Markdown. A further part opens a thread.
 
-    channel: Annotated[
-        str,
-        Meta(description="Id of the channel, which the tool `channels` finds.", min_length=1),
-        _TYPE_FIRST,
-    ]
+    Args:
+        channel: id of the channel, which the tool `channels` finds.
+    """
+
+    channel: Annotated[str, Meta(min_length=1), _TYPE_FIRST]
 
 
 class Slack(ProviderSettings, frozen=True, kw_only=True, tag="slack"):
-    """Slack: 400,000 characters; further parts become threaded replies."""
+    """Slack: 400,000 characters; further parts become threaded replies.
 
-    channel: Annotated[
-        str,
-        Meta(description="Id of the channel, which the tool `channels` finds.", min_length=1),
-        _TYPE_FIRST,
-    ]
+    Args:
+        channel: id of the channel, which the tool `channels` finds.
+    """
+
+    channel: Annotated[str, Meta(min_length=1), _TYPE_FIRST]
 
 
 class Kick(ProviderSettings, frozen=True, kw_only=True, tag="kick"):
@@ -146,55 +175,53 @@ class Kick(ProviderSettings, frozen=True, kw_only=True, tag="kick"):
 
 
 class Twitch(ProviderSettings, frozen=True, kw_only=True, tag="twitch", rename="camel"):
-    """The chat of a channel on Twitch: 500 characters, no media."""
+    """The chat of a channel on Twitch: 500 characters, no media.
 
-    message_type: OrUnset[
-        Annotated[Literal["message", "announcement"], Meta(description="How it is shown.")]
-    ] = UNSET
-    announcement_color: OrUnset[
-        Annotated[
-            Literal["primary", "blue", "green", "orange", "purple"],
-            Meta(description="Colour of an announcement."),
-        ]
-    ] = UNSET
+    Args:
+        message_type: how it is shown.
+        announcement_color: colour of an announcement.
+    """
+
+    message_type: OrUnset[Literal["message", "announcement"]] = UNSET
+    announcement_color: OrUnset[Literal["primary", "blue", "green", "orange", "purple"]] = UNSET
 
 
 class Moltbook(ProviderSettings, frozen=True, kw_only=True, tag="moltbook"):
-    """Moltbook: 300 characters, of which 100 become the title; no media."""
+    """Moltbook: 300 characters, of which 100 become the title; no media.
 
-    submolt: Annotated[
-        str, Meta(description="The community to post in.", min_length=1), _TYPE_FIRST
-    ]
+    Args:
+        submolt: the community to post in.
+    """
+
+    submolt: Annotated[str, Meta(min_length=1), _TYPE_FIRST]
 
 
 class Whop(ProviderSettings, frozen=True, kw_only=True, tag="whop"):
-    """A forum on Whop: 50,000 characters of Markdown; further parts become replies."""
+    """A forum on Whop: 50,000 characters of Markdown; further parts become replies.
 
-    company: Annotated[
-        str,
-        Meta(description="Id of the company; see the tool `companies`.", min_length=1),
-        _TYPE_FIRST,
-    ]
-    experience: Annotated[
-        str,
-        Meta(description="Id of the forum; see the tool `experiences`.", min_length=1),
-        _TYPE_FIRST,
-    ]
-    title: OrUnset[Annotated[str, Meta(description="Title of the post.")]] = UNSET
+    Args:
+        company: id of the company; see the tool `companies`.
+        experience: id of the forum; see the tool `experiences`.
+        title: title of the post.
+    """
+
+    company: Annotated[str, Meta(min_length=1), _TYPE_FIRST]
+    experience: Annotated[str, Meta(min_length=1), _TYPE_FIRST]
+    title: OrUnset[str] = UNSET
 
 
 class Skool(ProviderSettings, frozen=True, kw_only=True, tag="skool"):
-    """A group on Skool: 5,000 characters; further parts become comments."""
+    """A group on Skool: 5,000 characters; further parts become comments.
 
-    group: Annotated[
-        str, Meta(description="Id of the group; see the tool `groups`.", min_length=1), _TYPE_FIRST
-    ]
-    label: Annotated[
-        str,
-        Meta(description="Id of the label, or `none`; see the tool `label`.", min_length=1),
-        _TYPE_FIRST,
-    ]
-    title: Annotated[str, Meta(description="Title of the post.", min_length=1), _TYPE_FIRST]
+    Args:
+        group: id of the group; see the tool `groups`.
+        label: id of the label, or `none`; see the tool `label`.
+        title: title of the post.
+    """
+
+    group: Annotated[str, Meta(min_length=1), _TYPE_FIRST]
+    label: Annotated[str, Meta(min_length=1), _TYPE_FIRST]
+    title: Annotated[str, Meta(min_length=1), _TYPE_FIRST]
 
 
 _NO_MEDIA = "All media is silently dropped, even that of the first part."

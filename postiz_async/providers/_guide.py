@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, cast
 
 import msgspec
 
 from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.providers._registry import PROVIDERS, closest_provider
-from postiz_async.providers._schema import fields_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from postiz_async.providers._schema import Condition, MediaRule, Provider, SettingsField
+from postiz_async.providers._schema import Condition, MediaRule, Provider, SettingsField, fields_of
 
 
 class FieldLine(NamedTuple):

@@ -29,18 +29,24 @@ class X(ProviderSettings, frozen=True, kw_only=True, tag="x"):
 
     The server counts the larger of the weighted length and the UTF-16 units. Further parts become
     replies, which a draft article cannot have; an article cannot carry a video.
+
+    Args:
+        community: address of the community to post in.
+        who_can_reply_post: who may reply; the server wants it for every post.
+        post_type: an article has a title and a status.
+        article_title: title of the article.
+        article_status: whether X publishes the article or keeps it as a draft.
+        article_cover: picture above the article.
+        made_with_ai: says so under the post.
+        paid_partnership: marks the post as a paid partnership.
     """
 
     community: OrUnset[
         Annotated[
             str,
-            Meta(
-                description="Address of the community to post in.",
-                pattern=r"^(https://x\.com/i/communities/\d+)?$",
-            ),
+            Meta(pattern="^(https://x\\.com/i/communities/\\d+)?$"),
             Server(
-                message="Invalid X community URL. It should be in the format: "
-                "https://x.com/i/communities/1493446837214187523",
+                message="Invalid X community URL. It should be in the format: https://x.com/i/communities/1493446837214187523",
                 message_of=("pattern",),
                 checks=("pattern",),
             ),
@@ -48,20 +54,13 @@ class X(ProviderSettings, frozen=True, kw_only=True, tag="x"):
     ] = UNSET
     who_can_reply_post: Annotated[
         Literal["everyone", "following", "mentionedUsers", "subscribers", "verified"],
-        Meta(description="Who may reply; the server wants it for every post."),
         Server(required_when=_POST, checked_when=_POST),
     ] = "everyone"
-    post_type: OrUnset[
-        Annotated[
-            Literal["post", "article"],
-            Meta(description="An article has a title and a status."),
-            Server(unreleased=True),
-        ]
-    ] = UNSET
+    post_type: OrUnset[Annotated[Literal["post", "article"], Server(unreleased=True)]] = UNSET
     article_title: OrUnset[
         Annotated[
             str,
-            Meta(description="Title of the article.", min_length=1),
+            Meta(min_length=1),
             Server(
                 required_when=_ARTICLE,
                 checked_when=_ARTICLE,
@@ -74,17 +73,12 @@ class X(ProviderSettings, frozen=True, kw_only=True, tag="x"):
     article_status: OrUnset[
         Annotated[
             Literal["draft", "published"],
-            Meta(description="Whether X publishes the article or keeps it as a draft."),
             Server(required_when=_ARTICLE, checked_when=_ARTICLE, unreleased=True),
         ]
     ] = UNSET
-    article_cover: OrUnset[
-        Annotated[Media, Meta(description="Picture above the article."), Server(unreleased=True)]
-    ] = UNSET
-    made_with_ai: OrUnset[Annotated[bool, Meta(description="Says so under the post.")]] = UNSET
-    paid_partnership: OrUnset[
-        Annotated[bool, Meta(description="Marks the post as a paid partnership.")]
-    ] = UNSET
+    article_cover: OrUnset[Annotated[Media, Server(unreleased=True)]] = UNSET
+    made_with_ai: OrUnset[bool] = UNSET
+    paid_partnership: OrUnset[bool] = UNSET
 
 
 class Threads(ProviderSettings, frozen=True, kw_only=True, tag="threads"):
@@ -100,33 +94,36 @@ class Bluesky(ProviderSettings, frozen=True, kw_only=True, tag="bluesky"):
 
 
 class FarcasterChannel(Value, frozen=True):
-    """A channel of Farcaster; the tool `subreddits` finds its id."""
+    """A channel of Farcaster; the tool `subreddits` finds its id.
 
-    id: Annotated[str, Meta(description="Id of the channel."), STRING]
+    Args:
+        id: id of the channel.
+    """
+
+    id: Annotated[str, STRING]
 
 
 class FarcasterTarget(Value, frozen=True):
-    """The target of a cast: a channel, or without a value the main feed."""
+    """The target of a cast: a channel, or without a value the main feed.
 
-    value: OrUnset[
-        Annotated[
-            FarcasterChannel, Meta(description="A channel of Farcaster."), Server(nullable=False)
-        ]
-    ] = UNSET
+    Args:
+        value: a channel of Farcaster.
+    """
+
+    value: OrUnset[Annotated[FarcasterChannel, Server(nullable=False)]] = UNSET
 
 
 class Farcaster(ProviderSettings, frozen=True, kw_only=True, tag="wrapcast"):
     """Farcaster, which the server spells `wrapcast`: 800 characters, pictures only.
 
     `Farcaster.to("channel")` posts to channels; without any, to the main feed.
+
+    Args:
+        subreddit: channels to post to; none for the main feed.
     """
 
     subreddit: OrUnset[
-        Annotated[
-            Sequence[FarcasterTarget],
-            Meta(description="Channels to post to; none for the main feed."),
-            Server(checks=("nested",), nullable=False),
-        ]
+        Annotated[Sequence[FarcasterTarget], Server(checks=("nested",), nullable=False)]
     ] = UNSET
 
     @classmethod

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -16,15 +16,9 @@ from postiz_async.models.settings import ProviderSettings, RawSettings
 from postiz_async.providers._blogs import BLOGS, AnyBlog
 from postiz_async.providers._communities import COMMUNITIES, AnyCommunity
 from postiz_async.providers._microblogs import MICROBLOGS, AnyMicroblog
-from postiz_async.providers._schema import fields_of
+from postiz_async.providers._schema import Provider, fields_of
 from postiz_async.providers._social import SOCIAL, AnySocial
 from postiz_async.providers._visual import VISUAL, AnyVisual
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from postiz_async.providers._schema import Provider
-
 
 AnySettings: TypeAlias = AnyMicroblog | AnySocial | AnyVisual | AnyCommunity | AnyBlog
 """The settings of all providers that the library knows."""
@@ -36,14 +30,18 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
 
 
 _OTHER_NAMES = {"twitter": "x", "warpcast": "wrapcast", "google": "gmb", "google business": "gmb"}
+PROVIDER_WORDS: Mapping[str, str] = MappingProxyType(
+    {each.name.casefold(): key for key, each in PROVIDERS.items()}
+    | {key: key for key in PROVIDERS}
+    | _OTHER_NAMES
+)
+"""The identifiers of providers by what they are called, in lower case."""
 
 
 def closest_provider(name: str) -> str | None:
     """The identifier of the provider that an unknown name most likely means."""
-    names = {each.name.casefold(): key for key, each in PROVIDERS.items()}
-    names |= {key: key for key in PROVIDERS} | _OTHER_NAMES
-    close = get_close_matches(name[:40].casefold(), names, n=1)
-    return names[close[0]] if close else None
+    close = get_close_matches(name[:40].casefold(), PROVIDER_WORDS, n=1)
+    return PROVIDER_WORDS[close[0]] if close else None
 
 
 def missing_without_defaults(provider: str) -> tuple[str, ...]:

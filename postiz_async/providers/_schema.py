@@ -1,8 +1,8 @@
 """The types that describe a provider, and the fields of its settings. PURE.
 
 `postiz_async.providers.PROVIDERS` has the facts: limits, media rules, settings. The struct of a
-provider's settings is the only source of its fields: `Meta` has the rules that msgspec knows as
-well, and `Server` next to it those that `Meta` cannot express.
+provider's settings is the only source of its fields: its docstring says what they mean, `Meta` has
+the rules that msgspec knows as well, and `Server` next to it those that `Meta` cannot express.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, UnsetType
 from msgspec.structs import asdict
 
+from postiz_async.models._docstrings import described_fields
 from postiz_async.models.media import Media
 from postiz_async.models.settings import ProviderSettings
 
@@ -247,7 +248,8 @@ URL_OR_EMPTY = Server(checks=("is_url",), skip_empty=True)
 @cache
 def fields_of(settings: type[msgspec.Struct]) -> tuple[SettingsField, ...]:
     """The fields of a settings struct, or of one inside of it, in the server's order."""
-    return tuple(_field(info) for info in msgspec.structs.fields(settings))
+    said = described_fields(settings)
+    return tuple(_field(info, said.get(info.name, "")) for info in msgspec.structs.fields(settings))
 
 
 class _Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,7 +260,7 @@ class _Shape(msgspec.Struct, frozen=True, kw_only=True):
     media: bool = False
 
 
-def _field(info: msgspec.structs.FieldInfo) -> SettingsField:
+def _field(info: msgspec.structs.FieldInfo, description: str) -> SettingsField:
     hints = _members(info.type)
     optional = UnsetType in hints
     hint, meta, server = _annotation(next(each for each in hints if each is not UnsetType))
@@ -273,7 +275,7 @@ def _field(info: msgspec.structs.FieldInfo) -> SettingsField:
     return SettingsField(
         name=info.encode_name,
         attribute=info.name,
-        description=meta.description or "",
+        description=description,
         required=required,
         minimum=_first(meta.min_length, meta.ge),
         maximum=_first(meta.max_length, meta.le, server.total),

@@ -21,10 +21,15 @@ from postiz_async.providers._schema import (
 
 
 class _LinkedIn(ProviderSettings, frozen=True, kw_only=True):
-    post_as_images_carousel: OrUnset[
-        Annotated[bool, Meta(description="Two or more pictures as a carousel, without video.")]
-    ] = UNSET
-    carousel_name: OrUnset[Annotated[str, Meta(description="Title of the carousel.")]] = UNSET
+    """The settings of LinkedIn.
+
+    Args:
+        post_as_images_carousel: two or more pictures as a carousel, without video.
+        carousel_name: title of the carousel.
+    """
+
+    post_as_images_carousel: OrUnset[bool] = UNSET
+    carousel_name: OrUnset[str] = UNSET
 
 
 class LinkedIn(_LinkedIn, frozen=True, kw_only=True, tag="linkedin"):
@@ -36,64 +41,65 @@ class LinkedInPage(_LinkedIn, frozen=True, kw_only=True, tag="linkedin-page"):
 
 
 class Facebook(ProviderSettings, frozen=True, kw_only=True, tag="facebook"):
-    """A page on Facebook: 63,206 characters. Further parts become comments with one medium."""
+    """A page on Facebook: 63,206 characters. Further parts become comments with one medium.
 
-    url: OrUnset[Annotated[str, Meta(description="Link below the text."), URL_OR_EMPTY]] = UNSET
-    post_type: OrUnset[
-        Annotated[Literal["post", "story"], Meta(description="A story needs media.")]
-    ] = UNSET
-    text_format_preset_id: OrUnset[
-        Annotated[
-            str,
-            Meta(description="Id of a coloured background for a text of at most 130 characters."),
-        ]
-    ] = UNSET
+    Args:
+        url: link below the text.
+        post_type: a story needs media.
+        text_format_preset_id: id of a coloured background for a text of at most 130 characters.
+    """
+
+    url: OrUnset[Annotated[str, URL_OR_EMPTY]] = UNSET
+    post_type: OrUnset[Literal["post", "story"]] = UNSET
+    text_format_preset_id: OrUnset[str] = UNSET
 
 
 class Collaborator(Value, frozen=True):
-    """An account that is invited to share a post on Instagram."""
+    """An account that is invited to share a post on Instagram.
 
-    label: Annotated[str, Meta(description="User name of the account.")]
+    Args:
+        label: user name of the account.
+    """
+
+    label: str
 
 
 class InstagramAudio(Value, frozen=True, kw_only=True):
-    """Music of a reel; the tool `audioSearch` finds it. Volumes are 0 to 100."""
+    """Music of a reel; the tool `audioSearch` finds it. Volumes are 0 to 100.
 
-    id: Annotated[str, Meta(description="Id of the sound.")]
-    title: OrUnset[Annotated[str, Meta(description="Title of the sound.")]] = UNSET
-    artist: OrUnset[Annotated[str, Meta(description="Who plays it.")]] = UNSET
-    image: OrUnset[Annotated[str, Meta(description="Address of its cover.")]] = UNSET
-    audio_volume: OrUnset[
-        Annotated[float, Meta(description="Volume of the sound.", ge=0, le=100)]
-    ] = UNSET
-    video_volume: OrUnset[
-        Annotated[float, Meta(description="Volume of the video.", ge=0, le=100)]
-    ] = UNSET
+    Args:
+        id: id of the sound.
+        title: title of the sound.
+        artist: who plays it.
+        image: address of its cover.
+        audio_volume: volume of the sound.
+        video_volume: volume of the video.
+    """
+
+    id: str
+    title: OrUnset[str] = UNSET
+    artist: OrUnset[str] = UNSET
+    image: OrUnset[str] = UNSET
+    audio_volume: OrUnset[Annotated[float, Meta(ge=0, le=100)]] = UNSET
+    video_volume: OrUnset[Annotated[float, Meta(ge=0, le=100)]] = UNSET
 
 
 class _Instagram(ProviderSettings, frozen=True, kw_only=True):
-    post_type: Annotated[
-        Literal["post", "story"], Meta(description="A story vanishes after a day.")
-    ] = "post"
-    is_trial_reel: OrUnset[
-        Annotated[
-            bool,
-            Meta(description="A single video that is shown to strangers first."),
-            Server(checks=()),
-        ]
-    ] = UNSET
-    graduation_strategy: OrUnset[
-        Annotated[
-            Literal["MANUAL", "SS_PERFORMANCE"],
-            Meta(description="When a trial reel is shown to all: by hand, or if it does well."),
-        ]
-    ] = UNSET
-    collaborators: OrUnset[
-        Annotated[
-            Sequence[Collaborator], Meta(description="Accounts that share the post; not a story.")
-        ]
-    ] = UNSET
-    audio: OrUnset[Annotated[InstagramAudio, Meta(description="Music of a reel.")]] = UNSET
+    """The settings of Instagram.
+
+    Args:
+        post_type: a story vanishes after a day.
+        is_trial_reel: a single video that is shown to strangers first.
+        graduation_strategy: when a trial reel is shown to all: by hand, or if it does well.
+        collaborators: accounts that share the post; not a story.
+        audio: music of a reel.
+    """
+
+    post_type: Literal["post", "story"] = "post"
+    is_trial_reel: OrUnset[Annotated[bool, Server(checks=())]] = UNSET
+    graduation_strategy: OrUnset[Literal["MANUAL", "SS_PERFORMANCE"]] = UNSET
+    collaborators: OrUnset[Sequence[Collaborator]] = UNSET
+    audio: OrUnset[InstagramAudio] = UNSET
 
 
 class Instagram(_Instagram, frozen=True, kw_only=True, tag="instagram"):
@@ -108,43 +114,39 @@ class InstagramStandalone(_Instagram, frozen=True, kw_only=True, tag="instagram-
 
 
 class GoogleBusiness(ProviderSettings, frozen=True, kw_only=True, tag="gmb", rename="camel"):
-    """A Google Business Profile: 1,500 characters, one picture, no video, no further parts."""
+    """A Google Business Profile: 1,500 characters, one picture, no video, no further parts.
 
-    topic_type: OrUnset[
-        Annotated[
-            Literal["STANDARD", "EVENT", "OFFER"],
-            Meta(description="What the post is; an event needs a title."),
-        ]
-    ] = UNSET
+    Args:
+        topic_type: what the post is; an event needs a title.
+        call_to_action_type: the button below the post.
+        call_to_action_url: where the button leads; leave it out rather than empty.
+        event_title: title of the event.
+        event_start_date: first day of the event, YYYY-MM-DD.
+        event_end_date: last day of the event, YYYY-MM-DD.
+        event_start_time: when the event starts, HH:MM.
+        event_end_time: when the event ends, HH:MM.
+        offer_coupon_code: code of the offer.
+        offer_redeem_url: where the offer is redeemed.
+        offer_terms: terms of the offer.
+    """
+
+    topic_type: OrUnset[Literal["STANDARD", "EVENT", "OFFER"]] = UNSET
     call_to_action_type: OrUnset[
-        Annotated[
-            Literal["NONE", "BOOK", "ORDER", "SHOP", "LEARN_MORE", "SIGN_UP", "GET_OFFER", "CALL"],
-            Meta(description="The button below the post."),
-        ]
+        Literal["NONE", "BOOK", "ORDER", "SHOP", "LEARN_MORE", "SIGN_UP", "GET_OFFER", "CALL"]
     ] = UNSET
     call_to_action_url: OrUnset[
         Annotated[
-            str,
-            Meta(description="Where the button leads; leave it out rather than empty."),
-            Server(checks=("is_url",), checked_when=Condition("callToActionType", "truthy")),
+            str, Server(checks=("is_url",), checked_when=Condition("callToActionType", "truthy"))
         ]
     ] = UNSET
-    event_title: OrUnset[Annotated[str, Meta(description="Title of the event.")]] = UNSET
-    event_start_date: OrUnset[
-        Annotated[str, Meta(description="First day of the event, YYYY-MM-DD.")]
-    ] = UNSET
-    event_end_date: OrUnset[
-        Annotated[str, Meta(description="Last day of the event, YYYY-MM-DD.")]
-    ] = UNSET
-    event_start_time: OrUnset[Annotated[str, Meta(description="When the event starts, HH:MM.")]] = (
-        UNSET
-    )
-    event_end_time: OrUnset[Annotated[str, Meta(description="When the event ends, HH:MM.")]] = UNSET
-    offer_coupon_code: OrUnset[Annotated[str, Meta(description="Code of the offer.")]] = UNSET
-    offer_redeem_url: OrUnset[
-        Annotated[str, Meta(description="Where the offer is redeemed."), URL_OR_EMPTY]
-    ] = UNSET
-    offer_terms: OrUnset[Annotated[str, Meta(description="Terms of the offer.")]] = UNSET
+    event_title: OrUnset[str] = UNSET
+    event_start_date: OrUnset[str] = UNSET
+    event_end_date: OrUnset[str] = UNSET
+    event_start_time: OrUnset[str] = UNSET
+    event_end_time: OrUnset[str] = UNSET
+    offer_coupon_code: OrUnset[str] = UNSET
+    offer_redeem_url: OrUnset[Annotated[str, URL_OR_EMPTY]] = UNSET
+    offer_terms: OrUnset[str] = UNSET
 
 
 class VK(ProviderSettings, frozen=True, kw_only=True, tag="vk"):
@@ -155,18 +157,17 @@ _IN_A_GROUP = Condition("postType", "eq", "group")
 
 
 class MeWe(ProviderSettings, frozen=True, kw_only=True, tag="mewe", rename="camel"):
-    """MeWe: 63,206 characters, pictures only, no further parts."""
+    """MeWe: 63,206 characters, pictures only, no further parts.
 
-    post_type: Annotated[
-        Literal["timeline", "group"],
-        Meta(description="Where the post goes."),
-        Server(checks=("enum",)),
-    ] = "timeline"
+    Args:
+        post_type: where the post goes.
+        group: id of the group, which the tool `groups` finds.
+    """
+
+    post_type: Annotated[Literal["timeline", "group"], Server(checks=("enum",))] = "timeline"
     group: OrUnset[
         Annotated[
-            str,
-            Meta(description="Id of the group, which the tool `groups` finds.", min_length=1),
-            Server(checked_when=_IN_A_GROUP, advised_when=_IN_A_GROUP),
+            str, Meta(min_length=1), Server(checked_when=_IN_A_GROUP, advised_when=_IN_A_GROUP)
         ]
     ] = UNSET
 

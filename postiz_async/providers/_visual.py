@@ -24,27 +24,35 @@ _BOOLEAN = Server(checks=("boolean",))
 
 
 class YouTubeTag(Value, frozen=True):
-    """A tag of a video; only the label is published."""
+    """A tag of a video; only the label is published.
 
-    value: Annotated[str, Meta(description="The tag as the web page keeps it."), STRING]
-    label: Annotated[str, Meta(description="The tag as it is published."), STRING]
+    Args:
+        value: the tag as the web page keeps it.
+        label: the tag as it is published.
+    """
+
+    value: Annotated[str, STRING]
+    label: Annotated[str, STRING]
 
 
 class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename="camel"):
-    """YouTube: exactly one video; the text is its description of up to 5,000 characters."""
+    """YouTube: exactly one video; the text is its description of up to 5,000 characters.
 
-    title: Annotated[str, Meta(description="Title of the video.", min_length=2, max_length=100)]
-    type: Annotated[
-        Literal["public", "private", "unlisted"], Meta(description="Who can find the video.")
-    ] = "public"
-    self_declared_made_for_kids: OrUnset[
-        Annotated[Literal["yes", "no"], Meta(description="Whether it is made for children.")]
-    ] = UNSET
-    thumbnail: OrUnset[Annotated[Media, Meta(description="Picture of the video.")]] = UNSET
+    Args:
+        title: title of the video.
+        type: who can find the video.
+        self_declared_made_for_kids: whether it is made for children.
+        thumbnail: picture of the video.
+        tags: labels of 500 characters in all; one with a space counts 2 more.
+    """
+
+    title: Annotated[str, Meta(min_length=2, max_length=100)]
+    type: Literal["public", "private", "unlisted"] = "public"
+    self_declared_made_for_kids: OrUnset[Literal["yes", "no"]] = UNSET
+    thumbnail: OrUnset[Media] = UNSET
     tags: OrUnset[
         Annotated[
             Sequence[YouTubeTag],
-            Meta(description="Labels of 500 characters in all; one with a space counts 2 more."),
             Server(
                 total=500,
                 message="The maximum allowed is 500 characters in total for all tags.",
@@ -55,76 +63,77 @@ class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename
 
 
 class TikTokMusic(Value, frozen=True, kw_only=True):
-    """Music of a post; the tool `musicSearch` finds it. Volumes are 0 to 100."""
+    """Music of a post; the tool `musicSearch` finds it. Volumes are 0 to 100.
 
-    id: Annotated[str, Meta(description="Id of the track.")]
-    title: OrUnset[Annotated[str, Meta(description="Title of the track.")]] = UNSET
-    artist: OrUnset[Annotated[str, Meta(description="Who plays it.")]] = UNSET
-    image: OrUnset[Annotated[str, Meta(description="Address of its cover.")]] = UNSET
-    audio_volume: OrUnset[
-        Annotated[float, Meta(description="Volume of the track.", ge=0, le=100)]
-    ] = UNSET
-    video_volume: OrUnset[
-        Annotated[float, Meta(description="Volume of the video.", ge=0, le=100)]
-    ] = UNSET
+    Args:
+        id: id of the track.
+        title: title of the track.
+        artist: who plays it.
+        image: address of its cover.
+        audio_volume: volume of the track.
+        video_volume: volume of the video.
+    """
+
+    id: str
+    title: OrUnset[str] = UNSET
+    artist: OrUnset[str] = UNSET
+    image: OrUnset[str] = UNSET
+    audio_volume: OrUnset[Annotated[float, Meta(ge=0, le=100)]] = UNSET
+    video_volume: OrUnset[Annotated[float, Meta(ge=0, le=100)]] = UNSET
 
 
 class TikTokLocation(Value, frozen=True, kw_only=True):
-    """A place; the tool `locationSearch` finds it."""
+    """A place; the tool `locationSearch` finds it.
 
-    id: Annotated[str, Meta(description="Id of the place.")]
-    name: Annotated[str, Meta(description="Name of the place.")]
-    address: OrUnset[Annotated[str, Meta(description="Address of the place.")]] = UNSET
+    Args:
+        id: id of the place.
+        name: name of the place.
+        address: address of the place.
+    """
+
+    id: str
+    name: str
+    address: OrUnset[str] = UNSET
 
 
 class _TikTok(ProviderSettings, frozen=True, kw_only=True):
+    """The settings of TikTok.
+
+    Args:
+        title: title of a post of pictures.
+        privacy_level: who can see the post.
+        duet: whether others may make a duet.
+        stitch: whether others may stitch it.
+        comment: whether others may comment.
+        auto_add_music: whether TikTok adds music to pictures.
+        brand_content_toggle: advertises somebody else.
+        video_made_with_ai: says so under the video.
+        brand_organic_toggle: advertises yourself.
+        music: music; only for TikTok Business.
+        location: a place; only for TikTok Business.
+        content_posting_method: publish it, or put it into the inbox of the account's app.
+    """
+
     title: OrUnset[
-        Annotated[
-            str,
-            Meta(description="Title of a post of pictures.", max_length=90),
-            Server(checks=("max_length",), skip_empty=True),
-        ]
+        Annotated[str, Meta(max_length=90), Server(checks=("max_length",), skip_empty=True)]
     ] = UNSET
     privacy_level: Annotated[
         Literal["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"],
-        Meta(description="Who can see the post."),
         Server(checks=("string", "enum")),
     ] = "PUBLIC_TO_EVERYONE"
-    duet: Annotated[bool, Meta(description="Whether others may make a duet."), _BOOLEAN] = False
-    stitch: Annotated[bool, Meta(description="Whether others may stitch it."), _BOOLEAN] = False
-    comment: Annotated[bool, Meta(description="Whether others may comment."), _BOOLEAN] = True
-    auto_add_music: Annotated[
-        Literal["yes", "no"],
-        Meta(description="Whether TikTok adds music to pictures."),
-        Server(checks=("enum",)),
-    ] = field(name="autoAddMusic", default="no")
-    brand_content_toggle: Annotated[
-        bool, Meta(description="Advertises somebody else."), _BOOLEAN
-    ] = False
-    video_made_with_ai: OrUnset[Annotated[bool, Meta(description="Says so under the video.")]] = (
-        UNSET
+    duet: Annotated[bool, _BOOLEAN] = False
+    stitch: Annotated[bool, _BOOLEAN] = False
+    comment: Annotated[bool, _BOOLEAN] = True
+    auto_add_music: Annotated[Literal["yes", "no"], Server(checks=("enum",))] = field(
+        name="autoAddMusic", default="no"
     )
-    brand_organic_toggle: Annotated[bool, Meta(description="Advertises yourself."), _BOOLEAN] = (
-        False
-    )
-    music: OrUnset[
-        Annotated[
-            TikTokMusic,
-            Meta(description="Music; only for TikTok Business."),
-            Server(unreleased=True),
-        ]
-    ] = UNSET
-    location: OrUnset[
-        Annotated[
-            TikTokLocation,
-            Meta(description="A place; only for TikTok Business."),
-            Server(unreleased=True),
-        ]
-    ] = UNSET
+    brand_content_toggle: Annotated[bool, _BOOLEAN] = False
+    video_made_with_ai: OrUnset[bool] = UNSET
+    brand_organic_toggle: Annotated[bool, _BOOLEAN] = False
+    music: OrUnset[Annotated[TikTokMusic, Server(unreleased=True)]] = UNSET
+    location: OrUnset[Annotated[TikTokLocation, Server(unreleased=True)]] = UNSET
     content_posting_method: Annotated[
-        Literal["DIRECT_POST", "UPLOAD"],
-        Meta(description="Publish it, or put it into the inbox of the account's app."),
-        Server(checks=("string", "enum")),
+        Literal["DIRECT_POST", "UPLOAD"], Server(checks=("string", "enum"))
     ] = "DIRECT_POST"
 
 
@@ -143,39 +152,33 @@ class TikTokBusiness(_TikTok, frozen=True, kw_only=True, tag="tiktok-business"):
 
 
 class Pinterest(ProviderSettings, frozen=True, kw_only=True, tag="pinterest"):
-    """Pinterest: 500 characters; up to 5 pictures of one size, or a video with its cover."""
+    """Pinterest: 500 characters; up to 5 pictures of one size, or a video with its cover.
 
-    title: OrUnset[
-        Annotated[
-            str, Meta(description="Title of the pin.", max_length=100), Server(skip_empty=True)
-        ]
-    ] = UNSET
-    link: OrUnset[Annotated[str, Meta(description="Where the pin leads."), URL_OR_EMPTY]] = UNSET
-    dominant_color: OrUnset[
-        Annotated[str, Meta(description="Colour of the pin, such as #a1b2c3.")]
-    ] = UNSET
-    board: Annotated[
-        str,
-        Meta(description="Id of the board, which the tool `boards` finds.", min_length=1),
-        Server(message="Board is required"),
-    ]
+    Args:
+        title: title of the pin.
+        link: where the pin leads.
+        dominant_color: colour of the pin, such as #a1b2c3.
+        board: id of the board, which the tool `boards` finds.
+    """
+
+    title: OrUnset[Annotated[str, Meta(max_length=100), Server(skip_empty=True)]] = UNSET
+    link: OrUnset[Annotated[str, URL_OR_EMPTY]] = UNSET
+    dominant_color: OrUnset[str] = UNSET
+    board: Annotated[str, Meta(min_length=1), Server(message="Board is required")]
 
 
 class Dribbble(ProviderSettings, frozen=True, kw_only=True, tag="dribbble"):
-    """Dribbble: exactly one picture of 400x300 or 800x600 pixels, 40,000 characters."""
+    """Dribbble: exactly one picture of 400x300 or 800x600 pixels, 40,000 characters.
+
+    Args:
+        title: title of the shot.
+        team: a URL; has no effect. Leave it out rather than empty.
+    """
 
     title: Annotated[
-        str,
-        Meta(description="Title of the shot.", min_length=1),
-        Server(message="Title is required", message_of=("min_length",)),
+        str, Meta(min_length=1), Server(message="Title is required", message_of=("min_length",))
     ]
-    team: OrUnset[
-        Annotated[
-            str,
-            Meta(description="A URL; has no effect. Leave it out rather than empty."),
-            Server(checks=("is_url",)),
-        ]
-    ] = UNSET
+    team: OrUnset[Annotated[str, Server(checks=("is_url",))]] = UNSET
 
 
 _TIKTOK_RULES = (

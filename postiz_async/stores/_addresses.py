@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from postiz_async._wire.secrets import Secret
+from postiz_async.clock import Clock
 from postiz_async.errors import ConfigurationError
-from postiz_async.stores import check_store
-
-if TYPE_CHECKING:
-    from postiz_async.clock import Clock
-    from postiz_async.stores import Records
-
+from postiz_async.stores import Records, check_store
 
 _POSTGRES = ("postgresql://", "postgres://")
 _REDIS = ("redis://", "rediss://", "unix://")

@@ -9,7 +9,9 @@ CREATE TABLE {s}campaigns (
     base_url TEXT NOT NULL,
     contents TEXT NOT NULL DEFAULT '',
     left_out TEXT NOT NULL DEFAULT '[]',
-    quota {blob}
+    quota {blob},
+    revision {integer} NOT NULL DEFAULT 0,
+    state TEXT NOT NULL DEFAULT ''
 ){strict};
 
 CREATE UNIQUE INDEX campaigns_name ON {s}campaigns (base_url, name);
@@ -73,6 +75,15 @@ CREATE INDEX campaign_requests_moment ON {s}campaign_requests (campaign, moment)
 
 CREATE INDEX campaign_requests_open ON {s}campaign_requests (campaign, kind)
     WHERE state IN ('leaving', 'lost');
+
+CREATE TABLE {s}campaign_dates (
+    campaign {integer} NOT NULL,
+    ref TEXT NOT NULL,
+    written TEXT NOT NULL,
+    date {real} NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (campaign, ref)
+){strict};
 
 CREATE TABLE {s}campaign_uploads (
     campaign {integer} NOT NULL,

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import anyio
 
 from postiz_async.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 WAIT = 20.0
 """Seconds to wait for a connection while all are in use."""

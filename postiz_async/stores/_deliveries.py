@@ -8,16 +8,24 @@ A scope is the quota of an organisation. It is ready when nobody holds it and it
 rests without failures and something was put since. It has work when a delivery of it that is not
 over has an `until` that has passed. All times are seconds of the store's own clock, as the client's
 clock counts them.
+
+Endings are numbered one by one, whatever their scopes. An ending becomes visible after those with
+lower numbers, so a reader that goes on from the last number it saw misses none.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
+
+    from postiz_async.stores import Records
+
+Topic: TypeAlias = Literal["deliveries", "endings"]
+"""Which changes a store tells: deliveries that senders may work on, or those that have ended."""
 
 PLANNED = "planned"
 """The state of a delivery that waits to be sent; others are in doubt until they have ended."""
@@ -75,6 +83,27 @@ class KeptDelivery(NamedTuple):
     body: bytes
 
 
+class Ending(NamedTuple):
+    """A delivery that has ended."""
+
+    number: int
+    """The place of its ending among all of the store."""
+    organization: str
+    delivery: KeptDelivery
+
+
+class Endings(NamedTuple):
+    """Some of the endings in a store."""
+
+    store: str
+    """A random name of the store."""
+    last: int
+    """The number of the last ending in the store, of all scopes."""
+    removed: int
+    """The highest number that `prune` removed in the scopes that were asked for; 0: none."""
+    endings: list[Ending]
+
+
 class Ahead(NamedTuple):
     """The queue in front of a delivery, and the organisation of its scope."""
 
@@ -111,19 +140,21 @@ class ScopeWork(NamedTuple):
     """All planned deliveries of the scope."""
 
 
-class Overview(NamedTuple):
-    """Counts and troubles of a whole outbox."""
+class ScopeOverview(NamedTuple):
+    """The open deliveries of a scope, and what holds them up."""
 
+    organization: str
+    base_url: str
+    trouble: str
+    """The reason why nothing can be sent; empty: there is none."""
+    is_held: bool
+    """Whether a sender holds the scope at this moment."""
     states: Mapping[str, int]
-    organizations: int
-    held: int
-    """Organisations that a sender holds at this moment."""
-    waiting: int
-    """Organisations with open deliveries that no sender holds at this moment."""
-    oldest: float | None
-    """The `due` of the first planned delivery."""
-    troubles: Mapping[str, str]
-    """The reasons why organisations cannot send, by their names; a thousand at most."""
+    """The number of open deliveries in each state."""
+    due: float | None
+    """The `due` of the first planned delivery; None: there is none."""
+    age: float
+    """Seconds since the planned delivery that has waited longest was put; 0: there is none."""
 
 
 class Deliveries(Protocol):
@@ -136,6 +167,11 @@ class Deliveries(Protocol):
     @property
     def where(self) -> str:
         """The location of the store, for messages; without a password."""
+        ...
+
+    @property
+    def records(self) -> Records:
+        """The records in the same place."""
         ...
 
     async def open(self) -> None:
@@ -273,8 +309,13 @@ class Deliveries(Protocol):
         """
         ...
 
-    async def rouse(self, scope: str) -> None:
-        """Make a resting scope ready, unless it rests because of failures."""
+    async def rouse(self, scope: str, *, failed: bool = False) -> None:
+        """Make a resting scope ready.
+
+        Args:
+            scope: its name.
+            failed: even if it rests because of failures.
+        """
         ...
 
     async def has_work(
@@ -298,8 +339,18 @@ class Deliveries(Protocol):
         """Count the deliveries in each state, of one scope or of all."""
         ...
 
-    async def overview(self) -> Overview:
-        """Counts and troubles of the whole outbox."""
+    async def overview(self, only: str | None = None) -> Sequence[ScopeOverview]:
+        """The open deliveries of one scope or of all, and their troubles, by organisation."""
+        ...
+
+    async def endings(self, first: int, limit: int, only: str | None = None) -> Endings:
+        """The endings from the number `first` on, in order, with their deliveries as they are now.
+
+        Args:
+            first: the lowest number.
+            limit: how many at most.
+            only: as for `line`.
+        """
         ...
 
     async def abandoned(self, only: str) -> int:
@@ -310,6 +361,8 @@ class Deliveries(Protocol):
         """Remove deliveries that ended longer ago, in pieces. Returns their number."""
         ...
 
-    def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Sequence[str]]]:
-        """Yield names of scopes with new or changed deliveries, as hints; empty: any scope."""
+    def changes(
+        self, topic: Topic = "deliveries"
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[str]]]:
+        """Yield names of scopes with changes, as hints; empty: any scope."""
         ...

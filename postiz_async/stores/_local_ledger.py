@@ -15,26 +15,40 @@ import math
 import os
 import threading
 import weakref
+from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from postiz_async import _quota as quota
-from postiz_async._quota import WINDOW, Wait
-from postiz_async.clock import SystemClock
+from postiz_async._logs import Log
+from postiz_async._quota import WINDOW, Grant, Ledger, Wait
+from postiz_async.clock import Clock, SystemClock
 from postiz_async.stores.memory import Guard, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from postiz_async._quota import Grant, Ledger
-    from postiz_async.clock import Clock
 
     _Key = tuple[str, float]
     _Listener = tuple[asyncio.AbstractEventLoop, Callable[[], object]]
 
 
 log = logging.getLogger("postiz_async.quota")
+
+_SERVERLESS = ("AWS_LAMBDA_FUNCTION_NAME", "FUNCTIONS_WORKER_RUNTIME", "K_SERVICE", "VERCEL")
+"""Variables of AWS Lambda, Azure Functions, Cloud Run and Vercel, where processes come and go."""
+
+
+@cache
+def _warn_where_processes_are_short() -> None:
+    """Say once, with the first create, that nobody remembers it where processes come and go."""
+    if found := [name for name in _SERVERLESS if name in os.environ]:
+        log.warning(
+            "a create without a store in a serverless environment (%s is set): other invocations "
+            "do not know of it, and together they exceed the hourly quota and are locked out. Give "
+            "the client store='redis://...' or 'postgresql://...', which they share",
+            found[0],
+        )
 
 
 class _Entry:
@@ -105,6 +119,8 @@ class LocalLedger:
         self._entry = entry
         self._clock = clock
         self._reserve = reserve
+        self.log: Log = log
+        """Can be replaced by the logger of an organisation."""
 
     @property
     def ledger(self) -> Ledger:
@@ -178,6 +194,7 @@ class LocalLedger:
             others = self._others() if entry.listeners else ()
         if others:
             self._tell(others)
+        _warn_where_processes_are_short()
         return token
 
     async def settle(self, event: Callable[[Ledger, float], Ledger]) -> None:
@@ -189,7 +206,7 @@ class LocalLedger:
                 entry.changed_at = self._clock.time()
                 others = self._others() if entry.listeners else ()
         except LookupError:
-            log.warning("a create took longer than its reservation and counts as spent")
+            self.log.warning("a create took longer than its reservation and counts as spent")
         else:
             if others:
                 self._tell(others)

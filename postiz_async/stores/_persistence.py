@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
-from postiz_async.clock import run_of
+from postiz_async._quota.snapshot import Snapshot, restore_snapshot, take_snapshot
+from postiz_async.clock import Clock, run_of
 from postiz_async.errors import PostizError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from postiz_async._quota.snapshot import Snapshot
-    from postiz_async.clock import Clock
+    from postiz_async._logs import Log
     from postiz_async.stores._shared_ledger import LedgerHandle
-
-
-log = logging.getLogger("postiz_async")
 
 
 class Persistence:
     """The snapshot stores in which the ledger of the create route is saved."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, log: Log) -> None:
         self._clock = clock
+        self._log = log
         self.stores: list[SnapshotStore] = []
         self._turn = asyncio.Lock()
 
@@ -69,7 +65,9 @@ class Persistence:
         try:
             await self.save(handle)
         except (OSError, PostizError) as error:
-            log.warning("the state of the quota is not kept; the next create will try: %s", error)
+            self._log.warning(
+                "the state of the quota is not kept; the next create will try: %s", error
+            )
 
 
 class SnapshotStore(Protocol):

@@ -154,7 +154,7 @@ class Database:
     ) -> None:
         url = Secret.of(url)
         self.schema: str = check_name(schema)
-        self.login = Login(url)
+        self.login: Login = Login(url)
         self._pool = Pool(self.login, connections, self.trouble)
         self._without = without
         self._is_checked = False

@@ -16,13 +16,16 @@ from postiz_async.stores import new_version
 from postiz_async.stores._deliveries import (
     MOST_COUNTED,
     Ahead,
+    Ending,
+    Endings,
     KeptDelivery,
-    Overview,
     Scope,
+    ScopeOverview,
     ScopeWork,
     clean,
 )
 from postiz_async.stores._postgres_connections import write_through
+from postiz_async.stores.postgres import PostgresRecords
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     )
     from datetime import timedelta
 
-    from postiz_async.stores._deliveries import DeliveryColumns, NewDelivery
+    from postiz_async.stores._deliveries import DeliveryColumns, NewDelivery, Topic
     from postiz_async.stores._postgres import Database
 
 
@@ -74,18 +77,29 @@ In a serializable transaction the queue in front of the delivery is not read.
 """
 
 _SWAP: LiteralString = (
-    "WITH changed AS (UPDATE {schema}.deliveries SET version = %s, value = %s, state = %s,"
+    "WITH mine AS MATERIALIZED (SELECT number, ending FROM {schema}.deliveries"
+    "  WHERE number = %s AND version = %s FOR NO KEY UPDATE), "
+    "counted AS (UPDATE {schema}.version SET endings = endings + 1"
+    "  WHERE %s AND EXISTS (SELECT FROM mine WHERE ending IS NULL) RETURNING endings), "
+    "changed AS (UPDATE {schema}.deliveries SET version = %s, value = %s, state = %s,"
     "  due = %s, is_dated = %s, until = %s, mark = %s,"
-    "  ended_at = CASE WHEN %s THEN coalesce(ended_at, " + _NOW + ") END"
-    "  WHERE number = %s AND version = %s RETURNING *), "
+    "  ended_at = CASE WHEN %s THEN coalesce(ended_at, " + _NOW + ") END,"
+    "  ending = CASE WHEN %s THEN coalesce(ending, (SELECT endings FROM counted)) END"
+    "  WHERE number = (SELECT number FROM mine) RETURNING *), "
     "added AS (INSERT INTO {schema}.delivered (scope, post_id, number)"
     "  SELECT scope, post_id, number FROM changed, unnest(%s::text[]) AS post_id"
     "  WHERE post_id NOT IN (SELECT post_id FROM {schema}.delivered WHERE number = %s)) "
-    "SELECT TRUE, " + _KEPT + " FROM changed d UNION ALL "
-    "SELECT d.version = %s, " + _KEPT + " FROM {schema}.deliveries d"
+    "SELECT TRUE, (SELECT pg_notify(%s, d.scope) FROM counted)::text, " + _KEPT + ""
+    " FROM changed d UNION ALL "
+    "SELECT d.version = %s, NULL, " + _KEPT + " FROM {schema}.deliveries d"
     " WHERE number = %s AND NOT EXISTS (SELECT FROM changed)"
 )
-"""Updates a delivery. Repeated after a lost answer, it recognises its own version."""
+"""Updates a delivery. Repeated after a lost answer, it recognises its own version.
+
+The counter stays locked until the commit, so that endings become visible in the order of their
+numbers; a sequence would not wait. The delivery is locked first: a transaction of a user may hold
+it, and must not hold up other endings.
+"""
 
 _READY_AT: LiteralString = (
     "CASE WHEN s.holder IS NULL AND s.failures = 0 AND ("
@@ -124,6 +138,10 @@ class PostgresDeliveries:
     def where(self) -> str:
         return self._database.where
 
+    @property
+    def records(self) -> PostgresRecords:
+        return PostgresRecords(self._database)
+
     async def open(self) -> None:
         await self._database.check()
 
@@ -141,7 +159,7 @@ class PostgresDeliveries:
         state, _, due, is_dated, until, *_ = new.columns
         values = (
             *(new.id, scope, new_version(), state, due, is_dated, until / self._speed),
-            *(new.value, new.body, channel_of(self._database.schema)),
+            *(new.value, new.body, channel_of(self._database.schema, "deliveries")),
         )
         if connection is None:
             [row] = await self._fetch(_PUT, *values)
@@ -167,14 +185,16 @@ class PostgresDeliveries:
         new = new_version()
         found = await self._fetch(
             _SWAP,
-            *(new, value, state, due, is_dated, until / self._speed, mark, is_over),
-            *(number, version, [*{*post_ids}], number, new, number),
+            *(number, version, is_over),
+            *(new, value, state, due, is_dated, until / self._speed, mark, is_over, is_over),
+            *([*{*post_ids}], number, channel_of(self._database.schema, "endings"), new, number),
         )
-        if found and not found[0][0] and found[0][2] == version:  # another transaction was quicker
+        if found and not found[0][0] and found[0][3] == version:  # another transaction was quicker
             found = await self._fetch(
-                "SELECT FALSE, " + _KEPT + " FROM {schema}.deliveries d WHERE number = %s", number
+                "SELECT FALSE, NULL, " + _KEPT + " FROM {schema}.deliveries d WHERE number = %s",
+                number,
             )
-        return (found[0][0], self._kept(found[0][1:])) if found else (False, None)
+        return (found[0][0], self._kept(found[0][2:])) if found else (False, None)
 
     async def ahead(self, scope: str, number: int, due: float) -> Ahead:
         found = await self._fetch(
@@ -315,12 +335,13 @@ class PostgresDeliveries:
             *(seconds / self._speed, failures, clean(trouble), scope, holder),
         )
 
-    async def rouse(self, scope: str) -> None:
+    async def rouse(self, scope: str, *, failed: bool = False) -> None:
         await self._fetch(
             "WITH roused AS (UPDATE {schema}.scopes SET ready_at = " + _NOW + ""
-            "  WHERE name = %s AND holder IS NULL AND failures = 0 AND ready_at > " + _NOW + ") "
+            "  WHERE name = %s AND holder IS NULL AND (failures = 0 OR %s)"
+            "  AND ready_at > " + _NOW + ") "
             "SELECT pg_notify(%s, %s)",
-            *(scope, channel_of(self._database.schema), scope),
+            *(scope, failed, channel_of(self._database.schema, "deliveries"), scope),
         )
 
     async def has_work(
@@ -352,21 +373,44 @@ class PostgresDeliveries:
         )
         return dict(found)
 
-    async def overview(self) -> Overview:
-        held: LiteralString = "(holder IS NOT NULL AND ready_at > " + _NOW + ")"
-        [(states, troubles, *others)] = await self._fetch(
-            "SELECT (SELECT json_object_agg(state, count) FROM"
-            "  (SELECT state, count(*) FROM {schema}.deliveries GROUP BY state) s),"
-            " (SELECT json_object_agg(organization, trouble) FROM"
-            "  (SELECT organization, trouble FROM {schema}.scopes WHERE trouble <> ''"
-            "  ORDER BY organization LIMIT 1000) t),"
-            " count(*), count(*) FILTER (WHERE " + held + "),"
-            " count(*) FILTER (WHERE NOT " + held + " AND EXISTS (SELECT FROM {schema}.deliveries d"
-            "  WHERE d.scope = s.name AND d.ended_at IS NULL)),"
-            " (SELECT min(due) FROM {schema}.deliveries WHERE state = 'planned')"
-            " FROM {schema}.scopes s"
+    async def overview(self, only: str | None = None) -> list[ScopeOverview]:
+        mine: LiteralString = "TRUE" if only is None else "scope = %s"
+        found = await self._fetch(
+            "WITH counted AS (SELECT scope, state, count(*), min(due) AS due, min(put_at) AS since"
+            "  FROM {schema}.deliveries WHERE ended_at IS NULL AND " + mine + ""
+            "  GROUP BY scope, state), "
+            "open AS (SELECT scope, json_object_agg(state, count) AS states,"
+            "  min(due) FILTER (WHERE state = 'planned') AS due,"
+            "  min(since) FILTER (WHERE state = 'planned') AS since FROM counted GROUP BY scope) "
+            "SELECT organization, base_url, trouble,"
+            " holder IS NOT NULL AND ready_at > " + _NOW + ", coalesce(states, '{{}}'), due,"
+            " coalesce(greatest(0, " + _NOW + " - since), 0)"
+            " FROM {schema}.scopes s LEFT JOIN open ON scope = name"
+            " WHERE " + mine.replace("scope", "name") + " ORDER BY organization, name",
+            *(() if only is None else (only, only)),
         )
-        return Overview._make((states or {}, *others, troubles or {}))
+        return [ScopeOverview._make((*row, age * self._speed)) for *row, age in found]
+
+    async def endings(self, first: int, limit: int, only: str | None = None) -> Endings:
+        whose, values = _whose(only)
+        found = await self._fetch(
+            "SELECT v.store::text, v.endings, coalesce((SELECT removed FROM {schema}.scopes s"
+            "  WHERE " + whose + " ORDER BY removed DESC LIMIT 1), 0),"
+            " d.ending, d.organization, " + _KEPT + ""
+            " FROM {schema}.version v LEFT JOIN LATERAL ("
+            "SELECT d.*, s.organization FROM {schema}.deliveries d"
+            "  JOIN {schema}.scopes s ON s.name = d.scope"
+            "  WHERE d.ending >= %s AND " + whose + " ORDER BY d.ending LIMIT %s"
+            ") d ON TRUE ORDER BY d.ending",
+            *(*values, first, *values, limit),
+        )
+        endings = [
+            Ending(number, organization, self._kept(kept))
+            for _, _, _, number, organization, *kept in found
+            if number is not None
+        ]
+        store, last, removed, *_ = found[0]
+        return Endings(store, last, removed, endings)
 
     async def abandoned(self, only: str) -> int:
         [(count,)] = await self._fetch(
@@ -381,9 +425,15 @@ class PostgresDeliveries:
         removed = 0
         while True:
             [(ended,)] = await self._fetch(
-                "WITH old AS MATERIALIZED (SELECT number FROM {schema}.deliveries"
+                "WITH old AS MATERIALIZED (SELECT number, scope, ending FROM {schema}.deliveries"
                 "  WHERE ended_at < " + _NOW + " - %s"
                 "  ORDER BY ended_at LIMIT %s FOR UPDATE SKIP LOCKED), "
+                "locked AS MATERIALIZED (SELECT name FROM {schema}.scopes"
+                "  WHERE name = ANY (ARRAY(SELECT scope FROM old)) ORDER BY name"
+                "  FOR NO KEY UPDATE), "
+                "noted AS (UPDATE {schema}.scopes s SET removed = greatest(removed,"
+                "  (SELECT max(ending) FROM old WHERE scope = s.name))"
+                "  WHERE name = ANY (ARRAY(SELECT name FROM locked))), "
                 "posts AS (DELETE FROM {schema}.delivered"
                 "  WHERE number = ANY (ARRAY(SELECT number FROM old))), "
                 "ended AS (DELETE FROM {schema}.deliveries"
@@ -396,20 +446,22 @@ class PostgresDeliveries:
                 return removed
 
     @asynccontextmanager
-    async def changes(self) -> AsyncGenerator[AsyncIterator[Sequence[str]]]:
+    async def changes(
+        self, topic: Topic = "deliveries"
+    ) -> AsyncGenerator[AsyncIterator[Sequence[str]]]:
         async with (
-            self._database.listening(channel_of(self._database.schema)) as names,
+            self._database.listening(channel_of(self._database.schema, topic)) as names,
             aclosing((name,) async for name in names) as changes,
         ):
             yield changes
 
 
-def channel_of(schema: str) -> str:
+def channel_of(schema: str, topic: Topic) -> str:
     """The NOTIFY channel of changes; the payload is the name of the scope."""
-    name = f"{schema}_deliveries"
+    name = f"{schema}_{topic}"
     if len(name.encode()) <= _LONGEST_NAME:
         return name
-    return f"postiz_async_{hashlib.sha256(schema.encode()).hexdigest()[:32]}_deliveries"
+    return f"postiz_async_{hashlib.sha256(schema.encode()).hexdigest()[:32]}_{topic}"
 
 
 def _whose(only: str | None) -> tuple[LiteralString, tuple[str, ...]]:

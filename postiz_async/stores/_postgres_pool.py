@@ -60,6 +60,9 @@ class Login:
         ConfigurationError: the extra is not installed, or the address cannot be used.
     """
 
+    where: str
+    """Host and database, without a password."""
+
     def __init__(self, url: Secret) -> None:
         self._conninfo, self._secrets, self.where = _parse(url)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from postiz_async.errors import ConfigurationError
 from postiz_async.stores._campaign_tables import campaign_tables_of_postgres
 
-TABLES_VERSION = 5
+TABLES_VERSION = 9
 
 _LONGEST = 63
 """Bytes of a name, at most; PostgreSQL truncates longer ones."""
 
 _TABLES = """
 CREATE TABLE {schema}.version (
-    version integer NOT NULL
+    version integer NOT NULL,
+    store uuid NOT NULL DEFAULT gen_random_uuid(),
+    endings bigint NOT NULL DEFAULT 0
 );
 
 INSERT INTO {schema}.version VALUES ({version});
@@ -38,7 +40,8 @@ CREATE TABLE {schema}.scopes (
     holder text,
     seen pg_snapshot,
     failures integer NOT NULL DEFAULT 0,
-    trouble text NOT NULL DEFAULT ''
+    trouble text NOT NULL DEFAULT '',
+    removed bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 CREATE INDEX scopes_served ON {schema}.scopes (served_at, name);
@@ -47,7 +50,7 @@ CREATE INDEX scopes_key ON {schema}.scopes (key_name);
 
 CREATE INDEX scopes_nameless ON {schema}.scopes (name) WHERE organization = '';
 
-CREATE INDEX scopes_trouble ON {schema}.scopes (organization) WHERE trouble <> '';
+CREATE INDEX scopes_removed ON {schema}.scopes (removed);
 
 CREATE TABLE {schema}.deliveries (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -60,14 +63,17 @@ CREATE TABLE {schema}.deliveries (
     until double precision NOT NULL,
     mark bigint,
     ended_at double precision,
+    ending bigint,
     put_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    put_at double precision NOT NULL DEFAULT extract(epoch FROM statement_timestamp()),
     value bytea NOT NULL,
     body bytea NOT NULL
 );
 
 CREATE INDEX deliveries_state ON {schema}.deliveries (scope, state, due, number);
 
-CREATE INDEX deliveries_open ON {schema}.deliveries (scope, until) WHERE ended_at IS NULL;
+CREATE INDEX deliveries_open ON {schema}.deliveries (scope, until)
+    INCLUDE (state, due, put_at) WHERE ended_at IS NULL;
 
 CREATE INDEX deliveries_in_doubt ON {schema}.deliveries (scope, until)
     WHERE ended_at IS NULL AND state <> 'planned';
@@ -75,6 +81,10 @@ CREATE INDEX deliveries_in_doubt ON {schema}.deliveries (scope, until)
 CREATE INDEX deliveries_new ON {schema}.deliveries (scope, put_in) WHERE state = 'planned';
 
 CREATE INDEX deliveries_ended ON {schema}.deliveries (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE UNIQUE INDEX deliveries_ending ON {schema}.deliveries (ending) WHERE ending IS NOT NULL;
+
+CREATE INDEX deliveries_endings ON {schema}.deliveries (scope, ending) WHERE ending IS NOT NULL;
 
 CREATE UNIQUE INDEX deliveries_mark ON {schema}.deliveries (scope, mark) WHERE mark IS NOT NULL;
 

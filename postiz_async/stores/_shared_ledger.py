@@ -11,22 +11,21 @@ import logging
 import math
 import secrets
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 from msgspec.structs import replace
 
 from postiz_async import _quota as quota
 from postiz_async._concurrency import run_to_completion
-from postiz_async._quota import Wait, shared_state
+from postiz_async._logs import Log
+from postiz_async._quota import Grant, Ledger, Wait, shared_state
 from postiz_async._quota.shared_state import SharedState
 from postiz_async.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
 
-    from postiz_async._quota import Grant, Ledger
     from postiz_async.clock import Clock
     from postiz_async.stores import Kept, Records
     from postiz_async.stores._local_ledger import LocalLedger
@@ -67,6 +66,8 @@ class SharedLedger:
         self._store = store
         self._name = name
         self._clock = clock
+        self.log: Log = log
+        """Can be replaced by the logger of an organisation."""
         self._speed = clock.speed if math.isfinite(clock.speed) else 1.0
         self._writer = secrets.token_hex(8)
         self._turn = anyio.Lock()
@@ -205,10 +206,10 @@ class SharedLedger:
                 event(self._state.ledger, then)
                 await self._swap(self._current())
         except StoreError as error:
-            log.warning("a create could not be noted, it counts as spent for now: %s", error)
+            self.log.warning("a create could not be noted, it counts as spent for now: %s", error)
         except LookupError:
             self._unnoted.remove(note)
-            log.warning("a create took longer than its reservation and counts as spent")
+            self.log.warning("a create took longer than its reservation and counts as spent")
         self._mine.intersection_update(flight.token for flight in self._state.ledger.flights.open)
 
     # -------------------------------------------------------------- the store
@@ -281,7 +282,7 @@ class SharedLedger:
             self._state = self._written = state
             return
         if self._state.lineage != state.lineage:
-            log.warning(
+            self.log.warning(
                 "the store lost the quota's state, and another process wrote it anew; what this "
                 "one knows is added. See that the store evicts nothing."
             )
@@ -291,7 +292,7 @@ class SharedLedger:
         """Recover from a store that lost the state: prepare to write the last one again."""
         if not self._version or self._written is None:
             return
-        log.warning(
+        self.log.warning(
             "the store lost the quota's state; it is written again from what was seen last. See "
             "that the store evicts nothing."
         )

@@ -14,9 +14,11 @@ from postiz_async.stores import new_version
 from postiz_async.stores._deliveries import (
     MOST_COUNTED,
     Ahead,
+    Ending,
+    Endings,
     KeptDelivery,
-    Overview,
     Scope,
+    ScopeOverview,
     ScopeWork,
     TakenError,
     clean,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     )
     from datetime import timedelta
 
-    from postiz_async.stores._deliveries import DeliveryColumns, NewDelivery
+    from postiz_async.stores._deliveries import DeliveryColumns, NewDelivery, Topic
     from postiz_async.stores.sqlite import SqliteStore
 
     _Rows: TypeAlias = list[tuple[Any, ...]]
@@ -109,6 +111,10 @@ class SqliteDeliveries:
     def where(self) -> str:
         return str(self._store.path)
 
+    @property
+    def records(self) -> SqliteStore:
+        return self._store
+
     async def open(self) -> None:
         await self._do(lambda _: None)
 
@@ -169,9 +175,9 @@ class SqliteDeliveries:
         def put(c: sqlite3.Connection, now: float) -> tuple[KeptDelivery, Ahead]:
             c.execute(
                 "INSERT INTO deliveries "
-                "(id, scope, version, state, due, is_dated, until, value, body) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                values,
+                "(id, scope, version, state, due, is_dated, until, value, body, put_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (*values, now),
             )
             [row] = c.execute(_KEPT + "WHERE id = :id", {"now": now, "id": new.id})
             kept = KeptDelivery(*row)
@@ -198,14 +204,16 @@ class SqliteDeliveries:
                 swapped = c.execute(
                     "UPDATE deliveries SET version = ?, value = ?, state = ?, due = ?, "
                     "is_dated = ?, until = ?, mark = ?, "
-                    "ended_at = CASE WHEN ? THEN ifnull(ended_at, ?) END "
-                    "WHERE number = ? AND version = ? RETURNING scope",
+                    "ended_at = CASE WHEN ? THEN ifnull(ended_at, ?) END, ending = "
+                    "CASE WHEN ? THEN ifnull(ending, (SELECT last + 1 FROM endings)) END "
+                    "WHERE number = ? AND version = ? RETURNING scope, ending",
                     (
                         *(new_version(), value, state, due, is_dated, until, mark),
-                        *(is_over, now, number, version),
+                        *(is_over, now, is_over, number, version),
                     ),
                 ).fetchall()
-                for (scope,) in swapped:
+                for scope, ending in swapped:
+                    c.execute("UPDATE endings SET last = max(last, ifnull(?, 0))", (ending,))
                     own = c.execute("SELECT post_id FROM delivered WHERE number = ?", (number,))
                     added = {*post_ids}.difference(post_id for (post_id,) in own)
                     rows = ((scope, post_id, number) for post_id in added)
@@ -320,11 +328,11 @@ class SqliteDeliveries:
             {"name": scope, "holder": holder, "seconds": seconds, **values},
         )
 
-    async def rouse(self, scope: str) -> None:
+    async def rouse(self, scope: str, *, failed: bool = False) -> None:
         await self._change(
-            "UPDATE scopes SET ready_at = :now "
-            "WHERE name = :name AND holder IS NULL AND failures = 0 AND ready_at > :now",
-            {"name": scope},
+            "UPDATE scopes SET ready_at = :now WHERE name = :name AND holder IS NULL "
+            "AND (failures = 0 OR :failed) AND ready_at > :now",
+            {"name": scope, "failed": failed},
         )
 
     async def has_work(
@@ -348,19 +356,39 @@ class SqliteDeliveries:
         query = f"SELECT state, count(*) FROM deliveries {where} GROUP BY state"
         return dict(await self._read(query, {"scope": scope}))
 
-    async def overview(self) -> Overview:
-        [(states, troubles, *others)] = await self._read(
-            "SELECT (SELECT json_group_object(state, count) FROM "
-            "(SELECT state, count(*) AS count FROM deliveries GROUP BY state)), "
-            "(SELECT json_group_object(organization, trouble) FROM "
-            "(SELECT organization, trouble FROM scopes WHERE trouble <> '' "
-            "ORDER BY organization LIMIT 1000)), "
-            "count(*), ifnull(sum(is_held), 0), ifnull(sum(NOT is_held AND work_at < 9e999), 0), "
-            "(SELECT min(due) FROM deliveries WHERE state = 'planned') "
-            f"FROM (SELECT *, holder IS NOT NULL AND ready_at > :now AS is_held FROM ({_SCOPES}))",
-            {},
+    async def overview(self, only: str | None = None) -> list[ScopeOverview]:
+        mine = "TRUE" if only is None else "scope = :only"
+        found = await self._read(
+            "WITH counted AS (SELECT scope, state, count(*) AS count, min(due) AS due, "
+            "min(put_at) AS since FROM deliveries INDEXED BY deliveries_open "
+            f"WHERE ended_at IS NULL AND {mine} GROUP BY scope, state), "
+            "open AS (SELECT scope, json_group_object(state, count) AS states, "
+            "min(due) FILTER (WHERE state = 'planned') AS due, "
+            "min(since) FILTER (WHERE state = 'planned') AS since FROM counted GROUP BY scope) "
+            "SELECT organization, base_url, trouble, holder IS NOT NULL AND ready_at > :now, "
+            "ifnull(states, '{}'), due, max(0.0, ifnull(:now - since, 0.0)) "
+            "FROM scopes LEFT JOIN open ON scope = name "
+            f"WHERE {mine.replace('scope', 'name')} ORDER BY organization, name",
+            {"only": only},
         )
-        return Overview._make((json.loads(states), *others, json.loads(troubles)))
+        return [
+            ScopeOverview._make((*row, bool(is_held), json.loads(states), due, age))
+            for *row, is_held, states, due, age in found
+        ]
+
+    async def endings(self, first: int, limit: int, only: str | None = None) -> Endings:
+        whose = _whose(only)
+        rows = await self._read(
+            "SELECT e.store, e.last, ifnull((SELECT removed FROM scopes "
+            f"WHERE {whose} ORDER BY removed DESC LIMIT 1), 0), d.* FROM endings e LEFT JOIN "
+            "(SELECT ending, organization, value, version, :now, number, scope, id, body "
+            "FROM deliveries JOIN scopes ON name = scope "
+            f"WHERE ending >= :first AND {whose} ORDER BY ending LIMIT :limit) d ORDER BY ending",
+            {"first": first, "limit": limit, "only": only},
+        )
+        store, last, removed, *_ = rows[0]
+        endings = [_ending(row) for _, _, _, *row in rows if row[0] is not None]
+        return Endings(store, last, removed, endings)
 
     async def abandoned(self, only: str) -> int:
         [(count,)] = await self._read(
@@ -374,10 +402,12 @@ class SqliteDeliveries:
         def prune(c: sqlite3.Connection, now: float) -> int:
             ended = c.execute(
                 "DELETE FROM deliveries WHERE number IN (SELECT number FROM deliveries "
-                "WHERE ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING number",
+                "WHERE ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING number, ending, scope",
                 (now - keep.total_seconds(), _PRUNED),
             ).fetchall()
-            c.executemany("DELETE FROM delivered WHERE number = ?", ended)
+            c.executemany("DELETE FROM delivered WHERE number = ?", [row[:1] for row in ended])
+            removed = "UPDATE scopes SET removed = max(removed, ?) WHERE name = ?"
+            c.executemany(removed, [row[1:] for row in ended])
             return len(ended)
 
         removed = 0
@@ -388,7 +418,10 @@ class SqliteDeliveries:
                 return removed
 
     @asynccontextmanager
-    async def changes(self) -> AsyncGenerator[AsyncIterator[Sequence[str]]]:
+    async def changes(
+        self, topic: Topic = "deliveries"
+    ) -> AsyncGenerator[AsyncIterator[Sequence[str]]]:
+        del topic  # other connections only tell that something changed
         async with aclosing(self._changes(await self._do(_seen))) as changes:
             yield changes
 
@@ -410,6 +443,11 @@ def _transaction(connection: sqlite3.Connection) -> Generator[None]:
 def _seen(connection: sqlite3.Connection) -> object:
     """A value that differs after a change by another connection."""
     return connection, connection.execute("PRAGMA data_version").fetchone()
+
+
+def _ending(row: Sequence[Any]) -> Ending:
+    number, organization, *kept = row
+    return Ending(number, organization, KeptDelivery(*kept))
 
 
 def _ahead(rows: _Rows) -> Ahead:

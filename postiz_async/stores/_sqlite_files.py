@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from postiz_async.clock import run_of
+from postiz_async.clock import Clock, run_of
 from postiz_async.errors import StoreError
 from postiz_async.stores._files import connect, make_folder
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from postiz_async.clock import Clock
-
 
 BUSY_MS = 5000
 """Milliseconds to wait for another process's write, which usually takes about one."""

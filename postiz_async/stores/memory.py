@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.clock import SystemClock
+from postiz_async.clock import Clock, SystemClock
 from postiz_async.stores import Kept, new_version
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from postiz_async.clock import Clock
 
 __all__ = ["MemoryStore"]
 

@@ -51,7 +51,36 @@ WITH removed AS (
 """
 
 
-class PostgresStore(OfOneProcess):
+class PostgresRecords:
+    """Records in a database; implements `Records`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, scope: str, key: str, /) -> Kept:
+        [(value, version, time)] = await self._database.fetch(_GET, [scope, key])
+        return Kept(value, version or 0, time)
+
+    async def swap(
+        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+    ) -> tuple[bool, Kept]:
+        new = new_version()
+        statement = _INSERT
+        values: Sequence[object] = [scope, key, new, value, keep]
+        if version:
+            statement, values = _UPDATE, [new, value, keep, scope, key, version]
+        if keep is not None:
+            statement, values = _REMOVE + statement, [scope, key, _REMOVED, *values]
+        rows = await self._database.fetch(statement, values)
+        if rows:
+            return True, Kept(value, new, rows[0][0])
+        return False, await self.get(scope, key)
+
+    async def aclose(self) -> None:
+        await self._database.aclose()
+
+
+class PostgresStore(PostgresRecords, OfOneProcess):
     """Keeps ledgers and records in PostgreSQL; each read and each change is one round trip.
 
     A second round trip, to read, follows if another client was quicker. The time is the time of the
@@ -76,8 +105,7 @@ class PostgresStore(OfOneProcess):
         self, url: str | Secret, *, schema: str = "postiz_async", connections: int = 10
     ) -> None:
         url = Secret.of(url)
-        self._database = Database(url, schema=schema, connections=connections)
-
+        super().__init__(Database(url, schema=schema, connections=connections))
         self.schema: str = self._database.schema
         self.where: str = self._database.where
         """Host, port and name of the database, without the password."""
@@ -95,25 +123,3 @@ class PostgresStore(OfOneProcess):
             StoreError: the database cannot be used, or has the schema in another version.
         """
         return await self._database.init()
-
-    async def get(self, scope: str, key: str, /) -> Kept:
-        [(value, version, time)] = await self._database.fetch(_GET, [scope, key])
-        return Kept(value, version or 0, time)
-
-    async def swap(
-        self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
-    ) -> tuple[bool, Kept]:
-        new = new_version()
-        statement = _INSERT
-        values: Sequence[object] = [scope, key, new, value, keep]
-        if version:
-            statement, values = _UPDATE, [new, value, keep, scope, key, version]
-        if keep is not None:
-            statement, values = _REMOVE + statement, [scope, key, _REMOVED, *values]
-        rows = await self._database.fetch(statement, values)
-        if rows:
-            return True, Kept(value, new, rows[0][0])
-        return False, await self.get(scope, key)
-
-    async def aclose(self) -> None:
-        await self._database.aclose()

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
 
 from postiz_async._concurrency import in_thread
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.clock import SystemClock
+from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import StoreError
 from postiz_async.stores import Kept, new_version
 from postiz_async.stores._sqlite_files import CLOCK, explain, open_shared, read_clock, set_clock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from postiz_async.clock import Clock
 
 __all__ = ["SqliteStore"]
 
 _T = TypeVar("_T")
 
 _APPLICATION_ID = 0x506F7A71
-_SCHEMA_VERSION = 3
-_SCHEMA = f"""
-{CLOCK};
+_SCHEMA_VERSION = 5
+_SCHEMA = """
 CREATE TABLE records (
     scope TEXT NOT NULL, key TEXT NOT NULL,
     version INTEGER NOT NULL, value BLOB NOT NULL, expires REAL,
@@ -43,11 +38,13 @@ CREATE TABLE scopes (
     organization TEXT NOT NULL, base_url TEXT NOT NULL, key_name TEXT,
     served_at REAL NOT NULL DEFAULT 0, ready_at REAL NOT NULL DEFAULT 0,
     holder TEXT, seen_number INTEGER NOT NULL DEFAULT 0,
-    failures INTEGER NOT NULL DEFAULT 0, trouble TEXT NOT NULL DEFAULT ''
+    failures INTEGER NOT NULL DEFAULT 0, trouble TEXT NOT NULL DEFAULT '',
+    removed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX scopes_served ON scopes (served_at, name);
 CREATE INDEX scopes_key ON scopes (key_name) WHERE key_name IS NOT NULL;
 CREATE INDEX scopes_nameless ON scopes (name) WHERE organization = '';
+CREATE INDEX scopes_removed ON scopes (removed);
 CREATE TABLE deliveries (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -56,21 +53,26 @@ CREATE TABLE deliveries (
     state TEXT NOT NULL,
     due REAL NOT NULL, is_dated INTEGER NOT NULL,
     until REAL NOT NULL,
-    mark INTEGER, ended_at REAL,
+    mark INTEGER, ended_at REAL, ending INTEGER, put_at REAL NOT NULL,
     value BLOB NOT NULL, body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX deliveries_state ON deliveries (scope, state, due, number);
-CREATE INDEX deliveries_open ON deliveries (scope, until) WHERE ended_at IS NULL;
+CREATE INDEX deliveries_open ON deliveries (scope, until, state, due, put_at, ended_at)
+    WHERE ended_at IS NULL;
 CREATE INDEX deliveries_in_doubt ON deliveries (scope, until)
     WHERE ended_at IS NULL AND state <> 'planned';
 CREATE INDEX deliveries_new ON deliveries (scope, number) WHERE state = 'planned';
 CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
+CREATE UNIQUE INDEX deliveries_ending ON deliveries (ending) WHERE ending IS NOT NULL;
+CREATE INDEX deliveries_endings ON deliveries (scope, ending) WHERE ending IS NOT NULL;
 CREATE UNIQUE INDEX deliveries_mark ON deliveries (scope, mark) WHERE mark IS NOT NULL;
 CREATE TABLE delivered (
     scope TEXT NOT NULL, post_id TEXT NOT NULL, number INTEGER NOT NULL,
     PRIMARY KEY (scope, post_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX delivered_number ON delivered (number)
+CREATE INDEX delivered_number ON delivered (number);
+CREATE TABLE endings (store TEXT NOT NULL, last INTEGER NOT NULL) STRICT;
+INSERT INTO endings VALUES (lower(hex(randomblob(16))), 0)
 """
 
 _REMOVED = 8
@@ -193,7 +195,9 @@ class SqliteStore(OfOneProcess):
         """A connection to the file now at the path; reconnects if the file was replaced."""
         if self._connection is None or _inode(self.path) != self._inode:
             self._close()
-            self._connection = open_shared(self.path, _APPLICATION_ID, _SCHEMA_VERSION, _SCHEMA)
+            self._connection = open_shared(
+                self.path, _APPLICATION_ID, _SCHEMA_VERSION, f"{CLOCK};{_SCHEMA}"
+            )
             self._inode = _inode(self.path)
         return self._connection
 

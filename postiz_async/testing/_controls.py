@@ -257,6 +257,17 @@ class SandboxControls(ABC):
             lambda server: server.add_notification(content, link=link, organization=organization)
         )
 
+    def add_media(
+        self, original_name: str, *, organization: Organization | str | None = None
+    ) -> None:
+        """Add a picture to the library, as if somebody had uploaded it in the web page.
+
+        Args:
+            original_name: the name of the file, such as `sunrise.jpg`.
+            organization: the organisation that has it, or its name; None: the first one.
+        """
+        self._apply(lambda server: server.add_media(original_name, organization=organization))
+
     def add_member(
         self,
         email: str,
@@ -305,6 +316,44 @@ class SandboxControls(ABC):
             redirect_url: the address to which users return.
         """
         return self._apply(lambda server: server.add_oauth_app(name, redirect_url))
+
+    def approve(
+        self, asked: OAuthApp | str, *, organization: Organization | str | None = None
+    ) -> str:
+        """Let a user connect their organisation to an application, which ends its former token.
+
+        Args:
+            asked: the URL to which the application sends the user (`OAuth.authorize_url`), or the
+                application, for a callback without a state.
+            organization: that of the user, or its name; None: the first one.
+
+        Returns:
+            The URL of the callback, with code and state, to which Postiz sends the user's browser.
+
+        Raises:
+            ValueError: Postiz would not ask the user: the client id is unknown, or a public client
+                asks without a code challenge or for another address.
+            LookupError: there is no such organisation.
+        """
+        return self._apply(lambda server: server.decide(asked, "approve", organization))
+
+    def deny(self, asked: OAuthApp | str, *, organization: Organization | str | None = None) -> str:
+        """Let a user refuse to connect their organisation; as `approve` otherwise.
+
+        Args:
+            asked: the URL to which the application sends the user, or the application.
+            organization: that of the user, or its name; None: the first one.
+        """
+        return self._apply(lambda server: server.decide(asked, "deny", organization))
+
+    def revoke(self, app: OAuthApp, *, organization: Organization | str | None = None) -> None:
+        """Let a user disconnect an application: its token is refused from now on.
+
+        Args:
+            app: the application.
+            organization: that of the user, or its name; None: the first one.
+        """
+        self._apply(lambda server: server.revoke(app, organization))
 
     def add_webhook(self, url: str, *channel_ids: str) -> None:
         """Call an address, over HTTP, for each published post of the first organisation.

@@ -42,7 +42,7 @@ class Sandbox(SandboxControls):
         api_key: the key of its first organisation; None: `sandbox`, or one derived from the name
             in `organizations`.
         release: the server's release, such as `v2.18.0`; `HEAD` is the newest that was recorded,
-            `next` has what was merged since.
+            `next` has what was merged since, `open` also what is proposed.
         start: the initial time of its clock, such as `datetime.now(UTC)`; None: 08:00 UTC on 15
             January 2027, the same day whenever the test runs.
         channels: providers of which each organisation has a channel in the beginning; `all`: of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import timedelta
     from pathlib import Path
     from ssl import SSLContext
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from postiz_async._outbox.tickets import OutboxOptions
     from postiz_async._settings import AdvancedOptions
     from postiz_async._wire.secrets import Secret
+    from postiz_async.errors import Scope
     from postiz_async.stores import Records
 
 
@@ -28,6 +29,7 @@ class _CommonOptions(TypedDict, total=False):
     ssl: SSLContext | Path | str | None
     proxy: str | Secret | None
     drain: float | timedelta | None
+    allow: Collection[Scope] | None
     advanced: AdvancedOptions | None
 
 

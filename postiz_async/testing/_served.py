@@ -10,11 +10,12 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
+from postiz_async.models._durations import read_seconds
 from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from postiz_async._sandbox import Organization
 
@@ -64,6 +65,7 @@ class SandboxServer(SandboxControls):
 def serve_sandbox(
     *,
     limit: int = 30,
+    window: float | timedelta = 3600.0,
     api_key: str | None = None,
     release: str = "HEAD",
     start: datetime | None = None,
@@ -75,11 +77,12 @@ def serve_sandbox(
     """Serve a sandbox on loopback for the length of a `with` block.
 
     Args:
-        limit: create requests an hour.
+        limit: create requests per window.
+        window: seconds, or a `timedelta`, that a window and a lock-out last.
         api_key: the key of its first organisation; None: `sandbox`, or one derived from the name
             in `organizations`.
         release: the server's release, such as `v2.18.0`; `HEAD` is the newest that was recorded,
-            `next` has what was merged since.
+            `next` has what was merged since, `open` also what is proposed.
         start: the initial time of its clock; None: the machine's time.
         speed: how many times as fast its clock runs; 1 is the machine's.
         channels: providers of which each organisation has a channel in the beginning; `all`: of
@@ -90,7 +93,12 @@ def serve_sandbox(
     """
     clock, names = _clock(start, speed), names_of(organizations)
     sandbox = MemoryServer(
-        api_key=api_key, clock=clock, limit=limit, release=release, organizations=names
+        api_key=api_key,
+        clock=clock,
+        limit=limit,
+        window=read_seconds("window", window),
+        release=release,
+        organizations=names,
     )
     fill(sandbox, channels, tags)
     with (

@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,6 @@ from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from postiz_async.models.posts import Post
     from postiz_async.pytest_plugin import SandboxServer
@@ -339,6 +338,8 @@ def test_a_hand_over_is_sent(
         assert postiz.outbox.wait(ticket.id).state.value == "stored"
         assert len(postiz.outbox.get(ticket.id).post_ids) == 1
         assert sum(postiz.outbox.counts().values()) == 1
+        event = next(iter(postiz.outbox.events()))
+        assert event.ticket == postiz.outbox.get(ticket)
         assert postiz.outbox.trouble == ""
 
 
@@ -375,3 +376,22 @@ def test_a_store_is_closed_with_its_client(
     assert store._connection is None
     with postiz:
         assert postiz.quota().remaining == 29
+
+
+def test_a_list_of_what_is_listed_asks_once(
+    postiz: Postiz, postiz_sandbox_server: SandboxServer
+) -> None:
+    start = datetime(2031, 1, 1, tzinfo=UTC)
+
+    def asked() -> int:
+        return postiz_sandbox_server.requests
+
+    before = asked()
+    found = postiz.posts.list(start=start, end=start + timedelta(days=80))
+    assert "not asked" in repr(found)
+    assert list(found) == []
+    assert asked() == before + 1
+    assert (list(found), repr(found), asked()) == ([], "[]", before + 1)
+    for _ in postiz.posts.list(start=start, end=start + timedelta(days=80)):
+        raise AssertionError
+    assert asked() > before + 2, "in pieces"

@@ -12,9 +12,10 @@ import traceback
 import weakref
 from datetime import datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from leak_lab import leaks
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -25,6 +26,7 @@ from postiz_async import (
     AuthenticationError,
     CampaignError,
     NewPost,
+    PostizError,
     PostNotFoundError,
 )
 from postiz_async._campaign.read import source
@@ -155,6 +157,18 @@ def test_an_error_leads_to_the_line_of_the_user_first(postiz: Postiz) -> None:
     assert frames[0].filename == __file__
     assert frames[1].name == "get"
     assert len([frame for frame in frames if "blocking" in frame.filename]) <= 6
+
+
+@pytest.mark.parametrize("source", [5, []], ids=["wrong", "empty"])
+def test_no_password_is_in_the_frames_of_a_campaign_that_cannot_be_made(
+    postiz: Postiz, source: Any
+) -> None:
+    password = "hunter2pw"
+    journal = f"postgresql://u:{password}@h/db"
+    for args, more in ((source,), {}), ((), {"source": source}):
+        with pytest.raises((PostizError, TypeError)) as raised:
+            postiz.campaign(*args, **more, journal=journal, wrong=1)
+        assert leaks(raised.value, password) == []
 
 
 def test_an_error_is_let_go_without_the_help_of_the_collector(postiz: Postiz) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import base64
 import sys
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,9 +51,9 @@ async def taken(browser: Browser, page: str, width: int, scheme: str) -> Image.I
     return picture.reduce(2).quantize(_COLOURS)
 
 
-def kept(width: int, scheme: str) -> Path:
-    """Where the picture is that is to be equalled."""
-    return PICTURES / f"report-{width}-{scheme}.png"
+def kept(name: str, width: int, scheme: str) -> Path:
+    """Where the picture of a page is that is to be equalled."""
+    return PICTURES / f"{name}-{width}-{scheme}.png"
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
@@ -70,18 +71,17 @@ def _font() -> bytes:
 
 async def _make() -> None:
     from chromium import launched, place  # noqa: PLC0415
-    from report_pages import mixed  # noqa: PLC0415
+    from report_pages import PICTURED  # noqa: PLC0415
 
     path = place()
     if path is None:
         sys.exit("There is no browser: set POSTIZ_CHROMIUM to one.")
     PICTURES.mkdir(exist_ok=True)
     async with launched(path) as browser:
-        for width in SIZES:
-            for scheme in ("light", "dark"):
-                picture = await taken(browser, mixed(), width, scheme)
-                picture.save(kept(width, scheme), optimize=True)
-                print(kept(width, scheme))
+        for name, width, scheme in product(PICTURED, SIZES, ("light", "dark")):
+            picture = await taken(browser, PICTURED[name](), width, scheme)
+            picture.save(kept(name, width, scheme), optimize=True)
+            print(kept(name, width, scheme))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from report_pages import long_words, mixed
 
-pytest.importorskip("playwright", reason="the extra browser has it")
+pytest.importorskip("playwright", reason="the group browser has it")
 
 from page_checks import PHONE, accessibility_problems, misplaced, opened, tab_stops
 

@@ -15,7 +15,7 @@ from web_lab import call, workers
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 
-pytest.importorskip("playwright", reason="the extra browser has it")
+pytest.importorskip("playwright", reason="the group browser has it")
 
 from page_checks import (
     PHONE,

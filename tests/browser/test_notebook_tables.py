@@ -15,7 +15,7 @@ from postiz_async._campaign.read.rows import Row
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.types import Forecast
 
-pytest.importorskip("playwright", reason="the extra browser has it")
+pytest.importorskip("playwright", reason="the group browser has it")
 
 from page_checks import PHONE, SCREEN, accessibility_problems, misplaced, opened
 

@@ -9,7 +9,7 @@ import pytest
 from campaign_lab import Lab, at
 from report_pages import HOSTILE, PAGES, large, mixed
 
-pytest.importorskip("playwright", reason="the extra browser has it")
+pytest.importorskip("playwright", reason="the group browser has it")
 
 from page_checks import (
     PAPER,
@@ -121,7 +121,7 @@ async def test_print_is_light_and_whole(browser: Browser, name: str) -> None:
 
 
 async def test_a_pdf_has_every_row(browser: Browser) -> None:
-    pypdf = pytest.importorskip("pypdf", reason="the extra browser has it")
+    pypdf = pytest.importorskip("pypdf", reason="the group browser has it")
     from io import BytesIO  # noqa: PLC0415
 
     async with opened(browser, mixed()) as page:

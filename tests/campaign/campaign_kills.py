@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from kill_lab import NAMED, PAGES, Kills, Tally
 from postgres_server import shared_server
-from processes import COMMAND, ended, wait_until
+from processes import COMMAND, Process, Server, ended, wait_until
 from samples import PNG
 
 from postiz_async._campaign.journal.places import journal_at
-from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._campaign.journal.summary import Summary, read_summary
 from postiz_async._delivery.matching import CLIENT_REF, row_ref
 from postiz_async._delivery.outcomes import RowState
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from processes import Process, Server
-
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.journal.summary import Summary
 
 SPEED = 400.0
 CHANNELS = (
@@ -224,11 +218,15 @@ class RunKills(CampaignKills):
         now = self.server.now.replace(microsecond=0)
         first, apart = (20, 6) if is_urgent else (1_200, 300)
         dates = [now + timedelta(minutes=first + apart * n) for n in range(8 * kills)]
-        records = rows_at(self.dice, dates, CHANNELS)
+        records = self.rows(dates)
         write(file, records)
         self.kill_often(file, kills, is_urgent=is_urgent)
         self.finish(file, "run")
         self.judge(file, records)
+
+    def rows(self, dates: Sequence[datetime]) -> list[Record]:
+        """The rows of a campaign."""
+        return rows_at(self.dice, dates, CHANNELS)
 
     def kill_often(self, file: Path, kills: int, *, is_urgent: bool) -> None:
         """Kill so often, unless the campaign comes to its end."""
@@ -305,6 +303,45 @@ class RunKills(CampaignKills):
                 self.tally.wrong.append(what)
         elif posts and (row is None or row.state is not RowState.UNDECIDED):
             self.tally.wrong.append(what)
+
+
+class SlotKills(RunKills):
+    """Kills runs of campaigns most of whose rows have no date; many slots pass in urgent ones."""
+
+    slots = ""
+
+    def campaign(self, file: Path, kills: int) -> None:
+        every = 10 if self.tally.campaigns % 2 == self.seed % 2 else 120
+        times = (f"{n // 60}:{n % 60:02}" for n in range(0, 24 * 60, every))
+        self.slots = f"daily {' '.join(times)}"
+        super().campaign(file, kills)
+
+    def rows(self, dates: Sequence[datetime]) -> list[Record]:
+        records = super().rows(dates)
+        for record in records:
+            # an old server shows no marks, so a run would ask about an equal text of another one
+            record["content"] += f" of campaign {self.tally.campaigns}"
+            if self.dice.random() < 0.7:
+                del record["date"]
+        return records
+
+    def command(self, file: Path, verb: str) -> list[str]:
+        return [*super().command(file, verb), "--slots", self.slots, "--timezone", "UTC"]
+
+    def judge(self, file: Path, records: Sequence[Record]) -> None:
+        super().judge(file, records)
+        marks = client_refs(self.name(file), records)
+        undated = {marks[record["ref"]] for record in records if "date" not in record}
+        own = [p for p in self.server.posts if p["settings"].get(CLIENT_REF) in marks.values()]
+        minutes = Counter((post["channel_id"], post["date"][:16]) for post in own)
+        late = [row for row in self.rows_of(file) if row.state is RowState.LATE]
+        self.tally.wrong += [f"late: {row}" for row in late if '"written":"slot"' in row.said]
+        self.tally.doubled += [
+            f"campaign {self.tally.campaigns} of seed {self.seed}: not alone in its slot: {post}"
+            for post in own
+            if post["settings"][CLIENT_REF] in undated
+            and minutes[post["channel_id"], post["date"][:16]] > 1
+        ]
 
 
 class SharedRunKills(RunKills):
@@ -538,6 +575,12 @@ def write(file: Path, records: Iterable[Record]) -> None:
     file.write_text("\n".join(json.dumps(record) for record in records), encoding="utf-8")
 
 
+def said_date(record: Record) -> str:
+    """What a row says for its date."""
+    date = record.get("date")
+    return "slot" if date is None else datetime.fromisoformat(date).astimezone(UTC).isoformat()
+
+
 def client_refs(name: str, records: Iterable[Record]) -> dict[str, str]:
     """The mark of each row's post, by ref."""
     return {
@@ -545,7 +588,7 @@ def client_refs(name: str, records: Iterable[Record]) -> dict[str, str]:
             name,
             record["ref"],
             channel=record["channel"],
-            date=datetime.fromisoformat(record["date"]).astimezone(UTC),
+            date=said_date(record),
             texts=("text", record["content"], *record.get("thread", ())),
         )
         for record in records

@@ -5,32 +5,29 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import random
 import shutil
 from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import structs
 from world import HostClock
 
 from postiz_async import AdvancedOptions
+from postiz_async._campaign.after.reconcile import ReconcileResult
+from postiz_async._campaign.after.report import Report
+from postiz_async._campaign.campaign import Campaign
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._client import Postiz
 from postiz_async._sandbox import MemoryServer
-from postiz_async._wire import WireResponse
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Awaitable, Callable, Iterable
-    from pathlib import Path
-
-    from postiz_async._campaign.after.reconcile import ReconcileResult
-    from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.campaign import Campaign
-    from postiz_async._wire import WireRequest
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 
@@ -227,6 +224,12 @@ async def reconciled(postiz: Postiz, lab: Lab) -> ReconcileResult:
     """What is found when the journal is held against the server."""
     async with postiz.sent_campaign(lab.journal) as sent:
         return await sent.reconcile(delete_doubles=True)
+
+
+def lists_of(lab: Lab) -> int:
+    """How many lists the last client asked for."""
+    asked = [urlsplit(each.url).path for each in lab.transport.sent if each.method == "GET"]
+    return sum(path.endswith("/posts") for path in asked)
 
 
 def at(hours: float) -> str:

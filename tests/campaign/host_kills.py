@@ -13,11 +13,13 @@ import json
 import random
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from campaign_kills import client_refs, rows_at
 from campaign_lab import START, WITH_DOUBLES, Lab, somewhere
@@ -27,18 +29,13 @@ from samples import PNG
 from wall_jumps import HOURS
 
 from postiz_async import NewPost
+from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import CampaignError, PostizError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from postiz_async._campaign.after.report import Report
 
 FAULTS = (
     Fault("drop_answer", route="create_post", times=None, probability=0.20),

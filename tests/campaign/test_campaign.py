@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import START, WITH_DOUBLES, Lab, at
 
+from postiz_async._campaign.campaign import Campaign
+from postiz_async._campaign.plan.plan import Forecast
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async._campaign.campaign import Campaign
-    from postiz_async._campaign.plan.plan import Forecast
 
 
 @pytest.fixture

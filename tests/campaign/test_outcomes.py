@@ -5,34 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from campaign_lab import Lab, rows
 
 from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.outcomes import Outcomes
 from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, ConfigurationError, UsageError
-from postiz_async.types import RowState
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async.types import Outcome
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
-
+from postiz_async.types import Outcome, RowState
 
 OPEN = {RowState.SENDING, RowState.UNKNOWN}
 
@@ -65,6 +47,25 @@ async def test_a_run_that_was_iterated_says_where_its_report_is(
         assert len([outcome async for outcome in run]) == 3
         with pytest.raises(RuntimeError, match="report"):
             await run
+
+
+async def test_a_run_that_was_awaited_cannot_be_iterated(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 3))
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        run = campaign.run()
+        assert (await run).complete
+        with pytest.raises(RuntimeError, match="awaited"):
+            aiter(run)
+
+
+async def test_outcomes_that_were_closed_send_nothing(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 3))
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        outcomes = aiter(campaign.run())
+        assert isinstance(outcomes, Outcomes)
+        await outcomes.aclose()
+        assert [each async for each in outcomes] == []
+    assert lab.creates == []
 
 
 async def test_leaving_the_campaign_right_after_the_loop_closes_a_journal_without_open_rows(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from campaign_lab import Lab, rows
 
 from postiz_async import CampaignError, ConfigurationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

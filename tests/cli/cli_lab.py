@@ -7,24 +7,28 @@ import csv
 import json
 import math
 import time
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from jsonschema import Draft202012Validator
 
-from postiz_async._sandbox import MemoryServer
+from postiz_async._sandbox import HttpRequest, MemoryServer, Response
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.schemas import ERRORS, schema_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from postiz_async._sandbox import HttpRequest, Response
-
-__all__ = ["Cli", "Result", "Revoking", "Withholding", "misfits", "write_campaign"]
+__all__ = [
+    "Cli",
+    "Result",
+    "Revoking",
+    "Withholding",
+    "misfits",
+    "read_until_stopping",
+    "write_campaign",
+]
 
 
 def misfits(command: str, document: object) -> list[str]:
@@ -59,8 +63,7 @@ class Result:
         return said["error"]
 
 
-if TYPE_CHECKING:
-    Cli = Callable[..., Result]
+Cli = Callable[..., Result]
 
 
 def write_campaign(path: Path, *rows: Sequence[str], columns: str = "") -> Path:
@@ -70,6 +73,17 @@ def write_campaign(path: Path, *rows: Sequence[str], columns: str = "") -> Path:
         writer.writerow((columns or "channel,date,content").split(","))
         writer.writerows(rows)
     return path
+
+
+def read_until_stopping(pipe: TextIO | None) -> str:
+    """What a command writes there until it says that it stops."""
+    assert pipe is not None
+    said = ""
+    while "Stopping" not in said:
+        line = pipe.readline()
+        assert line, f"it ended, having said {said}"
+        said += line
+    return said
 
 
 class Revoking(MemoryServer):

@@ -4,19 +4,15 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-from cli_lab import Result
+from cli_lab import Cli, Result, Withholding
 from processes import ROOT, Server, child_environment, ended, sandbox_process
 
 from postiz_async._cli.app import run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cli_lab import Cli
+from postiz_async._sandbox.http import serve
 
 KEY = "sandbox-key-5d1f0c77"
 
@@ -103,3 +99,11 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
         return Result(code, out, err)
 
     return call
+
+
+@pytest.fixture
+async def withholding() -> AsyncIterator[tuple[Withholding, dict[str, str]]]:
+    """A sandbox that answers no create until it may, and what leads a command to it."""
+    async with Withholding() as sandbox, serve(sandbox) as served:
+        sandbox.add_channel("mastodon")
+        yield sandbox, Server(served.url, "sandbox").environment

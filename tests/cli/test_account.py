@@ -5,17 +5,13 @@ from __future__ import annotations
 import io
 import json
 import urllib.request
-from typing import TYPE_CHECKING
 
 import pytest
+from cli_lab import Cli, misfits
 
 from postiz_async._cli.account import _left
 from postiz_async._quota.view import Queued, Quota
-
-if TYPE_CHECKING:
-    from cli_lab import Cli
-
-    from postiz_async.testing import OAuthApp, SandboxServer
+from postiz_async.testing import OAuthApp, SandboxServer
 
 
 @pytest.mark.parametrize(
@@ -85,9 +81,13 @@ def test_a_client_secret_need_not_stand_on_the_command_line(
     else:
         given += ["--client-secret", "-"]
         monkeypatch.setattr("sys.stdin", io.StringIO(f"{secret}\n"))
-    done = cli(*given)
+    as_json = ["--json"] if way == "environment" else []
+    done = cli(*given, *as_json)
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("pos_")
+    if as_json:
+        assert misfits("oauth exchange", done.document) == []
+    token = done.document["access_token"] if as_json else done.out
+    assert token.startswith("pos_")
     assert secret not in done.out
 
 

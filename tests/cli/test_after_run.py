@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
-from processes import PATIENCE, ended, read_line, start
+from cli_lab import Cli, write_campaign
+from processes import PATIENCE, Server, ended, read_line, start
+from python_calamine import CalamineWorkbook
 
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -71,20 +68,29 @@ def test_report_writes_the_page_beside_the_campaign(
     assert nothing.code == 2
     assert "has not been run" in nothing.err
     assert cli("run", file, "--timezone", "Europe/Berlin").code == 0
-    result = cli("report", file, "--timezone", "Europe/Berlin", "--csv", tmp_path / "r.csv")
+    result = cli("report", file, "--timezone", "Europe/Berlin", "--result", tmp_path / "r.csv")
     assert result.code == 0
     page = (tmp_path / "c.report.html").read_text(encoding="utf-8")
     assert "Hello, page" in page
     assert "Dates in Europe/Berlin" in page
     assert "Mon 20 Jan 2031 10:00" in page
-    assert (tmp_path / "r.csv").read_text(encoding="utf-8").startswith("row,ref,state")
-    nowhere = cli("report", file, "--csv", tmp_path / "none" / "r.csv", "--quiet")
+    assert (tmp_path / "r.csv").read_text(encoding="utf-8").startswith("\ufefftext,channel,date,")
+    nowhere = cli("report", file, "--result", tmp_path / "none" / "r.csv", "--quiet")
     assert nowhere.code == 2
     assert "r.csv: No such file or directory." in nowhere.out
+    for name in ("r.ods", "r.json"):
+        refused = cli("report", file, "--result", tmp_path / name)
+        assert refused.code == 2
+        assert "name it .xlsx or .csv" in refused.err
+        assert not (tmp_path / name).exists()
+    assert cli("report", file, "--result", tmp_path / "r.xlsx").code == 0
+    [head, line] = CalamineWorkbook.from_path(tmp_path / "r.xlsx").get_sheet_by_index(0).to_python()
+    assert head[:3] == ["text", "channel", "date"]
+    assert line[:3] == ["Hello, page", "mastodon", datetime(2031, 1, 20, 9)]  # noqa: DTZ001
     assert cli("report", file, "--json").document["counts"] == {"stored": 1}
     file.unlink()
     assert cli("report", tmp_path / "c.journal", "--html", tmp_path / "j.html").code == 0
-    assert "Hello, page" not in (tmp_path / "j.html").read_text(encoding="utf-8")
+    assert "Hello, page" in (tmp_path / "j.html").read_text(encoding="utf-8")
 
 
 def test_a_report_has_the_rows_that_the_run_left_out(
@@ -96,13 +102,13 @@ def test_a_report_has_the_rows_that_the_run_left_out(
     file = write_campaign(tmp_path / "c.csv", good, *bad, columns=columns)
 
     def reported() -> str:
-        assert cli("report", file, "--csv", tmp_path / "r.csv").code == 0
+        assert cli("report", file, "--result", tmp_path / "r.csv").code == 0
         return (tmp_path / "r.csv").read_text(encoding="utf-8")
 
     assert cli("run", file, "--skip-invalid").code == 1
     lines = reported().splitlines()
     assert "\n".join(lines) == (tmp_path / "c.result.csv").read_text(encoding="utf-8").strip()
-    assert [line.split(",")[0] for line in lines[1:] if "left out" in line] == ["3", "4"]
+    assert [line.split(",")[-4] for line in lines[1:] if "left out" in line] == ["3", "4"]
     assert "there is no channel 'nowhere'" in lines[-1]
     assert "1 stored of 1 row, and 2 rows left out" in cli("status", file).out
     again = cli("run", file, "--skip-invalid")
@@ -142,3 +148,23 @@ def test_a_row_that_changed_after_it_was_stored_is_known_also_when_nothing_is_le
     for _ in range(2):
         assert cli("run", write("First")).code == 0
         assert "changed" not in cli("status", tmp_path / "c.csv").out
+
+
+def test_a_report_for_a_client(cli: Cli, server: Server, sample: Path, tmp_path: Path) -> None:
+    shutil.copy(sample / "steam.gif", tmp_path / "steam.gif")
+    row = ("mastodon", FAR, f"For the client {tmp_path.name}", "steam.gif")
+    file = write_campaign(tmp_path / "c.csv", row, columns="channel,date,content,media")
+    assert cli("run", file).code == 0
+    result = cli("report", file, "--for", "client")
+    assert result.code == 0
+    assert f"The report for the browser: {tmp_path / 'c.client.html'}" in result.out
+    page = (tmp_path / "c.client.html").read_text(encoding="utf-8")
+    assert f"For the client {tmp_path.name}" in page
+    assert server.url not in page
+    assert not (tmp_path / "c.report.html").exists()
+    assert cli("report", file, "--for", "operator").code == 0
+    assert (tmp_path / "c.report.html").exists()
+    refused = cli("report", file, "--for", "boss")
+    assert refused.code == 2
+    assert "operator" in refused.err
+    assert "client" in refused.err

@@ -5,16 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import misfits, write_campaign
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
+from cli_lab import Cli, misfits, write_campaign
+from processes import Server
 
 NAMES = ("Impressions", "Likes", "Comments")
 
@@ -47,7 +42,7 @@ def wait_until_out(cli: Cli, file: Path) -> None:
 def test_a_report_with_figures(cli: Cli, file: Path, tmp_path: Path) -> None:
     wait_until_out(cli, file)
     result = tmp_path / "result.csv"
-    shown = cli("report", file, "--analytics", "--csv", result)
+    shown = cli("report", file, "--analytics", "--result", result)
     assert shown.code == 0
     lines = shown.out.splitlines()
     place = next(n for n, line in enumerate(lines) if line.startswith("row"))
@@ -55,7 +50,7 @@ def test_a_report_with_figures(cli: Cli, file: Path, tmp_path: Path) -> None:
     assert head.split() == ["row", "channel", *NAMES]
     numbers = [int(cell) for cell in first.split()[-3:]]
     assert "1 post without figures: its network has no figures" in shown.out
-    with result.open(encoding="utf-8", newline="") as lines:
+    with result.open(encoding="utf-8-sig", newline="") as lines:
         out, other, later = csv.DictReader(lines)
     assert [int(out[f"figure {name}"]) for name in NAMES] == numbers
     assert [other[f"figure {name}"] for name in NAMES] == ["", "", ""]
@@ -95,7 +90,7 @@ def test_figures_are_asked_for_where_the_campaign_was_run(
 def test_an_export_with_figures_is_a_campaign_still(cli: Cli, file: Path, tmp_path: Path) -> None:
     wait_until_out(cli, file)
     path = tmp_path / "out.csv"
-    exported = cli("export", "--analytics", "--to", path)
+    exported = cli("export", "--analytics", path)
     assert exported.code == 0
     assert " without figures: " in exported.err
     text = path.read_text(encoding="utf-8")
@@ -105,7 +100,7 @@ def test_an_export_with_figures_is_a_campaign_still(cli: Cli, file: Path, tmp_pa
     again = cli("plan", path)
     assert "needs_media: is set" in again.err
     assert "figure" not in again.err
-    cli("export", "--analytics", "--to", tmp_path / "out.jsonl")
+    cli("export", "--analytics", tmp_path / "out.jsonl")
     lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
     told = [json.loads(line) for line in lines]
     (ours,) = [row for row in told if f"Out {tmp_path}" in row.get("content", "")]

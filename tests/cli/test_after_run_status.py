@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from cli_lab import write_campaign
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
+from cli_lab import Cli, write_campaign
+from processes import Server
 
 FORMAT = ("--date-format", "%d/%m/%Y %H:%M", "--timezone", "UTC")
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Cli, write_campaign
+from processes import Server
 from spread import spread
 
 from postiz_async._cli.app import GLOBAL_OPTION, app
 from postiz_async._cli.output import IS_QUIET
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 LATER = "2027-01-20 09:00Z"
 
@@ -94,7 +89,7 @@ def completed(cli: Cli, tmp_path: Path, *words: str) -> list[str]:
 
 
 def test_bash_completes_commands_options_and_values(cli: Cli, tmp_path: Path) -> None:
-    assert completed(cli, tmp_path, "val") == ["validate"]
+    assert completed(cli, tmp_path, "reco") == ["reconcile"]
     assert {"list", "create", "delete"} <= set(completed(cli, tmp_path, "posts", ""))
     assert completed(cli, tmp_path, "plan", "--ali") == ["--align"]
     assert completed(cli, tmp_path, "posts", "list", "--state", "PUB") == ["PUBLISHED"]
@@ -142,7 +137,7 @@ def test_quiet_leaves_results_and_errors(cli: Cli, server: Server, file: Path) -
 
 
 def test_quiet_leaves_what_a_command_is_for(cli: Cli, server: Server, file: Path) -> None:
-    for command in (("plan", file), ("validate", file), ("channels",), ("quota",)):
+    for command in (("plan", file), ("channels",), ("quota",)):
         assert cli(*command, "--quiet").out == cli(*command).out != "", command
     listed = cli("posts", "list")
     assert listed.out.splitlines()[:-1] == cli("posts", "list", "-q").out.splitlines()

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
+from cli_lab import Cli, write_campaign
+from processes import Server
 
 
 def test_a_plan_is_written_as_a_calendar(cli: Cli, server: Server, tmp_path: Path) -> None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Cli, misfits, write_campaign
+from processes import Server
 from spreadsheet_files import Shown, Uncalculated, write_ods, write_xlsx
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 WHEN = "2031-05-01T09:00Z"
 HEAD = ["channel", "date", "content"]
@@ -56,6 +51,37 @@ def test_a_number_of_an_open_document_is_read_as_it_is_shown(
     assert cli("run", path, "--template").code == 0
     (post,) = (post for post in server.posts if str(tmp_path) in post["content"])
     assert f"{tmp_path} {cell.text}" in post["content"]
+
+
+def test_a_plan_says_how_many_posts_a_row_makes(cli: Cli, tmp_path: Path) -> None:
+    path = write_campaign(
+        tmp_path / "p.csv",
+        ["mastodon", "2031-05-01 09:00", "a", "mon, fri until 2031-05-16"],
+        ["mastodon", "2031-05-03 09:00", "b", ""],
+        columns="channel,date,content,repeat",
+    )
+    planned = cli("plan", path, "--timezone", "Europe/Berlin")
+    assert planned.code == 0
+    assert "row 2 makes 5 posts, 2 May 09:00 to 16 May 2031 09:00 (Europe/Berlin)" in planned.out
+    document = cli("plan", path, "--timezone", "Europe/Berlin", "--json").document
+    assert misfits("plan", document) == []
+    first, last = "2031-05-02T07:00:00Z", "2031-05-16T07:00:00Z"
+    assert document["series"] == [{"row": 2, "posts": 5, "first": first, "last": last}]
+
+
+def test_a_plan_says_which_date_words_mean(cli: Cli, tmp_path: Path) -> None:
+    path = write_campaign(tmp_path / "p.csv", ["mastodon, x", "in 2 Wochen 9 Uhr", str(tmp_path)])
+    planned = cli("plan", path, "--timezone", "Europe/Berlin")
+    assert planned.code == 0
+    assert planned.out.count("row 2: +14d 09:00 is ") == 1
+    document = cli("plan", path, "--timezone", "Europe/Berlin", "--json").document
+    assert misfits("plan", document) == []
+    dates = {each["date"] for each in document["chosen"]}
+    assert {(each["row"], each["written"]) for each in document["chosen"]} == {(2, "+14d 09:00")}
+    assert dates == {each["first"] for each in document["channels"]}
+    assert cli("run", path, "--timezone", "Europe/Berlin").code == 0
+    done = cli("plan", path, "--timezone", "Europe/Berlin")
+    assert "row 2" not in done.out
 
 
 @pytest.mark.parametrize("name", ["p.xlsx", "p.ods"])
@@ -178,5 +204,5 @@ def test_a_channel_that_was_given_a_zone_is_named_as_it_was_written(
     cli: Cli, tmp_path: Path
 ) -> None:
     path = write_campaign(tmp_path / "p.csv", ("mastodon", WHEN, "Hi"))
-    told = cli("plan", path, "--zone", "Northwind News=Asia/Tokyo").err
+    told = cli("plan", path, "--channel-timezone", "Northwind News=Asia/Tokyo").err
     assert "has no row for 'Northwind News'" in said(told)

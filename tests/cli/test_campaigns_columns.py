@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Cli, Result, write_campaign
+from processes import Server
 from samples import PNG
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli, Result
-    from processes import Server
 
 WHEN = "2031-05-01T09:00Z"
 HEAD = "Kanal,Datum,Text,Bild,Erster Kommentar,Alt text,Link,Notiz"

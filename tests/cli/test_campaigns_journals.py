@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Cli, Result, write_campaign
 from network_lab import needs_own_name
 from processes import Server
 
 from postiz_async._campaign.journal.lock import FileLock
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli, Result
 
 LATER = "2027-01-20 09:00Z"
 

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
+from cli_lab import Cli, write_campaign
+from processes import Server
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
 
-RANGE = ("--start", "2027-01-20", "--end", "2027-01-21")
+RANGE = ("--from", "2027-01-20", "--to", "2027-01-21")
 
 
 @pytest.fixture
@@ -45,7 +40,7 @@ def test_in_the_place_of_a_report(cli: Cli, server: Server, file: Path, victim: 
     page, table = file.with_suffix(".report.html"), file.with_name("other.csv")
     for path in (page, table):
         path.symlink_to(victim)
-    assert cli("report", file, "--csv", table).code == 0
+    assert cli("report", file, "--result", table).code == 0
     assert victim.read_text(encoding="utf-8") == "precious"
     assert page.read_text(encoding="utf-8").lower().startswith("<!doctype html>")
     assert ",stored," in table.read_text(encoding="utf-8")
@@ -54,8 +49,8 @@ def test_in_the_place_of_a_report(cli: Cli, server: Server, file: Path, victim: 
 def test_in_the_place_of_an_export(cli: Cli, server: Server, file: Path, victim: Path) -> None:
     to = file.with_name("out.csv")
     to.symlink_to(victim.with_name("nothing yet"))
-    assert cli("export", *RANGE, "--to", to).code == 2, "a link that leads nowhere is there already"
-    assert cli("export", *RANGE, "--to", to, "--overwrite").code == 0
+    assert cli("export", *RANGE, to).code == 2, "a link that leads nowhere is there already"
+    assert cli("export", *RANGE, to, "--overwrite").code == 0
     assert not to.is_symlink()
     assert not victim.with_name("nothing yet").exists()
 
@@ -98,13 +93,13 @@ def test_a_result_that_cannot_be_written_can_be_had_later(
     assert f"The result could not be written to {place}: " in result.out
     assert "1 stored of 1 row" in result.out
     assert "What was sent is in Postiz, and the journal knows it." in result.out
-    assert f"postiz-async report {file} --csv FOLDER/c.result.csv --html FOLDER/" in result.out
+    assert f"postiz-async report {file} --result FOLDER/c.result.csv --html FOLDER/" in result.out
     assert [path.name for path in file.parent.iterdir() if ".tmp" in path.name] == []
 
     elsewhere = file.with_name("elsewhere")
     elsewhere.mkdir()
     csv, html = elsewhere / "c.result.csv", elsewhere / "c.html"
-    assert cli("report", file, "--csv", csv, "--html", html).code == 0
+    assert cli("report", file, "--result", csv, "--html", html).code == 0
     before = server.state["creates"]
     assert cli("run", file).code == 1
     place.rmdir()
@@ -120,7 +115,7 @@ def test_the_result_is_written_also_where_the_page_cannot_be(
     assert cli("run", file).code == 0
     csv = file.with_name("elsewhere.csv")
     file.with_suffix(".report.html").mkdir()
-    refused = cli("report", file, "--csv", csv)
+    refused = cli("report", file, "--result", csv)
     assert refused.code == 2
     assert "c.report.html cannot be written" in refused.err
     assert ",stored," in csv.read_text(encoding="utf-8")

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Cli, write_campaign
+from processes import Server
 from spread import spread
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 LATER = "2027-01-20 09:00Z"
 WIDE = "channel,date,timezone,content,media,settings,tags,type,thread"
@@ -87,7 +81,7 @@ def test_problems_for_programs(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_all_problems_at_once_but_no_flood(cli: Cli, tmp_path: Path) -> None:
-    rows = [("mastodon", f"in {n} days", "Hello") for n in range(1, 71)]
+    rows = [(f"mastodon {n}", LATER, "Hello") for n in range(1, 71)]
     file = write_campaign(tmp_path / "c.csv", *rows)
     result = cli("plan", file)
     assert result.err.splitlines()[0] == "70 problems, nothing was sent:"
@@ -214,7 +208,7 @@ def test_no_good_row_is_left(cli: Cli, tmp_path: Path) -> None:
         ["sandbox", "--limit", "0"],
         ["sandbox", "--start", "soon"],
         ["demo", "--speed", "inf"],
-        ["posts", "list", "--start", "15/01/2027"],
+        ["posts", "list", "--from", "15/01/2027"],
     ],
 )
 def test_a_command_that_is_not_understood(cli: Cli, words: list[str]) -> None:
@@ -244,9 +238,7 @@ def test_a_folder_that_the_sample_cannot_be_copied_to(cli: Cli, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", spread([".", "/", "./"], every=3))
-@pytest.mark.parametrize(
-    "verb", ["plan", "validate", "run", "status", "reconcile", "report", "run --journal"]
-)
+@pytest.mark.parametrize("verb", ["plan", "run", "status", "reconcile", "report", "run --journal"])
 def test_a_folder_is_no_campaign_and_no_journal(
     cli: Cli, server: Server, tmp_path: Path, verb: str, name: str
 ) -> None:
@@ -257,7 +249,7 @@ def test_a_folder_is_no_campaign_and_no_journal(
     assert "is a directory" in result.err
 
 
-@pytest.mark.parametrize("verb", ["plan", "run", "validate"])
+@pytest.mark.parametrize("verb", ["plan", "run"])
 def test_a_journal_is_no_campaign(cli: Cli, server: Server, tmp_path: Path, verb: str) -> None:
     file = write_campaign(tmp_path / "c.journal", ("mastodon", LATER, "Hello"))
     result = cli(verb, file)
@@ -273,15 +265,9 @@ def test_a_plan_tells_what_may_be_regretted(cli: Cli, server: Server, tmp_path: 
     assert result.out.count("says the same") == 1
     document = cli("plan", tmp_path / "c.csv", "--json").document
     assert [each["row"] for each in document["warnings"]] == [*range(3, 10)]
-    days = [f"2028-01-{n:02} 09:00Z" for n in range(1, 8)]
-    twice = [("mastodon", day, text) for text in ("Hello", "hello") for day in days]
-    file = write_campaign(tmp_path / "my posts.csv", *twice)
-    out = cli("plan", file).out
-    assert out.count("says the same") == 5
-    assert f"... and 2 warnings more: postiz-async validate {shlex.quote(str(file))}" in out
 
 
-@pytest.mark.parametrize("verb", ["validate", "plan", "run"])
+@pytest.mark.parametrize("verb", ["plan", "run"])
 def test_media_of_another_folder(
     cli: Cli, server: Server, sample: Path, tmp_path: Path, verb: str
 ) -> None:
@@ -363,6 +349,6 @@ def test_messages_of_a_command_name_its_options_and_nothing_of_python(
     said = cli("plan", away, "--json").document["problems"][0]
     assert said["hint"].endswith("allow its folder: --media-root DIR")
     (tmp_path / "there.csv").touch()
-    assert "--overwrite writes over it." in cli("export", "--to", tmp_path / "there.csv").err
+    assert "--overwrite writes over it." in cli("export", tmp_path / "there.csv").err
     none = cli("status", write_campaign(tmp_path / "n.csv", ("mastodon", LATER, "x")))
     assert "or its journal lies elsewhere (--journal)." in none.err

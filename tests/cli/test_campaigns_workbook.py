@@ -8,19 +8,16 @@ import shlex
 import sys
 import time as clock
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cli_lab import Cli
+from processes import Server
 from samples import PNG
 from spread import spread
 from spreadsheet_files import write_ods, write_xlsx
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 HEAD = ["Kanal", "Datum", "Uhrzeit", "Text", "Bild", "Erster Kommentar", "Link", "Notiz"]
 TITLE = ["Redaktionsplan Mai, Stand 12.4.", *[""] * 7]
@@ -29,7 +26,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MISTAKES = """\
 row 15, Bild: bilder\\mond.png does not exist (it is looked for in {folder})
 row 24, Text: post is too long, please fix it (501 of 500 characters on Mastodon, as the server \
-counts)
+counts)  GrünGrünGrünGrünGrünGrünGrünGrünGrünG...
 row 63: says the same as row 34, on the same channel at the same moment (delete one, or send \
 both with --ignore doubles)"""
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from cli_lab import Revoking, write_campaign
+from cli_lab import Cli, Revoking, write_campaign
+from processes import Server
 
 from postiz_async._campaign.run.undo import read_rows
 from postiz_async._sandbox.http import serve
 from postiz_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 
 @pytest.fixture
@@ -72,7 +67,7 @@ async def test_without_stored_posts_it_offers_no_deletion(
 def test_rows_dates_and_channels_are_chosen(cli: Cli, server: Server, file: Path) -> None:
     done = cli("undo", file, "--rows", "2-4,7", "--channel", "mastodon", "--yes", "--json").document
     assert [each["row"] for each in done["deleted"]] == [2, 4]
-    result = cli("undo", file, "--after", "2031-04-05", "--yes")
+    result = cli("undo", file, "--from", "2031-04-05", "--yes")
     assert result.out.splitlines()[-1] == "2 posts deleted."
     assert len(stored(server, file)) == 2
     status = cli("status", file)
@@ -164,11 +159,11 @@ def test_what_are_no_rows_is_refused(text: str) -> None:
 
 def test_dates_are_those_of_the_zone_that_is_kept(cli: Cli, file: Path) -> None:
     file.with_suffix(".toml").write_text('timezone = "Asia/Tokyo"\n', encoding="utf-8")
-    shown = cli("undo", file, "--after", "2031-04-06 18:00")
+    shown = cli("undo", file, "--from", "2031-04-06 18:00")
     head, line = shown.out.splitlines()[:2]
     assert "from (Asia/Tokyo)" in head
     assert line.split()[-5:] == ["Sun", "6", "Apr", "2031", "18:00"]
-    assert "Nothing is left to delete." in cli("undo", file, "--after", "2031-04-06 18:01").out
+    assert "Nothing is left to delete." in cli("undo", file, "--from", "2031-04-06 18:01").out
     assert re.search(r"when last seen, .* Asia/Tokyo$", cli("status", file).out, re.MULTILINE)
 
 

@@ -5,19 +5,14 @@ from __future__ import annotations
 import shlex
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from cli_lab import Revoking, write_campaign
+from cli_lab import Cli, Revoking, write_campaign
+from processes import Server
 
 from postiz_async._sandbox.http import serve
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 
 @pytest.fixture
@@ -60,7 +55,7 @@ AFTER = [
 def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: Path) -> None:
     before = stored(server, file)
     result = cli("update", file)
-    assert result.code == 0
+    assert result.code == 1
     assert "2 changes, 1 deleted and sent again, 1 new: 4 create requests, done about" in result.out
     assert "1 post whose row is gone stays; --prune deletes it." in result.out
     assert "Nothing was changed. --yes does it." in result.out

@@ -249,3 +249,13 @@ def test_a_gateway_that_sends_people_to_log_in_is_understood(cli: Cli, gateway: 
     assert "wants to know who asks: give its header with --header 'Name: value'" in said
     gateway.more = {"Location": f"{gateway.url}/api/public/v1"}
     assert "--header" not in cli("doctor", "--url", gateway.url).out
+
+
+def test_a_store_that_cannot_be_is_refused_before_anything_is_open(cli: Cli, home: Path) -> None:
+    """Whatever is open by then would be closed without a word, or warned about."""
+    file = home / "c.csv"
+    file.write_text("channel,date,content\nx,2031-03-15 09:00Z,Hello\n", encoding="utf-8")
+    done = cli("plan", file, "--store", "foo://host/database")
+    assert done.code != 0
+    assert "error: A store cannot be at foo://" in done.err
+    assert len(done.err.splitlines()) == 1

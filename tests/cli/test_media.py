@@ -2,23 +2,22 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import anyio.to_thread
 import pytest
+from cli_lab import Cli, misfits
+from processes import Server
 from rich.console import Console
 from samples import GIF, MP4, PNG
 
 from postiz_async._cli.media import UploadDisplay
 from postiz_async._cli.output import Output
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
+from postiz_async._sandbox import MemoryServer
+from postiz_async._sandbox.http import serve
 
 
 @pytest.fixture
@@ -120,3 +119,24 @@ def test_a_terminal_shows_a_bar_for_what_is_under_way() -> None:
     assert "...th/of/a/picture/sunrise.png" in seen
     assert "film.mp4" in seen
     assert "500.0/? kB" in seen
+
+
+async def test_media_are_listed_and_searched(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with MemoryServer(release="open") as box, serve(box) as served:
+        for name in ("moon.png", "sunrise.jpg", "sunset.jpg"):
+            box.add_media(name)
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        listed = await anyio.to_thread.run_sync(cli, "media", "list", "--search", "SUN", "--json")
+        assert [each["originalName"] for each in listed.document] == ["sunset.jpg", "sunrise.jpg"]
+        assert misfits("media list", listed.document) == []
+        shown = await anyio.to_thread.run_sync(cli, "media", "list", "--limit", "2")
+        head, *rows = shown.out.splitlines()
+        assert head.split()[-4:] == ["original", "name", "id", "path"]
+        assert [box.uploads[2].id in rows[0], box.uploads[1].id in rows[1]] == [True, True]
+
+
+def test_a_server_that_lists_no_media_says_so(cli: Cli, server: Server) -> None:
+    refused = cli("media", "list", "--search", "sun")
+    assert refused.code == 2
+    assert "came with a release after v2.23.0" in refused.err

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from cli_lab import Cli, Result
-    from processes import Server
+from cli_lab import Cli, Result, write_campaign
+from processes import Server
 
 WHERE = "Settings > Developers > Public API"
 COMMANDS = ["plan FILE", "run FILE", "channels", "quota --spend-one", "posts list", "doctor"]

@@ -9,12 +9,13 @@ import re
 import shlex
 import shutil
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
-from processes import until
+from cli_lab import Cli, write_campaign
+from processes import Server, until
 from spread import spread
 
 from postiz_async._campaign.run.job import Outcome
@@ -24,17 +25,9 @@ from postiz_async._cli.output import Output, clock_time, count, date_range, mome
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import StoreError
+from postiz_async.stores import Kept
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
-
-    from postiz_async.stores import Kept
 
 LATER = "2027-01-20 09:00Z"
 
@@ -137,7 +130,7 @@ def test_plan_run_status(cli: Cli, server: Server, file: Path) -> None:
 
 def test_the_result_file(cli: Cli, server: Server, file: Path) -> None:
     cli("run", file)
-    with file.with_suffix(".result.csv").open(encoding="utf-8", newline="") as result:
+    with file.with_suffix(".result.csv").open(encoding="utf-8-sig", newline="") as result:
         rows = list(csv.DictReader(result))
     assert [(row["row"], row["state"]) for row in rows] == [(str(n), "stored") for n in (2, 3, 4)]
     ids = {post["id"] for post in server.posts}
@@ -165,6 +158,10 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "resumed": False,
         "moved": 0,
         "edits": {"new": [2, 3, 4], "changed": [], "gone": [], "unread": []},
+        "paused": None,
+        "shifted": [],
+        "chosen": [],
+        "series": [],
     }
     document = planned.document
     finish, estimates = document.pop("finish"), document.pop("estimates")

@@ -8,23 +8,17 @@ import select
 import subprocess
 import sys
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Cli, write_campaign
 from processes import COMMAND, PATIENCE, child_environment, ended
 from spread import spread
 
-from postiz_async._sandbox import MemoryServer, Response
+from postiz_async._sandbox import HttpRequest, MemoryServer, Response
 from postiz_async._sandbox.http import serve
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-
-    from postiz_async._sandbox import HttpRequest
 
 STEERING = (
     "\x1b]0;owned\x07 \x1b[2J \x9b2J \x9d0;a\x9c \x7f \x08 \u202e \u2066 \u200f \u061c \u2028"
@@ -76,7 +70,7 @@ LISTS = [
     ("channels", "settings", "CHANNEL"),
     ("channels", "connect", "linkedin"),
     ("channels", "groups"),
-    ("posts", "list", "--start", "2031-01-01", "--end", "2031-12-31"),
+    ("posts", "list", "--from", "2031-01-01", "--to", "2031-12-31"),
     ("posts", "watch", "POST", "--for", "0"),
     ("posts", "create", "nowhere", "a text", "--at", "2031-01-02 09:00", "--timezone", "UTC"),
     ("posts", "settings", "POST", "title=a"),
@@ -85,7 +79,6 @@ LISTS = [
     ("notifications",),
     ("users",),
     ("plan", "FILE"),
-    ("validate", "FILE"),
     ("run", "FILE"),
     ("reconcile", "FILE"),
     ("status", "FILE"),
@@ -128,7 +121,7 @@ async def test_no_text_of_a_server_steers(
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    spread(product([400, 401, 403, 404, 429, 500], ["application/json", "text/html"]), every=3),
+    spread(product([400, 401, 429, 403, 404, 500], ["application/json", "text/html"]), every=3),
 )
 @pytest.mark.parametrize("words", [LISTS[0], LISTS[1], LISTS[7]], ids=" ".join)
 async def test_no_refusal_steers(
@@ -162,7 +155,7 @@ async def test_documents_keep_what_they_escape(
         LISTS[1],
         pytest.param(LISTS[5], marks=pytest.mark.exhaustive),
         pytest.param(
-            ("export", "--start", "2031-01-01", "--end", "2031-12-31"), marks=pytest.mark.exhaustive
+            ("export", "--from", "2031-01-01", "--to", "2031-12-31"), marks=pytest.mark.exhaustive
         ),
     ],
     ids=" ".join,

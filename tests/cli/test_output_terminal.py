@@ -248,7 +248,7 @@ def test_after_a_lost_answer_the_command_that_looks_is_named(
     assert exit_code_of(lost) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: The answer to a create of 1 post was lost.",
-        "  On the command line: postiz-async posts list --start 2027-01-31 --end 2027-01-31",
+        "  On the command line: postiz-async posts list --from 2027-01-31 --to 2027-01-31",
     ]
 
 

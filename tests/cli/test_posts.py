@@ -6,26 +6,21 @@ import json
 import signal
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from processes import PATIENCE, ended, start
+from cli_lab import Cli
+from processes import PATIENCE, Server, ended, start
 
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 KEY = "sandbox-key-5d1f0c77"
 AT = ("--at", "2027-06-11T10:00Z")
-RANGE = ("--start", "2027-06-11", "--end", "2027-06-12")
+RANGE = ("--from", "2027-06-11", "--to", "2027-06-12")
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ def test_a_list_shows_texts_and_not_html(cli: Cli, server: Server) -> None:
 
 
 def test_watching_from_a_moment_that_is_still_to_come_is_refused(cli: Cli, server: Server) -> None:
-    wrong = cli("posts", "watch", "--since", "2199-01-01")
+    wrong = cli("posts", "watch", "--from", "2199-01-01")
     assert wrong.code == 2
     assert "1 Jan 2199 00:00 UTC is still to come" in wrong.err
 
@@ -60,10 +55,10 @@ def test_watching_from_a_moment_that_is_still_to_come_is_refused(cli: Cli, serve
     "words",
     [
         ("posts", "create", "x", "--channel", "mastodon", "--at"),
-        ("posts", "watch", "--since"),
-        ("posts", "list", "--start"),
-        ("export", "--end"),
-        ("undo", "c.csv", "--after"),
+        ("posts", "watch", "--from"),
+        ("posts", "list", "--from"),
+        ("export", "--to"),
+        ("undo", "c.csv", "--from"),
         ("sandbox", "--start"),
     ],
 )
@@ -78,7 +73,7 @@ def test_a_last_day_is_meant_whole_and_a_last_moment_is_not(cli: Cli, server: Se
     at = ("--at", "2027-08-31T22:15Z")
     cli("posts", "create", "On the last evening", "--channel", "telegram", *at)
     for end, posts in (("2027-08-31", 1), ("2027-08-31T00:00", 0), ("2027-08-31 22:15", 1)):
-        listed = cli("posts", "list", "--start", "2027-08-31", "--end", end, "--json").document
+        listed = cli("posts", "list", "--from", "2027-08-31", "--to", end, "--json").document
         assert len(listed) == posts, end
 
 
@@ -146,6 +141,26 @@ def test_more_than_the_wait_that_is_allowed(cli: Cli, spent: Server) -> None:
     assert "--max-wait allows 30 s" in replaced.err
 
 
+def test_what_was_done_is_said_with_date_zone_and_channel(cli: Cli, server: Server) -> None:
+    at = ("--at", "15.6.2027 09:00", "--timezone", "Europe/Berlin")
+    when = "Tue 15 Jun 2027 09:00 Europe/Berlin"
+    both = ("--channel", "mastodon", "--channel", "telegram")
+    done = cli("posts", "create", "x", *both, *at, "--quiet").out.splitlines()
+    assert len(done) == 2
+    for line, provider in zip(done, ("mastodon", "telegram"), strict=True):
+        said, _, post = line.rpartition(", id ")
+        channel = cli("posts", "get", post, "--json").document["integration"]
+        assert said == f"Scheduled for {when} on {channel['name']} ({provider})"
+    post = done[0].rpartition(" ")[2]
+    how = ("--channel", "mastodon", *at, "--yes", "--quiet")
+    replaced = cli("posts", "replace", post, "y", *how).out
+    assert replaced.startswith(f"Replaced, due {when} on ")
+    draft = cli("posts", "create", "x", "--channel", "mastodon", *at, "--draft").out
+    assert f"\nStored as a draft for {when} on " in draft
+    now = cli("posts", "create", "x", "--channel", "mastodon", "--now").out
+    assert now.startswith("Sent to be published at once on ")
+
+
 @on_posix
 def test_a_create_that_waits_says_how_long_and_why(spent: Server, home: Path) -> None:
     arguments = ["posts", "create", "One more", "--channel", "mastodon", *AT, "--json"]
@@ -200,11 +215,9 @@ def test_a_waiting_create_that_is_stopped_says_that_nothing_was_sent(
     assert len(spent.posts) == 3
 
 
-def test_options_of_the_list_lead_those_who_delete_to_it(cli: Cli, server: Server) -> None:
-    wrong = cli("posts", "delete", "--tag", "launch", "--yes")
-    assert wrong.code == 2
-    assert "error: posts delete has no --tag; use posts list --tag" in wrong.err
-    assert (
-        "error: posts delete has no --yess. Did you mean --yes?"
-        in cli("posts", "delete", "x", "--yess").err
-    )
+def test_a_misspelled_option_is_no_id(cli: Cli, server: Server) -> None:
+    for typed, meant in (("--yess", "--yes"), ("--tga", "--tag")):
+        wrong = cli("posts", "delete", "x", typed)
+        assert wrong.code == 2
+        assert f"error: posts delete has no {typed}. Did you mean {meant}?" in wrong.err
+    assert "See: postiz-async posts delete --help" in cli("posts", "delete", "--dry").err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_lab import misfits, write_campaign
+from cli_lab import Cli, Result, misfits, write_campaign
 
 from postiz_async._cli import profiles
 from postiz_async._cli.connection import state_folder
@@ -17,7 +18,6 @@ from postiz_async._cli.connection import state_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cli_lab import Cli, Result
     from processes import Server
 
     Write = Callable[[str], Path]
@@ -168,11 +168,11 @@ def test_a_file_that_others_may_read_is_refused(
         ("[other]\n", "profiles.toml has other"),
         ("", "profiles.toml has none or is not there"),
         ('[work]\nurll = "x"\n', "profile 'work': 'urll' is unknown (did you mean 'url'?)"),
-        ('[work]\ncolour = "x"\n', "the settings are url, key, key_command, zone"),
+        ('[work]\ncolour = "x"\n', "the settings are url, key, key_command, timezone"),
         ("[work]\nkey = 5\n", "profile 'work': key is not text"),
         ('[work]\nkey = "  "\n', "profile 'work': key is not text"),
         ('[work]\nkey = "a"\nkey_command = "b"\n', "both key and key_command"),
-        ('[work]\nzone = "Europe/Berlni"\n', "there is no time zone 'Europe/Berlni'"),
+        ('[work]\ntimezone = "Europe/Berlni"\n', "there is no time zone 'Europe/Berlni'"),
         ("work = 1\n", "write it like [work]"),
         ("[work\n", "is not TOML"),
         ("a = " + "[" * 9_999, "is not TOML"),
@@ -194,7 +194,7 @@ def test_only_the_profile_that_is_used_has_to_be_right(
     cli: Cli, alone: Server, write: Write
 ) -> None:
     good = f'[work]\nurl = "{alone.url}"\nkey = "{alone.api_key}"\n'
-    write(good + '[old]\nzone = "Europe/Berlni"\n[odd]\nurll = "x"\n')
+    write(good + '[old]\ntimezone = "Europe/Berlni"\n[odd]\nurll = "x"\n')
     assert cli("channels", "--profile", "work").code == 0
     refused(cli("channels", "--profile", "old"), "there is no time zone 'Europe/Berlni'")
     shown = cli("profiles")
@@ -215,11 +215,10 @@ def test_bytes_that_are_no_text(cli: Cli, write: Write) -> None:
 def test_the_zone_is_that_of_dates_without_one(
     cli: Cli, server: Server, write: Write, tmp_path: Path
 ) -> None:
-    write('[tokyo]\nzone = "Asia/Tokyo"\n')
+    write('[tokyo]\ntimezone = "Asia/Tokyo"\n')
     file = write_campaign(tmp_path / "c.csv", ("mastodon", "2027-01-20 09:00", f"Hi {tmp_path}"))
     assert "20 Jan 2027 09:00 (UTC)" in cli("plan", file).out, "the machine's"
     assert "20 Jan 2027 09:00 (Asia/Tokyo)" in cli("plan", file, "--profile", "tokyo").out
-    assert cli("validate", file, "--profile", "tokyo").code == 0
     berlin = ("--profile", "tokyo", "--timezone", "Europe/Berlin")
     assert "(Europe/Berlin)" in cli("plan", file, *berlin).out
     ran = cli("run", file, "--profile", "tokyo", "--json")
@@ -240,7 +239,7 @@ def test_a_moment_that_the_clocks_of_the_zone_skip_or_repeat_is_refused(
     cli: Cli, server: Server, write: Write, at: str, said: str
 ) -> None:
     del server  # it is there
-    write('[berlin]\nzone = "Europe/Berlin"\n')
+    write('[berlin]\ntimezone = "Europe/Berlin"\n')
     how = ("--channel", "mastodon", "--at", at, "--profile", "berlin")
     result = cli("posts", "create", "Hi", *how)
     assert (result.code, result.out) == (2, "")
@@ -251,7 +250,7 @@ def test_what_is_kept_beside_a_file_comes_before_the_zone_of_a_profile(
     cli: Cli, write: Write, server: Server, tmp_path: Path
 ) -> None:
     del server  # it is there
-    write('[tokyo]\nzone = "Asia/Tokyo"\n')
+    write('[tokyo]\ntimezone = "Asia/Tokyo"\n')
     file = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-01-10 09:00", f"Hi {tmp_path}"))
     assert cli("plan", file, "--timezone", "Europe/Berlin", "--save").code == 0
     assert cli("run", file, "--profile", "tokyo").code == 0
@@ -305,14 +304,14 @@ def test_profiles_are_listed_without_their_keys(
     assert "There are no profiles" in cli("profiles").out
     path = write(
         '[work]\nurl = "https://postiz.example.com/api"\nkey = "secret-key-1"\n'
-        '[home]\nkey_command = "pass show secret-place"\nzone = "Europe/Berlin"\n'
+        '[home]\nkey_command = "pass show secret-place"\ntimezone = "Europe/Berlin"\n'
     )
     monkeypatch.setenv("POSTIZ_PROFILE", "work")
     shown = cli("profiles")
     where, *table = shown.out.splitlines()
     assert where == str(path)
     assert [line.split() for line in table] == [
-        ["profile", "server", "zone", "key", "from"],
+        ["profile", "server", "timezone", "key", "from"],
         ["work", "https://postiz.example.com/api", "key", "in", "use"],
         ["home", "https://api.postiz.com", "Europe/Berlin", "key_command"],
     ]
@@ -321,3 +320,26 @@ def test_profiles_are_listed_without_their_keys(
     assert told.document["path"] == str(path)
     assert [each["in_use"] for each in told.document["profiles"]] == [True, False]
     assert "secret" not in shown.out + told.out
+
+
+def test_a_profile_restricts_its_commands(cli: Cli, alone: Server, write: Write) -> None:
+    access = f'url = "{alone.url}"\nkey = "{alone.api_key}"'
+    write(f'[agent]\n{access}\nallow = ["read", "draft"]\n[all]\n{access}\n')
+    before = len(alone.posts)
+    create = ("posts", "create", "Hello", "--channel", "mastodon", "--at", "2031-12-24 18:30")
+    result = cli(*create, "--profile", "agent")
+    assert result.code == 2
+    for text in ("'schedule'", "profile 'agent'", "only read, draft; nothing was sent"):
+        assert text in result.err
+    assert len(alone.posts) == before
+    assert cli("channels", "--profile", "agent").code == 0
+    listed = json.loads(cli("profiles", "--json").out)["profiles"]
+    assert [each["allow"] for each in listed] == [["draft", "read"], None]
+    assert "only draft, read" in cli("profiles").out
+    assert cli(*create, "--profile", "all").code == 0
+
+
+@pytest.mark.parametrize("allow", ["1", '["write", "read"]', '["draft"]', '"draft"', "[1]"])
+def test_a_profile_allows_what_there_is(cli: Cli, alone: Server, write: Write, allow: str) -> None:
+    write(f'[agent]\nurl = "{alone.url}"\nkey = "x"\nallow = {allow}\n')
+    refused(cli("channels", "--profile", "agent"), "allow")

@@ -7,15 +7,16 @@ import io
 import json
 import re
 import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Cli, write_campaign
 from processes import until
 from rich.console import Console
 
@@ -29,13 +30,6 @@ from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import AcceleratedClock, JumpingClock
 from postiz_async.testing import Fault, Sandbox, WireRequest, WireResponse
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-    from pathlib import Path
-
-    from cli_lab import Cli
-
 
 AWAY = "Postiz is away; the run goes on by itself when it is back: "
 TROUBLE = "401: (HTTP 401 without a text)"

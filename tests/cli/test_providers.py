@@ -5,16 +5,13 @@ from __future__ import annotations
 import io
 import re
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING
 
 import pytest
+from cli_lab import Cli
 
 from postiz_async._cli.providers import providers
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers._schema import fields_of
-
-if TYPE_CHECKING:
-    from cli_lab import Cli
 
 
 def test_all_networks(cli: Cli) -> None:

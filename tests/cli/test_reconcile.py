@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
+from cli_lab import Cli, write_campaign
+from processes import Server
 
 FAR = "2031-02-20 09:00Z"
 
@@ -50,7 +45,7 @@ def test_where_nobody_can_answer_it_deletes_nothing_and_says_so(
     assert result.code == 1
     assert "Thu 20 Feb 2031 18:00 Asia/Tokyo" in result.out
     assert "1 post of this campaign was stored twice. Nothing was deleted" in result.out
-    assert "--delete-doubles" in result.out
+    assert "--yes" in result.out
     assert len(stored(server, file)) == 2
     result = cli("reconcile", file, "--json")
     assert (result.document["doubles_left"], result.document["found"]["doubled"]) == (1, 1)
@@ -60,7 +55,7 @@ def test_where_nobody_can_answer_it_deletes_nothing_and_says_so(
 
 def test_who_says_so_is_not_asked(cli: Cli, server: Server, file: Path) -> None:
     first = stored(server, file)[0]["id"]
-    result = cli("reconcile", file, "--delete-doubles", "--json")
+    result = cli("reconcile", file, "--yes", "--json")
     assert result.document["doubles_left"] == 0
     assert [post["id"] for post in stored(server, file)] == [first]
     assert cli("reconcile", file).code == 0

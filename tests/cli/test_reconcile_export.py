@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import write_campaign
+from cli_lab import Cli, Result, write_campaign
+from processes import Server
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli, Result
-    from processes import Server
-
-RANGE = ("--start", "2028-03-01", "--end", "2028-03-02")
+RANGE = ("--from", "2028-03-01", "--to", "2028-03-02")
 
 
 @pytest.fixture(autouse=True)
@@ -38,22 +33,19 @@ def test_to_standard_output(cli: Cli) -> None:
     assert "media and thread parts" in result.err, "and for who looks at the terminal"
 
 
-@pytest.mark.parametrize("command", [("export",), ("posts", "export")])
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
-def test_a_file_that_run_refuses_until_it_is_filled_in(
-    cli: Cli, tmp_path: Path, command: tuple[str, ...], name: str
-) -> None:
+def test_a_file_that_run_refuses_until_it_is_filled_in(cli: Cli, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    assert cli(*command, *RANGE, "--to", path).code == 0
+    assert cli("export", *RANGE, path).code == 0
     for verb in ("plan", "run"):
         refused = cli(verb, path)
         assert refused.code == 2
         assert "needs_media: is set" in refused.err
-    again = cli(*command, *RANGE, "--to", path)
+    again = cli("export", *RANGE, path)
     assert again.code == 2
     assert "is there already" in again.err
     assert "--overwrite writes over it" in again.err
-    assert cli(*command, *RANGE, "--to", path, "--overwrite").code == 0
+    assert cli("export", *RANGE, path, "--overwrite").code == 0
     if name == "out.jsonl":
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         assert lines[0].keys() == {"#"}
@@ -62,14 +54,14 @@ def test_a_file_that_run_refuses_until_it_is_filled_in(
 
 def test_a_name_that_would_be_read_otherwise(cli: Cli, tmp_path: Path) -> None:
     def tried(*more: str) -> Result:
-        return cli("export", *RANGE, "--to", tmp_path / "a.csv", *more)
+        return cli("export", *RANGE, tmp_path / "a.csv", *more)
 
     assert "a.csv would not be read as jsonl" in tried("--format", "jsonl").err
     assert tried("--format", "csv").code == 0
 
 
 def test_nothing_to_export_says_only_that(cli: Cli) -> None:
-    result = cli("export", "--start", "2029-01-01", "--end", "2029-01-02")
+    result = cli("export", "--from", "2029-01-01", "--to", "2029-01-02")
     assert result.err.splitlines() == ["0 posts from 2029-01-01 to 2029-01-02 (UTC)"]
 
 
@@ -78,11 +70,11 @@ def test_a_file_for_a_spreadsheet_is_read_without_options(
     cli: Cli, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / name
-    done = cli("export", *RANGE, "--excel", "--timezone", "Europe/Berlin", "--to", path)
+    done = cli("export", *RANGE, "--excel", "--timezone", "Europe/Berlin", path)
     assert done.code == 0
     refused = cli("plan", path)
     assert "needs_media: is set" in refused.err
     assert len(refused.err.splitlines()) == 2, "nothing else is wrong with it"
-    wrong = cli("export", *RANGE, "--excel", "--to", tmp_path / "out.jsonl")
+    wrong = cli("export", *RANGE, "--excel", tmp_path / "out.jsonl")
     assert wrong.code == 2
     assert "name it .xlsx or .csv for a spreadsheet" in wrong.err

@@ -5,26 +5,21 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from cli_lab import misfits, write_campaign
-from processes import PATIENCE, ended, read_line, start
+from cli_lab import Cli, misfits, write_campaign
+from processes import PATIENCE, Server, ended, read_line, start
 from rich.console import Console
 
 from postiz_async import CampaignRow, NewPost
 from postiz_async._cli.output import Output
 from postiz_async._cli.sending import PublishLines
 from postiz_async.testing import Fault, Sandbox
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cli_lab import Cli
-    from processes import Server
 
 
 def out_lines(text: str) -> list[str]:
@@ -52,6 +47,18 @@ def test_a_run_says_what_is_out_and_where(cli: Cli, server: Server, tmp_path: Pa
     assert "\n2 published of 2 rows" in ran.out
     again = cli("run", file, "--watch", "--name", str(tmp_path))
     assert out_lines(again.out) == [], "nothing is said twice"
+
+
+def test_a_run_tells_a_few_of_what_may_be_regretted_and_a_plan_all(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    days = [f"2028-01-{n:02} 09:00Z" for n in range(1, 8)]
+    twice = [("mastodon", day, text) for text in ("Hello", "hello") for day in days]
+    file = write_campaign(tmp_path / "my posts.csv", *twice)
+    assert cli("plan", file).out.count("says the same") == 7
+    out = cli("run", file).out
+    assert out.count("says the same") == 5
+    assert f"... and 2 warnings more: postiz-async plan {shlex.quote(str(file))}" in out
 
 
 def test_a_run_for_programs_says_it_beside_the_document(
@@ -153,7 +160,7 @@ def test_posts_are_watched_until_it_is_interrupted(
 ) -> None:
     made = cli("posts", "create", "Out", "--channel", "x", "--now", "--json").document
     post = made[0]["postId"]
-    command = ["posts", "watch", "--since", "2020-01-01", *options]
+    command = ["posts", "watch", "--from", "2020-01-01", *options]
     with ended(start(command, home, server.environment)) as process:
         line = read_line(process, lambda line: post in line)
         process.send_signal(signal.SIGINT)

@@ -4,15 +4,12 @@ import os
 import secrets
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from processes import PATIENCE
 from users_environment import HIDDEN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 PACKAGES = [
     "@nest-lab/throttler-storage-redis@1.2",

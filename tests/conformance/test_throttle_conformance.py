@@ -14,17 +14,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from processes import PATIENCE
 from redis_server import redis_server, why_no_redis
 from throttle_replay import Answer, compare
 from throttle_traces import Trace, make_trace
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = [
     pytest.mark.conformance,

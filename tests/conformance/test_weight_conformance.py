@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from glued_texts import make_texts
@@ -23,9 +23,6 @@ from weights_of_x import WEIGHTS
 from postiz_async._content import unicode_data as domains
 from postiz_async._content.length import weighted_length as clients_weight
 from postiz_async._sandbox.text.length import top_level_domains, weighted_length as sandbox_weight
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = [
     pytest.mark.conformance,

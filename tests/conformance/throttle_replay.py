@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from throttle_traces import Trace
 
 from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from throttle_traces import Trace
 
 KINDS: dict[str, type[Throttle]] = {"memory": MemoryThrottle, "redis": RedisThrottle}
 

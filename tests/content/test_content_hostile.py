@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from hypothesis import given, strategies as st
 from work import calls_of, grows_with_its_input
@@ -12,10 +10,7 @@ from postiz_async._content import length, preview, sanitise, split
 from postiz_async._content.preview import published_text
 from postiz_async._resources.create_body import content_problems
 from postiz_async.errors import InvalidInputError
-from postiz_async.models.posts import Html, Markdown, NewPost, Text
-
-if TYPE_CHECKING:
-    from postiz_async.models.posts import Content
+from postiz_async.models.posts import Content, Html, Markdown, NewPost, Text
 
 BOMBS = {
     "nested": "<div>" * 100_000,

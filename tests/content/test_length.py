@@ -179,9 +179,22 @@ def test_mentions_become_spans() -> None:
     assert sanitise(seen.sent) == seen.sent
 
 
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+
+
 @pytest.mark.parametrize(
     "whole",
-    ["e\u0301", FAMILY, "\U0001f1eb\U0001f1f7", "\r\n", "한", "\u1112\u1161\u11ab", "क्ष", "❤️"],
+    [
+        "e\u0301",
+        FAMILY,
+        "\U0001f1eb\U0001f1f7",
+        "\r\n",
+        "한",
+        "\u1112\u1161\u11ab",
+        "क्ष",
+        "❤️",
+        ENGLAND,
+    ],
 )
 def test_a_character_is_not_taken_apart(whole: str) -> None:
     assert safe_cuts(f"a{whole}b") == [1, 1 + len(whole)]

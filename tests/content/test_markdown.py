@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from hypothesis import given, strategies as st
 
 from postiz_async._content import preview, render, sanitise
-from postiz_async._content.markdown import parser, to_html
-from postiz_async.errors import ConfigurationError, InvalidInputError
+from postiz_async._content.markdown import to_html
+from postiz_async.errors import InvalidInputError
 from postiz_async.models.posts import Markdown, Mention
 
 BOLD_A, BOLD_B = "\U0001d5ee", "\U0001d5ef"
@@ -81,13 +79,6 @@ def test_the_server_keeps_all_that_is_sent(source: str) -> None:
     assert sanitise(sent) == sent
     listed = to_html(source, real_lists=True)
     assert sanitise(listed) == listed
-
-
-def test_without_the_parser_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    parser.cache_clear()
-    monkeypatch.setitem(sys.modules, "markdown_it", None)
-    with pytest.raises(ConfigurationError, match=r"pip install .*\[markdown\]"):
-        render(Markdown("a"))
 
 
 def test_markdown_that_no_request_can_carry_is_refused() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, Header, Request
-from httpx import ASGITransport, AsyncClient
+from httpx2 import ASGITransport, AsyncClient
 from processes import PATIENCE, until
 from web_lab import call, serving
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientSession
 
+    from postiz_async import TicketEvent
     from postiz_async.clock import Clock
     from postiz_async.pytest_plugin import SandboxServer
 
@@ -466,6 +467,40 @@ async def test_one_line_for_many_workers(
     assert outbox.exists()
     with pytest.raises(ConfigurationError, match="Give store and outbox to the client"):
         await run_lifespan(client=Postiz(), store=quota)
+
+
+async def test_consumers_are_told_of_tickets_for_as_long_as_the_application_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    postiz_sandbox_server: SandboxServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("POSTIZ_API_KEY", postiz_sandbox_server.api_key)
+    monkeypatch.setenv("POSTIZ_API_URL", postiz_sandbox_server.url)
+    channel = postiz_sandbox_server.add_channel("mastodon").id
+    store = tmp_path / "postiz.sqlite"
+    billed, mailed, names = list[str](), list[str](), list[str]()
+
+    async def bill(event: TicketEvent) -> None:
+        billed.append(event.ticket.id)
+
+    consumers = {"billing": bill, "mail": lambda event: mailed.append(event.ticket.id)}
+    for _ in range(2):
+        app = FastAPI()
+        async with postiz_lifespan(app, store=store, consumers=consumers):
+            postiz = await get_postiz(Request({"type": "http", "app": app}))
+            names.append((await postiz.outbox.put(NewPost(channel, "hello"))).id)
+            scope = f"consumer of {opened(postiz).quota_name}"
+            await until(lambda: billed == mailed == names)
+    kept = SqliteStore(store)
+    place = await kept.get(scope, "mail")
+    await kept.swap(scope, "mail", place.version, b'{"cursor": "lost"}', keep=None)
+    await kept.aclose()
+    async with postiz_lifespan(FastAPI(), store=store, consumers=consumers):
+        await until(lambda: "the consumer 'mail' has ended" in caplog.text)
+    with pytest.raises(ConfigurationError, match="has no open outbox"):
+        async with postiz_lifespan(FastAPI(), consumers=consumers):
+            pass
 
 
 async def test_what_a_worker_spends_is_written_where_others_see_it(

@@ -44,20 +44,24 @@ class Lab:
         self.tracers.add_span_processor(SimpleSpanProcessor(self.spans))
         self.reader = InMemoryMetricReader()
         self.meters = MeterProvider([self.reader])
-        telemetry = Telemetry(tracer_provider=self.tracers, meter_provider=self.meters)
+        self.telemetry = Telemetry(tracer_provider=self.tracers, meter_provider=self.meters)
         self.sandbox = MemoryServer(
             api_key=SECRET, clock=JumpingClock(), limit=2, work_per_post=0.0
         )
         self.channel = self.sandbox.add_channel("mastodon").id
-        self.postiz = Postiz(
+        self.postiz = self.client()
+
+    def client(self, **options: Any) -> Postiz:
+        return Postiz(
             api_key=SECRET,
             base_url="https://postiz.example.com",
             advanced=AdvancedOptions(
                 clock=self.sandbox.clock,
                 transport=SandboxTransport(self.sandbox, latency=0.25),
-                on_call=telemetry.on_call,
-                on_attempt=telemetry.on_attempt,
+                on_call=self.telemetry.on_call,
+                on_attempt=self.telemetry.on_attempt,
             ),
+            **options,
         )
 
     def metrics(self) -> dict[str, Any]:
@@ -115,6 +119,19 @@ async def test_each_call_and_each_request_has_its_span(lab: Lab) -> None:
     first = lab.spans.get_finished_spans()[0]
     assert first.attributes is not None
     assert (first.attributes["error.type"], first.status.status_code.name) == ("401", "ERROR")
+
+
+async def test_spans_say_whose_they_are_and_histograms_do_not() -> None:
+    """An application may have many organisations: a histogram for each would be dear."""
+    made = Lab()
+    async with made.sandbox, made.client(organization="acme") as postiz:
+        await postiz.channels.list()
+    spans = [dict(span.attributes or {}) for span in made.spans.get_finished_spans()]
+    assert [each["postiz.organization"] for each in spans] == ["acme", "acme"]
+    data = made.reader.get_metrics_data()
+    assert data is not None
+    assert "http.client.request.duration" in data.to_json()
+    assert "acme" not in data.to_json()
 
 
 async def test_the_metrics_of_the_quota(lab: Lab) -> None:
@@ -230,7 +247,7 @@ async def test_organisations_that_are_gone_are_shown_no_longer() -> None:
 async def test_a_telemetry_shows_one_pool() -> None:
     telemetry = Telemetry(meter_provider=MeterProvider([]))
     telemetry.observe(PostizPool())
-    with pytest.raises(UsageError, match="shows a pool already"):
+    with pytest.raises(UsageError, match="already"):
         telemetry.observe(PostizPool())
 
 

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 KEY = "a-secret-key"
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("channel",))
 
+
+def caused(error: PostizError, cause: Exception) -> PostizError:
+    error.__cause__ = cause
+    return error
+
+
 CASES: list[tuple[PostizError, int]] = [
     (errors.QuotaWaitError(KEY, retry_after=12.2), 503),
     (errors.RateLimitError(KEY, response=errors.APIResponse(429), retry_after=0.0), 503),
@@ -49,7 +55,9 @@ CASES: list[tuple[PostizError, int]] = [
     (errors.StoreError(KEY), 503),
     (errors.ConfigurationError(KEY), 503),
     (errors.UsageError(KEY), 500),
-    (errors.CampaignError(KEY), 502),
+    (errors.CampaignError(KEY), 422),
+    (caused(errors.CampaignError(KEY), PermissionError(KEY)), 503),
+    (caused(errors.CampaignError(KEY), UnicodeDecodeError("utf-8", b"", 0, 1, KEY)), 422),
     (errors.UploadError(KEY), 422),
 ]
 
@@ -87,6 +95,7 @@ async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
         Postiz(
             api_key="wrong",
             base_url="http://sandbox.invalid",
+            organization="acme",
             advanced=AdvancedOptions(transport=SandboxTransport(sandbox)),
         ) as postiz,
     ):
@@ -95,6 +104,7 @@ async def test_a_client_whose_key_is_refused_is_in_trouble() -> None:
             await postiz.channels.list()
         said = await health(postiz)
     assert (said["status"], said["ready"]) == ("trouble", True)
+    assert said["organization"] == "acme"
 
 
 async def test_a_channel_whose_token_has_expired_says_nothing_against_the_key() -> None:

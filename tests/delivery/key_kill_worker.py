@@ -15,16 +15,13 @@ import sys
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, PostizError
 from postiz_async._cli.connection import Connection, find_target
+from postiz_async._scheduler.hooks import Attempt
 from postiz_async._transport import make_transport
 from postiz_async._transport.settings import ConnectionSettings
 from postiz_async.contrib.web import open_store
-
-if TYPE_CHECKING:
-    from postiz_async._scheduler.hooks import Attempt
 
 CHANNEL = "cmmastodon000000000000001"
 FIRST = datetime(2027, 3, 1, tzinfo=UTC)

@@ -8,22 +8,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from kill_lab import Kills, Progress, Tally
 from postgres_server import postgres_server
-from processes import PATIENCE, PYTHON
+from processes import PATIENCE, PYTHON, Process
 from redis_server import redis_server
 
 from postiz_async.stores.postgres import PostgresStore
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from processes import Process
 
 SPEED = 100.0
 WORKER = str(Path(__file__).with_name("key_kill_worker.py"))

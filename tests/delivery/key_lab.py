@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from world import HostClock
 
@@ -13,20 +14,14 @@ from postiz_async import AdvancedOptions, APITimeoutError, DeliveryUnknownError,
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.record import DeliveryRecord, KeyMarks, read_record
 from postiz_async._quota.state import ledger_name
-from postiz_async._sandbox import Fault, MemoryServer
-from postiz_async.clock import JumpingClock
+from postiz_async._sandbox import Fault, MemoryServer, StoredPost
+from postiz_async._wire import WireRequest, WireResponse
+from postiz_async.clock import Clock, JumpingClock
 from postiz_async.errors import Delivery, StoreError
+from postiz_async.models.posts import Created
+from postiz_async.stores import Kept
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
-
-    from postiz_async._sandbox import StoredPost
-    from postiz_async._wire import WireRequest, WireResponse
-    from postiz_async.clock import Clock
-    from postiz_async.models.posts import Created
-    from postiz_async.stores import Kept
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 URL = "http://sandbox.invalid"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
@@ -13,12 +12,9 @@ from postiz_async._delivery import transitions
 from postiz_async._delivery.handle import HOLD, KeyHandle
 from postiz_async._delivery.record import BARE, DeliveryPost, DeliveryRecord, write_record
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async.clock import JumpingClock
+from postiz_async.clock import Clock, JumpingClock
+from postiz_async.stores import Kept
 from postiz_async.stores.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from postiz_async.clock import Clock
-    from postiz_async.stores import Kept
 
 POSTS = (DeliveryPost("c1"),)
 

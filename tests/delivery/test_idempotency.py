@@ -7,10 +7,11 @@ import logging
 import math
 import pickle
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from key_lab import KEY, START, URL, KeyLab, ids
+from key_lab import KEY, START, URL, KeyLab, Process, ids
 
 from postiz_async import (
     AdvancedOptions,
@@ -40,18 +41,12 @@ from postiz_async._resources.builder import NewCreate
 from postiz_async._resources.keyed import said_of
 from postiz_async._wire import encode_body
 from postiz_async.errors import StoreError
+from postiz_async.models.posts import Created
+from postiz_async.stores import Kept
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from key_lab import Process
-
-    from postiz_async.models.posts import Created
-    from postiz_async.stores import Kept
 
 AT = START + timedelta(hours=24)
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from key_lab import KeyLab, ids
 
 from postiz_async import BadRequestError
 from postiz_async._resources.api import opened
+from postiz_async.clock import Clock
 from postiz_async.errors import StoreError
+from postiz_async.stores import Kept
 from postiz_async.stores.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from postiz_async.clock import Clock
-    from postiz_async.stores import Kept
 
 
 async def test_a_store_that_goes_while_a_call_waits_for_its_slot_ends_the_wait() -> None:

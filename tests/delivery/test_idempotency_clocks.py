@@ -6,9 +6,10 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from key_lab import KEY, START, KeyLab, Process, ids
@@ -20,9 +21,6 @@ from postiz_async._quota import SILENT
 from postiz_async.clock import JumpingClock
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 HOUR, DAY = 3_600.0, 86_400.0
 

@@ -7,19 +7,15 @@ import os
 import random
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from cancelling import CancelledAt
-from key_lab import START, KeyLab, ids, in_the_end
+from key_lab import START, KeyLab, Process, ids, in_the_end
 
 from postiz_async import DeliveryUnknownError, NewPost, PostizError
 from postiz_async._resources.api import opened
-
-if TYPE_CHECKING:
-    from key_lab import Process
-
-    from postiz_async.models.posts import Created
+from postiz_async.models.posts import Created
 
 pytestmark = pytest.mark.exhaustive
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from gateways import Gateway, name, page
-from key_lab import KEY, START, ClockedStore, KeyLab, ids, in_the_end
+from key_lab import KEY, START, ClockedStore, KeyLab, Process, ids, in_the_end
 
 from postiz_async import (
     APITimeoutError,
@@ -18,19 +18,15 @@ from postiz_async import (
     DeliveryUnknownError,
     NewPost,
     PermissionDeniedError,
+    PostizError,
     QuotaWaitError,
 )
 from postiz_async._delivery.record import KeyMarks
 from postiz_async._quota import SILENT
 from postiz_async.errors import StoreError
+from postiz_async.models.posts import Created
+from postiz_async.testing import WireResponse
 from postiz_async.testing._transport import sandbox_client
-
-if TYPE_CHECKING:
-    from key_lab import Process
-
-    from postiz_async import PostizError
-    from postiz_async.models.posts import Created
-    from postiz_async.testing import WireResponse
 
 AT = START + timedelta(hours=24)
 

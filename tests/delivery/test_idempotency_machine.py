@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hypothesis.strategies as st
 from delivery_machine import PROCESSES, DeliveryMachine
@@ -16,15 +16,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from key_lab import START, KeyLab, ids, in_the_end
+from key_lab import START, KeyLab, Process, ids, in_the_end
 
 from postiz_async import NewPost, PostizError
 from postiz_async._delivery.record import KeyMarks
-
-if TYPE_CHECKING:
-    from key_lab import Process
-
-    from postiz_async.models.posts import Created
+from postiz_async.models.posts import Created
 
 KEYS = ("order-1", "order-2")
 """Their posts are equal, and go to one moment: only the marks tell them apart."""

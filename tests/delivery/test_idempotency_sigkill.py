@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 import random
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from key_kills import KeyKills
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_killed_again_and_again_a_key_has_one_post_and_each_call_its_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.exhaustive)])
+def test_killed_again_and_again_a_key_has_one_post_and_each_call_its_answer(
+    tmp_path: Path, kills: int
+) -> None:
     seed = int(os.environ.get("POSTIZ_KILL_SEED", random.randrange(2**16)))  # noqa: S311
-    tally = KeyKills(tmp_path, seed, processes=2, calls=120, keys=30, kills=8).run()
+    calls, keys = 15 * kills, 4 * kills
+    tally = KeyKills(tmp_path, seed, processes=2, calls=calls, keys=keys, kills=kills).run()
     print(f"\nseed {seed}: {tally}")
     assert tally.troubles == []
-    assert (tally.answers, tally.posts) == (120, 30)
+    assert (tally.answers, tally.posts) == (calls, keys)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, pairwise
-from typing import TYPE_CHECKING
 
 from hypothesis import given, settings, strategies as st
 
 from postiz_async._delivery.listing import DAY, Calendar
 from postiz_async._resources.listing import FEW, LONGEST_CHUNK, MANY, SHORTEST_CHUNK, Chunk, Chunks
-from postiz_async.clock import JumpingClock
+from postiz_async.clock import Clock, JumpingClock
 from postiz_async.models.posts import Post
-
-if TYPE_CHECKING:
-    from postiz_async.clock import Clock
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 MIDNIGHT = NOON.replace(hour=0)

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -28,9 +29,6 @@ from postiz_async.models.posts import (
     PostItem,
     PostRequest,
 )
-
-if TYPE_CHECKING:
-    import random
 
 MOMENT = datetime(2027, 1, 15, 9, 0, 0, 7_000, tzinfo=UTC)
 
@@ -258,13 +256,17 @@ def test_a_client_ref_is_short_stable_and_of_its_campaign() -> None:
 
 def test_the_mark_of_a_row_is_that_of_its_campaign_and_of_what_it_is() -> None:
     """So that hosts agree, and another campaign of that name has others under the same refs."""
-    same: dict[str, Any] = {"channel": "c1", "date": MOMENT, "texts": ("text", "a", "b")}
+    same: dict[str, Any] = {
+        "channel": "c1",
+        "date": MOMENT.isoformat(),
+        "texts": ("text", "a", "b"),
+    }
     marks = [
         row_ref("c.csv", "1", **same),
         row_ref("d.csv", "1", **same),
         row_ref("c.csv", "2", **same),
         row_ref("c.csv", "1", **same | {"channel": "c2"}),
-        row_ref("c.csv", "1", **same | {"date": MOMENT + timedelta(days=7)}),
+        row_ref("c.csv", "1", **same | {"date": (MOMENT + timedelta(days=7)).isoformat()}),
         row_ref("c.csv", "1", **same | {"texts": ("text", "a")}),
         row_ref("c.csv", "1", **same | {"texts": ("text", "ab")}),
         row_ref("c.csv", "1", **same, copy=2),

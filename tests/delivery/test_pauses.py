@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,9 +20,6 @@ from postiz_async.errors import (
     DeliveryUnknownError,
     Marks,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 log = logging.getLogger("test.outage")
 

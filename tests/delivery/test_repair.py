@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
-from key_lab import KEY, START, KeyLab, ids
+from key_lab import KEY, START, KeyLab, Process, ids
 
 from postiz_async import DeliveryUnknownError, NewPost, PostizError
-
-if TYPE_CHECKING:
-    from key_lab import Process
-
-    from postiz_async.models.posts import Created
+from postiz_async.models.posts import Created
 
 SOON, LATER = 740.0, 800.0
 """Seconds until the post is due: a repair may still leave, and a minute after that none may. What

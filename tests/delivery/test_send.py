@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from postiz_async import AdvancedOptions, Postiz
 from postiz_async._delivery.lookup import Fence
+from postiz_async._delivery.options import Late
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.pauses import Outage
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent
@@ -23,12 +25,6 @@ from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, DeliveryUnknownError
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from typing import Any
-
-    from postiz_async._delivery.options import Late
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 

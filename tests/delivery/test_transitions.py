@@ -9,13 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from postiz_async._delivery import transitions
-from postiz_async._delivery.record import BARE, DeliveryPost, DeliveryRecord, Refusal
+from postiz_async._delivery.record import BARE, DeliveryPost, DeliveryRecord, Refusal, State
 from postiz_async._delivery.transitions import OvertakenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from postiz_async._delivery.record import State
 
     Event = Callable[[DeliveryRecord], DeliveryRecord]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from network_lab import (
     ConnectProxy,
+    Recorder,
     ca_file,
     client_files,
     connect_proxy,
@@ -18,9 +19,6 @@ from network_lab import (
 )
 
 from postiz_async._cli.profiles import find_profile
-
-if TYPE_CHECKING:
-    from network_lab import Recorder
 
 PAGE = (Path(__file__).parents[2] / "docs" / "corporate-networks.md").read_text(encoding="utf-8")
 URL = "https://postiz.example.com/api"

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_pages_show_what_was_measured() -> None:
     made: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "make_performance.py"))["pages"]()
-    assert len(made) == 3
+    assert len(made) == 4
     for path, text in made.items():
         assert path.read_text(encoding="utf-8") == text, "run: python docs/make_performance.py"
 

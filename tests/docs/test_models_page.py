@@ -8,16 +8,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
+import pytest
 from web_lab import call, serving
 
 from postiz_async import Markdown, NewPost, ThreadPart
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
-
-if TYPE_CHECKING:
-    import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
 

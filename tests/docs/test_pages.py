@@ -14,7 +14,12 @@ from postiz_async.errors import PostizError
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    *(ROOT / f"{name}.md" for name in ("README", "CODE_OF_CONDUCT", "CONTRIBUTING", "SECURITY")),
+    *(
+        ROOT / f"{name}.md"
+        for name in ("README", "AGENTS", "CODE_OF_CONDUCT", "CONTRIBUTING", "SECURITY")
+    ),
+    ROOT / "llms.txt",
+    *sorted((ROOT / "skills").rglob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}

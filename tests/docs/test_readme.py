@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -28,11 +28,8 @@ from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.errors import CampaignError
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
 ROOT = Path(__file__).parents[2]
-OWN_TESTS = {"testing.md"}  # in `test_testing.py`
+OWN_TESTS = {"oauth.md", "testing.md"}  # in `test_oauth_page.py`, `test_testing.py`
 PAGES = [
     ROOT / "README.md",
     *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in OWN_TESTS),
@@ -87,17 +84,16 @@ def postiz() -> Generator[tuple[MemoryServer, str]]:
         thread.join(PATIENCE)
 
 
-NOT_EVERYWHERE = ("arq",)
-"""Packages of blocks that do not go with ours, see `test_recipes.py`."""
+ELSEWHERE = re.compile("^from (airflow|arq|dagster|prefect)[. ]", re.MULTILINE)
+"""Packages of blocks that do not go with ours: `test_recipes.py` runs these."""
 
 
 @pytest.mark.parametrize(("name", "text"), blocks("python"), ids=[n for n, _ in blocks("python")])
 def test_python_block_runs(
     name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for package in NOT_EVERYWHERE:
-        if f"from {package} import" in text:
-            pytest.importorskip(package)
+    if found := ELSEWHERE.search(text):
+        pytest.skip(f"{found[1]} does not go with our packages; test_recipes.py runs this")
     (tmp_path / "block.py").write_text(text, encoding="utf-8")
     (tmp_path / "campaign.csv").write_text(blocks("csv")[0][1], encoding="utf-8")
     sample = ROOT / "postiz_async" / "_sandbox" / "sample"

@@ -1,4 +1,4 @@
-"""The recipes of two pages, each with its queue as far as that runs here.
+"""The recipes of a page and its program for Celery, each run by its engine.
 
 Each creates a post, is delivered twice, waits for a window, and fails where another try would fail.
 """
@@ -6,57 +6,45 @@ Each creates a post, is delivered twice, waits for a window, and fails where ano
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import shutil
+import signal
+import socket
 import sys
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from processes import PATIENCE
-from redis_server import redis_server, why_no_redis
+from postgres_server import shared_server, why_no_postgres
+from processes import PATIENCE, ROOT, child_environment, until
+from redis_server import free_port, redis_server, why_no_redis
 
-from postiz_async import Postiz
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
-from postiz_async.stores.sqlite import SqliteStore
+from postiz_async.stores.postgres import ddl
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from asyncio.subprocess import Process
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = "".join(
-    (DOCS / name).read_text(encoding="utf-8") for name in ("task-queues.md", "synchronous-code.md")
-)
+PROGRAMS = Path(__file__).parent / "engines"
+"""Give tasks to the engines that run as processes."""
+PAGE = (DOCS / "task-queues.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 AT = datetime.now(UTC) + timedelta(days=1)
-WINDOW = 2.0
-"""Seconds. Two windows are over soon, whatever the quota was when a test began."""
-
-
-MISSING = {"arq": "arq is not installed, for it wants an older redis than RedisStore"}
-
-
-def recipe(package: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module that uses a package; skipped where it is not installed."""
-    pytest.importorskip(package, reason=MISSING.get(package, f"{package} is not installed"))
-    module = ModuleType(f"recipe_for_{package}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    text = next(block for block in BLOCKS if f"from {package} import" in block)
-    exec(compile(text, "task-queues.md", "exec"), module.__dict__)  # noqa: S102
-    return module
 
 
 @pytest.fixture
-async def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryServer]:
-    sandbox = MemoryServer(limit=1, window=WINDOW, work_per_post=0.0)
+async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryServer]:
+    sandbox = MemoryServer(limit=1, window=1.0, work_per_post=0.0)
     async with sandbox, serve(sandbox) as served:
         monkeypatch.setenv("POSTIZ_API_KEY", sandbox.organization.api_key)
         monkeypatch.setenv("POSTIZ_API_URL", served.api_url)
-        monkeypatch.setenv("POSTIZ_QUOTA", str(tmp_path / "quota.sqlite"))
         yield sandbox
 
 
@@ -65,155 +53,203 @@ def channel(sandbox: MemoryServer) -> str:
     return sandbox.add_channel("mastodon").id
 
 
-@asynccontextmanager
-async def client(tmp_path: Path) -> AsyncGenerator[Postiz]:
-    store = SqliteStore(tmp_path / "quota.sqlite")
-    try:
-        async with Postiz(store=store) as postiz:
-            yield postiz
-    finally:
-        await store.aclose()
-
-
 def contents(sandbox: MemoryServer) -> list[str]:
     return sorted(post.content for post in sandbox.posts)
 
 
-# ------------------------------------------------------------------ Celery
+ENVIRONMENTS = os.environ.get("POSTIZ_ENGINES", "")
+"""A folder with an environment for each engine that does not go with ours: `.ci/run` makes it."""
 
 
-def leave_logging_alone(**_: object) -> None:
-    """Celery sets up the logging of the process unless somebody listens."""
+def python_of(engine: str, package: str = "") -> str:
+    """A Python that has the engine: of an environment of its own, or ours."""
+    own = Path(ENVIRONMENTS, engine, "bin", "python")
+    if own.exists():
+        return str(own)
+    pytest.importorskip(package or engine, reason=f"{engine} is not installed")
+    return sys.executable
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Celery does not run there")
-async def test_celery(sandbox: MemoryServer, channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CELERY_BROKER", "memory://")
-    made = recipe("celery", monkeypatch)
-    made.app.conf.update(result_backend="cache+memory://", broker_connection_retry_on_startup=False)
-    from celery.contrib.testing.worker import start_worker  # noqa: PLC0415  (if it is there)
-    from celery.signals import setup_logging  # noqa: PLC0415
+@dataclass(frozen=True)
+class Place:
+    """A folder with a recipe as the module `announcements`, and its environment."""
 
-    def order(text: str) -> Any:
-        arguments = (channel, text, AT.isoformat())
-        return made.announce.apply_async(arguments, task_id=f"id-of-{text[:10]}")
+    folder: Path
+    python: str
+    environment: dict[str, str]
 
-    def work() -> list[str]:
-        with start_worker(made.app, pool="threads", concurrency=3, perform_ping_check=False):
-            results = [order(text) for text in ("first", "first", "second")]
-            ids = [result.get(timeout=PATIENCE) for result in results]
-            with pytest.raises(Exception, match="nothing was sent"):
-                order("x" * 600).get(timeout=PATIENCE)
-            return ids
+    @asynccontextmanager
+    async def process(self, *arguments: str) -> AsyncGenerator[Process]:
+        """Run a Python, killed with all that it started when the block ends."""
+        with (self.folder / "log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *(self.python, *arguments),
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
-    setup_logging.connect(leave_logging_alone)
-    try:
-        first, again, second = await asyncio.to_thread(work)
-    finally:
-        setup_logging.disconnect(leave_logging_alone)
-        made.close()
-    assert first == again != second
+    async def run(self, *arguments: str) -> None:
+        """Run a Python to its end; a create of a killed one may be looked up for six minutes."""
+        async with self.process(*arguments) as process, asyncio.timeout(4 * PATIENCE):
+            assert await process.wait() == 0, self.log
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest, sandbox: MemoryServer, channel: str, tmp_path: Path
+) -> Place:
+    """Where the recipe of the engine in the name of the test, or of its parameter, runs."""
+    engine = getattr(request, "param", "") or request.function.__name__.removeprefix("test_")
+    python = python_of(engine, {"airflow": "airflow.sdk"}.get(engine, ""))
+    package = re.compile(rf"^from {engine}[. ]", re.MULTILINE)
+    text = next(block for block in BLOCKS if package.search(block))
+    # Spread less than in life, to be done soon.
+    soon = re.sub(r"uniform\((\d), \d\)", r"uniform(\1, 1.2)", text)
+    (tmp_path / "announcements.py").write_text(soon, encoding="utf-8")
+    variables = {name: os.environ[name] for name in ("POSTIZ_API_KEY", "POSTIZ_API_URL")}
+    variables |= {"POSTIZ_STORE": str(tmp_path / "postiz.sqlite"), "NO_PROXY": "127.0.0.1"}
+    variables |= {"CHANNEL": channel, "AT": AT.isoformat()}
+    variables |= {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    return Place(tmp_path, python, child_environment(tmp_path, variables | NOT_WATCHED))
+
+
+NOT_WATCHED = {
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
+    "DO_NOT_TRACK": "1",  # Prefect's client
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "SCARF_ANALYTICS": "false",
+}
+"""Traffic goes to loopback only."""
+
+
+@asynccontextmanager
+async def server_of(engine: str, place: Place) -> AsyncGenerator[dict[str, str]]:
+    """The server that an engine needs, and the variables that say where it is."""
+    if engine in {"arq", "celery", "dramatiq"}:
+        if why_no_redis():
+            pytest.skip(why_no_redis())
+        with redis_server() as redis:
+            yield {"REDIS_URL": redis.url}
+    elif engine == "procrastinate":
+        if why_no_postgres():
+            pytest.skip(why_no_postgres())
+        from procrastinate.schema import SchemaManager  # noqa: PLC0415  (if it is there)
+
+        database = shared_server().new_database(ddl(), SchemaManager.get_schema())
+        yield {"DATABASE_URL": database, "POSTIZ_STORE": database}
+    else:
+        port = free_port()
+        server = ("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
+        async with place.process(*server):
+            await until(lambda: answers(port))
+            yield {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api"}
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
+        return True
+    return False
+
+
+WORKERS = {
+    "arq": ("-m", "arq", "announcements.WorkerSettings"),
+    "celery": ("-m", "celery", "--app", "announcements", "worker", "--concurrency", "2"),
+    "dramatiq": ("-m", "dramatiq", "announcements", "--processes", "2", "--threads", "1"),
+    "prefect": ("announcements.py",),
+    "procrastinate": ("-c", "import asyncio, announcements; asyncio.run(announcements.work())"),
+}
+"""The arguments of Python for a worker of each engine."""
+NO_KILLS = {"celery", "dramatiq"}
+"""Celery's are in `test_celery.py`; dramatiq notices a death after a minute at the earliest."""
+ELSEWHERE = {"celery", "procrastinate"}
+"""Left to the exhaustive tests: `tests/contrib/test_celery.py` is in the suite."""
+
+
+@pytest.mark.timeout(4 * 4 * PATIENCE)
+@pytest.mark.skipif(sys.platform == "win32", reason="workers are killed as POSIX does it")
+@pytest.mark.parametrize(
+    ("engine", "place"),
+    [
+        pytest.param(each, each, marks=pytest.mark.exhaustive if each in ELSEWHERE else ())
+        for each in WORKERS
+    ],
+    ids=WORKERS,
+    indirect=["place"],
+)
+async def test_workers(engine: str, place: Place, sandbox: MemoryServer) -> None:
+    """A worker is killed while a task waits; another one sends it, and what is delivered twice."""
+    program = str(PROGRAMS / f"{engine}_tasks.py")
+    async with server_of(engine, place) as variables:
+        place.environment.update(variables)
+        async with place.process(*WORKERS[engine]) as worker:
+            await place.run(program, "put")
+            if engine not in NO_KILLS:
+                await place.run(program, "kill", str(worker.pid))
+        if engine not in NO_KILLS:
+            await place.run(program, "again")
+            async with place.process(*WORKERS[engine]):
+                await place.run(program, "end")
     assert contents(sandbox) == ["first", "second"]
     assert sandbox.refusals == 0
+    assert "1 problem, nothing was sent" in place.log
 
 
-# ------------------------------------------------------------------ arq
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.skipif(bool(why_no_redis()), reason=why_no_redis())
-async def test_arq(sandbox: MemoryServer, channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ExitStack() as stack:
-        redis = stack.enter_context(redis_server())
-        monkeypatch.setenv("REDIS_URL", redis.url)
-        made = recipe("arq", monkeypatch)
-        from arq import Worker, create_pool  # noqa: PLC0415  (if it is there)
-
-        settings = made.WorkerSettings
-        pool = await create_pool(settings.redis_settings)
-        options = {"poll_delay": 0.05, "handle_signals": False, "redis_pool": pool}
-        worker = Worker(
-            settings.functions,
-            on_startup=settings.on_startup,
-            on_shutdown=settings.on_shutdown,
-            **options,
-        )
-        running = asyncio.create_task(worker.async_run())
-
-        async def result(text: str, number: str) -> str:
-            job = await pool.enqueue_job("announce", channel, text, AT, _job_id=number)
-            return await job.result(timeout=PATIENCE, poll_delay=0.05)
-
-        first, second = await asyncio.gather(result("first", "1"), result("second", "2"))
-        with pytest.raises(Exception, match="nothing was sent"):
-            await result("x" * 600, "3")
-        await pool.delete("arq:result:1")
-        assert await result("first", "1") == first != second
-        running.cancel()
-        await asyncio.wait([running])
-        await worker.close()
+@pytest.mark.skipif(sys.platform == "win32", reason="workers are killed as POSIX does it")
+async def test_dbos(place: Place, sandbox: MemoryServer) -> None:
+    program = str(PROGRAMS / "dbos_tasks.py")
+    async with place.process(program, "kill") as killed, asyncio.timeout(PATIENCE):
+        assert await killed.wait() in {-signal.SIGKILL, 0}, place.log
+    await place.run(program, "end")
     assert contents(sandbox) == ["first", "second"]
     assert sandbox.refusals == 0
+    assert "InvalidPostError" in place.log.rpartition("done [")[2]
 
 
-# ------------------------------------------------------------------ Procrastinate
-
-
-async def test_procrastinate(
-    sandbox: MemoryServer, channel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = recipe("procrastinate", monkeypatch)
-    from procrastinate import testing  # noqa: PLC0415  (if it is there)
-
-    connector = testing.InMemoryConnector()
-    with made.app.replace_connector(connector) as app:
-        async with app.open_async(), client(tmp_path) as postiz:
-            worked = {"wait": False, "additional_context": {"postiz": postiz}}
-            jobs = [
-                await made.announce.defer_async(channel=channel, text=text, at=AT.isoformat())
-                for text in ("first", "second", "x" * 600)
-            ]
-            await app.run_worker_async(**worked)
-            first, second, wrong = (connector.jobs[job] for job in jobs)
-            assert [job["status"] for job in (first, second, wrong)] == [
-                *("succeeded", "todo", "failed")
-            ]
-            assert second["scheduled_at"] > datetime.now(UTC)
-            await asyncio.sleep((second["scheduled_at"] - datetime.now(UTC)).total_seconds())
-            first["status"] = "todo"  # as if its worker had died before it said so
-            await app.run_worker_async(**worked)
-            assert [job["status"] for job in (first, second)] == ["succeeded"] * 2
+@pytest.mark.skipif(sys.platform == "win32", reason="not tried there")
+async def test_dagster(place: Place, sandbox: MemoryServer) -> None:
+    (place.folder / "home").mkdir()
+    place.environment["DAGSTER_HOME"] = str(place.folder / "home")
+    program = str(PROGRAMS / "dagster_tasks.py")
+    await place.run(program, "put")
+    async with place.process(program, "send"):
+        await until(lambda: len(sandbox.posts) > 1)
     assert contents(sandbox) == ["first", "second"]
+    assert sandbox.refusals == 0
+    assert "1 problem, nothing was sent" in place.log
 
 
-# ------------------------------------------------------------------ Temporal
-
-
-async def test_temporal(
-    sandbox: MemoryServer, channel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = recipe("temporalio", monkeypatch)
-    from temporalio.exceptions import ApplicationError  # noqa: PLC0415  (if it is there)
-    from temporalio.testing import ActivityEnvironment  # noqa: PLC0415
-
-    async with client(tmp_path) as postiz:
-        activities = made.Announcements(postiz)
-
-        async def attempt(text: str, workflow: str, number: int = 1) -> str:
-            environment = ActivityEnvironment()
-            environment.info = replace(environment.info, workflow_id=workflow, attempt=number)
-            return await environment.run(activities.announce, channel, text, AT)
-
-        first = await attempt("first", "order-1")
-        assert await attempt("first", "order-1", 2) == first
-        with pytest.raises(ApplicationError) as caught:
-            await attempt("second", "order-2")
-        wait = caught.value.next_retry_delay
-        assert (caught.value.type, caught.value.non_retryable) == ("QuotaWaitError", False)
-        assert wait is not None
-        await asyncio.sleep(wait.total_seconds())
-        assert await attempt("second", "order-2", 2) != first
-        with pytest.raises(ApplicationError) as caught:
-            await attempt("x" * 600, "order-3")
-        assert (caught.value.type, caught.value.non_retryable) == ("InvalidPostError", True)
+@pytest.mark.skipif(sys.platform == "win32", reason="Airflow does not run there")
+async def test_airflow(place: Place, sandbox: MemoryServer) -> None:
+    program = place.folder / "dags" / "airflow_tasks.py"
+    program.parent.mkdir()
+    shutil.copy(PROGRAMS / program.name, program)
+    place.environment.update(
+        AIRFLOW_HOME=str(place.folder),
+        AIRFLOW__CORE__DAGS_FOLDER=str(program.parent),
+        AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    )
+    await place.run("-m", "airflow", "db", "migrate")
+    await place.run(str(program))
     assert contents(sandbox) == ["first", "second"]
+    assert sandbox.refusals == 0
+    assert "1 problem, nothing was sent" in place.log
+
+
+def test_the_page_says_which_versions_are_tried() -> None:
+    tried = re.findall(r"\w+=[\w-]+==([\d.]+)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    assert len(tried) == 4
+    assert [each for each in tried if f" {each}" not in PAGE] == []

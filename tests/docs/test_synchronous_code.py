@@ -1,4 +1,4 @@
-"""The applications of `docs/synchronous-code.md`, used as they stand; Celery's is a recipe."""
+"""The applications of `docs/synchronous-code.md`, used as they stand."""
 
 from __future__ import annotations
 

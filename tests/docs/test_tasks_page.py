@@ -5,15 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import postiz_async
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from postiz_async.testing import Sandbox
+from postiz_async.testing import Sandbox
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
 CODES = [code for code in re.findall(r"`([^`]+)`", PAGE) if code.startswith("postiz.")]

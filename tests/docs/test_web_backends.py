@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from postgres_server import fresh_database, why_no_postgres
@@ -16,9 +17,6 @@ from web_lab import call, serving
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.contrib.fastapi import postiz_router
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("web-backends.md", "outbox.md", "quick-start.md")

@@ -11,11 +11,9 @@ import random
 import struct
 import sys
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 __all__ = ["KINDS", "write_hostile"]
 
@@ -58,6 +56,7 @@ def workbook(
     book: str = "",
     links: str = "",
     styles: str = "",
+    more: Iterable[tuple[str, str]] = (),
     compression: int = zipfile.ZIP_DEFLATED,
 ) -> bytes:
     """An .xlsx of one sheet; each part may be another than usual."""
@@ -79,6 +78,8 @@ def workbook(
         packed.writestr("xl/styles.xml", f"<styleSheet {names}>{styles}</styleSheet>")
         sheet = f"<worksheet {names}><sheetData>{rows}</sheetData></worksheet>"
         packed.writestr("xl/worksheets/sheet1.xml", before + sheet)
+        for name, part in more:
+            packed.writestr(name, part)
     return out.getvalue()
 
 
@@ -236,6 +237,31 @@ def many_merged(random: Random) -> tuple[str, bytes]:
     return "x.xlsx", workbook(
         rows_of(*ROW) + f"</sheetData><mergeCells>{ranges}</mergeCells><sheetData>"
     )
+
+
+def merged_down(random: Random) -> tuple[str, bytes]:
+    """A text that stands in the file once, and in each row."""
+    count = random.randint(2_000, 8_000)
+    text = text_cell("B2", DATE) + text_cell("C2", random.choice("aé😀") * 2_000)
+    rows = "".join(
+        f'<row r="{n}">{text_cell(f"A{n}", "nowhere")}{text if n == 2 else ""}</row>'
+        for n in range(2, count)
+    )
+    head = rows_of().partition("</row>")[0]
+    ranges = f'<mergeCell ref="B2:B{count}"/><mergeCell ref="C2:ZZZ{count}"/>'
+    merged = f"</sheetData><mergeCells>{ranges}</mergeCells><sheetData>"
+    return "x.xlsx", workbook(f"{head}</row>{rows}{merged}")
+
+
+def odd_comments(random: Random) -> tuple[str, bytes]:
+    """Comments without end, or that are another file."""
+    target = random.choice(["../comments1.xml", "file:///etc/passwd", "/", "../../../../a", "é"])
+    mode = random.choice([' TargetMode="External"', ""])
+    inside = random.choice(["<comment/>" * 300_000, "<a>" * 5_000, "&e;", "<comment", ""])
+    links = links_to(("c1", "comments", target), mode=mode)
+    comments = f"{BOMB if inside == '&e;' else ''}<comments>{inside}</comments>"
+    more = [("xl/worksheets/_rels/sheet1.xml.rels", links), ("xl/comments1.xml", comments)]
+    return "x.xlsx", workbook(rows_of(*ROW), more=more)
 
 
 def odd_places(random: Random) -> tuple[str, bytes]:
@@ -439,6 +465,18 @@ def long_csv_cell(random: Random) -> tuple[str, bytes]:
     return "x.csv", table(f"nowhere,{DATE},{quote}{text}{quote}\n")
 
 
+def many_channels(random: Random) -> tuple[str, bytes]:
+    """A cell that names channels without end, and columns deep within the settings."""
+    sign = random.choice([",", ";", " und ", "/", "\n", " "])
+    name = random.choice(["nowhere", "x", "Mastodn", "y"])
+    cell = sign.join([name] * random.choice([3, 200, 500, 20_000]))
+    column = random.choice(
+        ["settings" + ".9" * 8, "settings" + ".a" * 9, "Reddit title", "settings."]
+    )
+    text = f'channel,date,content,{column}\n"{cell} {sign} nowhere",{DATE},a text,b\n'
+    return "x.csv", text.encode()
+
+
 def wide_csv(random: Random) -> tuple[str, bytes]:
     """A header, or a row, of cells without end."""
     count = random.randint(5_000, 600_000)
@@ -510,7 +548,7 @@ KINDS: tuple[Callable[[Random], tuple[str, bytes]], ...] = (
     *(many_sheets, many_styles, many_merged, odd_places, odd_numbers, deep_tables, many_paragraphs),
     *(odd_values, ods_entities, damaged, odd_compression, many_parts, lying_sizes, odd_encodings),
     *(of_another_kind, long_csv_cell, wide_csv, tall_csv_row, open_quote, odd_csv, steering_csv),
-    *(deep_json, odd_json, damaged, damaged),
+    *(deep_json, odd_json, damaged, damaged, merged_down, odd_comments, many_channels),
 )
 
 

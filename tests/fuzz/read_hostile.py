@@ -33,7 +33,7 @@ if __name__ == "__main__":
         print(json.dumps({"begins": path}), flush=True)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
             try:
-                code = run([sys.argv[1], path])
+                code = run([*sys.argv[1].split(), path])
             except BaseException:  # noqa: BLE001  (what it raises is the finding)
                 out.write(traceback.format_exc())
         said = {"file": path, "code": code, "said": out.getvalue(), "peak": peak()}

@@ -6,11 +6,12 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -39,9 +40,6 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async.models._base import Names, Value
 from postiz_async.models.posts import PostChannel, PostItem, PublishEvent
 from postiz_async.types import Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PLAIN_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 MOMENTS = st.datetimes(

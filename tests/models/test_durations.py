@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -18,10 +19,6 @@ from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import in_seconds, read_seconds
 from postiz_async.models.posts import PostRequest
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
 AT = datetime(2031, 1, 1, tzinfo=UTC)
 REQUEST = PostRequest(type="draft", date="2031-01-01T00:00:00.000Z", posts=[])

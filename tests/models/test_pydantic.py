@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import pytest
 from fastapi import Body, FastAPI
@@ -18,11 +18,9 @@ from web_lab import call, serving
 
 from postiz_async import Html, Media, NewPost, Post, PostRequest, Quota, Ticket
 from postiz_async._delivery.outcomes import RowState
+from postiz_async.models._base import Value
 from postiz_async.models.posts import PostChannel, PublishEvent
 from postiz_async.types import Outcome, PoolHealth
-
-if TYPE_CHECKING:
-    from postiz_async.models._base import Value
 
 POST = Post(
     id="p1",

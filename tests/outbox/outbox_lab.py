@@ -78,12 +78,14 @@ class OutboxLab:
         on_attempt: Callable[[Attempt], None] | None = None,
         clock: Clock | None = None,
         transport: SandboxTransport | None = None,
+        organization: str | None = None,
         **options: Any,
     ) -> AsyncGenerator[Postiz]:
         """A client of a new process."""
         async with Postiz(
             api_key=self.sandbox.organization.api_key,
             base_url="http://sandbox.invalid",
+            organization=organization,
             store=store,
             drain=drain,
             validate=validate,

@@ -310,7 +310,7 @@ async def test_what_a_sender_writes_may_be_written_twice(
 ) -> None:
     """Nothing of it has to be looked up."""
     lab.lose("empty_401")
-    broken = break_after(monkeypatch, "WITH changed AS", nth)
+    broken = break_after(monkeypatch, "changed AS (UPDATE", nth)
     async with lab.client() as postiz:
         await postiz.channels.list()
         broken.times = 1

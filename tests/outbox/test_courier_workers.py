@@ -18,11 +18,13 @@ from postiz_async import NewPost, Postiz, PostizError
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.stores import sqlite
+from postiz_async.stores._sqlite_deliveries import SqliteDeliveries
 from postiz_async.stores._sqlite_files import open_shared
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from outbox_lab import OutboxLab
@@ -100,6 +102,56 @@ async def test_a_drain_that_is_over_keeps_the_rest(lab: OutboxLab) -> None:
     assert len(tickets) == 40
 
 
+async def test_a_drain_ends_early_when_no_slot_comes_in_time(lab: OutboxLab) -> None:
+    """As in a function that is called each minute, and paid by the second."""
+    async with lab.client(sends=False, store=MemoryStore()) as web:
+        await lab.put(web, 40)
+    store = MemoryStore()
+    for _ in range(2):
+        began = lab.clock.monotonic()
+        async with lab.client(drain=50.0, store=store):
+            pass
+        assert lab.clock.monotonic() - began < 25
+    assert 0 < len(lab.sandbox.posts) <= 30
+    await lab.clock.sleep(3_600)
+    async with lab.client(drain=50.0, store=store):
+        pass
+    lab.assert_each_once(range(40))
+
+
+async def test_a_drain_waits_for_a_look_that_takes_long(
+    file_lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with file_lab.client(sends=False) as web:
+        await file_lab.put(web, 1)
+    for name, seconds in {"line": 1, "take": 20}.items():
+        slow = slowed(getattr(SqliteDeliveries, name), file_lab, seconds)
+        monkeypatch.setattr(SqliteDeliveries, name, slow)
+    async with file_lab.client(drain=50.0):
+        pass
+    file_lab.assert_each_once(range(1))
+
+
+def slowed(method: Callable[..., Any], lab: OutboxLab, seconds: float) -> Callable[..., Any]:
+    async def call(*arguments: object) -> object:
+        await lab.clock.sleep(seconds)
+        return await method(*arguments)
+
+    return call
+
+
+async def test_a_client_that_only_hands_over_has_nothing_to_drain(file_lab: OutboxLab) -> None:
+    async with file_lab.client(drain=math.inf, sends=False) as postiz:
+        await file_lab.put(postiz, 1)
+    assert not file_lab.sandbox.posts
+
+
+async def test_a_drain_waits_for_a_slot_that_comes_in_time(lab: OutboxLab) -> None:
+    async with lab.client(drain=3_700.0, store=MemoryStore()) as postiz:
+        await lab.put(postiz, 40)
+    lab.assert_each_once(range(40))
+
+
 async def test_one_hands_over_and_another_sends(lab: OutboxLab) -> None:
     store = MemoryStore()
     async with lab.client(sends=False, store=store) as web, lab.client(store=store):
@@ -151,7 +203,7 @@ async def test_what_was_handed_over_with_another_key_is_not_forgotten_in_silence
     async with lab.client() as postiz:
         await lab.clock.sleep(60)
         assert await postiz.outbox.counts() == {}
-    assert "2 hand-overs in" in caplog.text
+    assert "which nobody sends: 2" in caplog.text
     assert "say organization=" in caplog.text
     assert lab.statuses == []
 

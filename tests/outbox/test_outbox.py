@@ -443,14 +443,15 @@ async def test_a_firewall_that_forbids_pauses_the_outbox_and_refuses_nothing(
 ) -> None:
     lab = file_lab
     firewall = Firewall(lab.sandbox, latency=0.1)
-    async with lab.client(transport=firewall, store=MemoryStore()) as postiz:
+    async with lab.client(transport=firewall, store=MemoryStore(), organization="acme") as postiz:
         tickets = await lab.put(postiz, 8)
         assert (await postiz.outbox.wait(tickets[0].id, timeout=200)).state == "unknown"
-        said = postiz.outbox.trouble
+        said = postiz.outbox.trouble.removeprefix("'acme': ")
         assert said.startswith(
             "403: Forbidden. Postiz itself answers none of these calls with 403."
         )
-        assert f"paused: {said} Next look in 5 min." in caplog.messages
+        assert f"'acme': paused: {said} Next look in 5 min." in caplog.messages
+        assert (await postiz.outbox.get(tickets[-1].id)).reason == said, "it has one organisation"
         tried = firewall.refusals
         assert tried <= 8
         await lab.clock.sleep(7_200)

@@ -25,6 +25,8 @@ from postiz_async import (
     Postiz,
     PostizPool,
     PostNotFoundError,
+    TicketEvent,
+    UsageError,
 )
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._outbox import courier
@@ -33,7 +35,9 @@ from postiz_async._outbox.turn import LONGEST_LOOK
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse
+from postiz_async.errors import CursorError
 from postiz_async.stores._postgres import Database
+from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -589,6 +593,23 @@ async def test_a_key_that_is_refused_holds_up_nobody_else(lab: PoolLab) -> None:
     assert {name: len(box.posts) for name, box in lab.boxes.items()} == dict.fromkeys(lab.keys, 1)
 
 
+async def test_a_new_key_is_used_at_once_when_that_is_said(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as web:
+        [ticket] = await lab.put(web, "acme")
+    lab.boxes["acme"].organization.api_key = "another"
+    async with lab.pool(sends=False) as web, lab.pool() as pool:
+        await in_trouble(lab, pool, "401")
+        assert lab.pause("acme") > 60
+        lab.renew_key("acme", "a-new-key")
+        began = lab.clock.monotonic()
+        await web.outbox.look_again("acme")
+        assert (await pool.outbox.wait(ticket)).state == "stored"
+        assert lab.clock.monotonic() - began < 60
+        while await web.outbox.troubles():  # until its turn is over
+            await lab.clock.sleep(1)
+        await web.outbox.look_again("globex")  # which has handed over nothing
+
+
 @pytest.mark.parametrize("kind", spread(["reset", "error_before", "empty_401", "html"], every=2))
 async def test_a_server_that_is_away_for_one_holds_up_nobody_else(lab: PoolLab, kind: Any) -> None:
     async with lab.pool(sends=False) as web:
@@ -826,6 +847,20 @@ async def test_a_drain_that_is_over_leaves_the_rest(lab: PoolLab) -> None:
     assert 0 < counts["stored"] <= 30
 
 
+async def test_a_drain_ends_early_when_no_slot_comes_in_time(lab: PoolLab) -> None:
+    async with lab.pool(sends=False) as web:
+        await lab.put(web, "acme", 40)
+        await lab.put(web, "globex", 3)
+    store = MemoryStore()
+    for _ in range(2):
+        began = lab.clock.monotonic()
+        async with lab.pool(drain=50.0, store=store):
+            pass
+        assert lab.clock.monotonic() - began < 25
+    assert 0 < len(lab.boxes["acme"].posts) <= 30
+    assert len(lab.boxes["globex"].posts) == 3
+
+
 @pytest.mark.exhaustive
 async def test_a_drain_does_not_wait_for_what_a_firewall_forbids(lab: PoolLab) -> None:
     async with lab.pool(transport=Firewall(lab), drain=36_000) as pool:
@@ -855,3 +890,53 @@ async def test_tickets_of_all_are_pruned(lab: PoolLab) -> None:
     async with lab.pool() as pool:
         while await pool.outbox.counts():
             await lab.clock.sleep(1)
+
+
+# ------------------------------------------------------------------ events
+
+
+async def test_events_of_all_organisations_and_of_one(lab: PoolLab) -> None:
+    async with lab.pool() as pool:
+        tickets = {name: [t.id for t in await lab.put(pool, name, 3)] for name in lab.keys}
+        events = pool.outbox.events()
+        seen = [await anext(events) for _ in range(9)]
+        for name in lab.keys:
+            mine = [event for event in seen if event.organization == name]
+            assert sorted(event.ticket.id for event in mine) == sorted(tickets[name])
+            assert {event.ticket.state for event in mine} == {"stored"}
+            alone = pool.outbox.events(organization=name)
+            again = [await anext(alone) for _ in range(3)]
+            assert [event.ticket for event in again] == [event.ticket for event in mine]
+            client = await pool.client(lab.keys[name], organization=name)
+            after = client.outbox.events(after=again[1].cursor)
+            assert await anext(after) == again[2]
+            with pytest.raises(CursorError):
+                await anext(pool.outbox.events(after=again[0].cursor))
+            with pytest.raises(CursorError):
+                await anext(pool.outbox.events(after=seen[0].cursor, organization=name))
+        for number in (0, 4, 7):
+            after = pool.outbox.events(after=seen[number].cursor)
+            assert await anext(after) == seen[number + 1]
+        with pytest.raises(UsageError, match="name of an organisation"):
+            pool.outbox.events(organization="")
+
+
+async def test_a_consumer_of_a_pool_sees_all_and_ends_with_it(lab: PoolLab) -> None:
+    seen = list[tuple[str, str]]()
+
+    def note(event: TicketEvent) -> None:
+        seen.append((event.organization, event.ticket.id))
+
+    async with lab.pool() as pool:
+        consuming = [
+            asyncio.create_task(each.consume(note, name="billing"))
+            for each in (
+                pool.outbox,
+                (await pool.client(lab.keys["acme"], organization="acme")).outbox,
+            )
+        ]
+        tickets = [(name, t.id) for name in lab.keys for t in await lab.put(pool, name, 2)]
+        await until(lambda: len(seen) == 8)
+    await asyncio.gather(*consuming)
+    acme = [each for each in tickets if each[0] == "acme"]
+    assert sorted(seen) == sorted([*tickets, *acme])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,9 +25,6 @@ from postiz_async.providers._registry import (
     write_settings,
 )
 from postiz_async.providers._schema import fields_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PICTURE = Media(id="m", path="https://host/a.png", name="a.png")
 COMMUNITY = "https://x.com/i/communities/1"

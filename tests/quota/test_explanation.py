@@ -101,6 +101,8 @@ def test_no_more_is_held_than_is_left() -> None:
     beside = text(window(2, foreign=9, own=19, past_foreign=9.0))
     assert "     0  of them kept for single posts" in beside
     assert "     2  of them left to other clients" in beside
+    assert "What is held goes to bulk work" in beside
+    assert "come at once again" not in beside
 
 
 def test_a_limit_that_no_answer_told_is_believed() -> None:
@@ -152,6 +154,12 @@ def test_slots_that_come_back_one_by_one() -> None:
     said = text(sliding, now=600.0)
     assert "The server counts each request for an hour: slots come back one by one." in said
     assert "     2  of others, or from before this client looked" in said
+
+
+def test_a_burst_of_others_is_named_while_it_may_repeat() -> None:
+    ledger = window(9, foreign=9, own=12, surge=5, surge_until=600.0)
+    assert "; that many may come at once again" in text(ledger)
+    assert "come at once again" not in text(ledger, now=601.0)
 
 
 def test_rivals_are_named() -> None:

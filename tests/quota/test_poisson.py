@@ -64,6 +64,13 @@ def test_great_averages_are_told_on_the_careful_side(confidence: float) -> None:
     assert all(less <= more for less, more in pairwise(many))
 
 
+@pytest.mark.parametrize("confidence", [0.9, 1 - 1 / 900])
+def test_the_sum_and_its_continuation_meet(confidence: float) -> None:
+    most = next(k for k in range(2_000) if Poisson(confidence).bearable(k) > GREAT_MEAN)
+    means = [Poisson(confidence).bearable(k) for k in range(most - 3, most + 4)]
+    assert all(0.5 < more - less < 1.5 for less, more in pairwise(means))
+
+
 def test_an_average_of_nothing_is_nothing() -> None:
     assert Poisson(0.99).quantile(0.0) == 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import msgspec
 import pytest
@@ -26,9 +26,6 @@ from postiz_async._quota import (
 from postiz_async._quota.forecasts import Outlook
 from postiz_async._quota.shared_state import SharedState, reunited, written_again
 from postiz_async._quota.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 INF = math.inf
 GRANT = Grant()

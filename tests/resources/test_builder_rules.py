@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,9 +21,6 @@ from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.models.channels import Channel
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 LONG = "word " * 100
 

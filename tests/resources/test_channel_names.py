@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, strategies as st
@@ -21,9 +22,6 @@ from postiz_async._sandbox import Fault
 from postiz_async.errors import ChannelNotFoundError, InvalidInputError
 from postiz_async.models.channels import Channel
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHANNELS = [
     Channel(id="cm1", name="Brewers", provider="mastodon"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from traceback import extract_tb
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,16 +17,12 @@ from postiz_async import (
     ConfigurationError,
     InvalidPostError,
     NewPost,
+    Postiz,
 )
 from postiz_async._sandbox import Fault, MemoryServer
+from postiz_async._transport import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
-
-    from postiz_async import Postiz
-    from postiz_async._transport import WireRequest, WireResponse
 
 AT_ONCE = 5
 LIST, RULES = "GET integrations", "GET integration-settings"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -9,11 +9,9 @@ from msgspec.structs import replace
 from postiz_async import BadRequestError, Html, InvalidPostError, Media, NewPost, ThreadPart
 from postiz_async._resources.create_body import build_body, build_item, encode_create
 from postiz_async.errors import PlanLimitError
+from postiz_async.models.channels import Channel
 from postiz_async.models.posts import MAX_BODY, PostRequest
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from postiz_async.models.channels import Channel
 
 PICTURE = Media(id="m1", path="https://uploads.example.com/a.png", alt="A hill")
 
@@ -54,7 +52,7 @@ async def test_what_is_scheduled_is_stored_as_it_was_meant(
     assert (stored.content, stored.state, stored.date) == ("a & b", "QUEUE", at)
     assert (stored.tags, stored.media) == (("news",), (PICTURE.path,))
     assert stored.settings["visibility"] == "unlisted"
-    assert [(part.content, part.delay) for part in stored.thread] == [
+    assert [(part.content, part.delay_minutes) for part in stored.thread] == [
         ("second", 0),
         ("<p>third</p>", 5),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -12,11 +12,8 @@ from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
 from postiz_async.providers import PROVIDERS, RawSettings
 from postiz_async.providers._registry import read_settings
-from postiz_async.providers._schema import fields_of
+from postiz_async.providers._schema import SettingsField, fields_of
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from postiz_async.providers._schema import SettingsField
 
 
 def channel(provider: str) -> Channel:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,19 +15,14 @@ from postiz_async import (
     DeliveryUnknownError,
     InvalidPostError,
     NewPost,
+    Postiz,
 )
 from postiz_async._sandbox import Fault, MemoryServer
+from postiz_async._transport import WireRequest, WireResponse
 from postiz_async._wire import endpoints
 from postiz_async.clock import JumpingClock
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
-    from pathlib import Path
-
-    from postiz_async import Postiz
-    from postiz_async._transport import WireRequest, WireResponse
 
 LOST = [
     (Fault("drop_answer", route="create_post"), "The connection to the sandbox broke", ""),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from gateways import FAILURES, FIREWALLS, PAGES, Gateway, name, page, said
@@ -19,6 +19,7 @@ from postiz_async import (
     NewPost,
     NotFoundError,
     PermissionDeniedError,
+    Postiz,
     PostizError,
     QuotaWaitError,
     RateLimitError,
@@ -27,14 +28,9 @@ from postiz_async._resources.create import job_call
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import APIResponse, PayloadTooLargeError, PlanLimitError
+from postiz_async.models.posts import PostRequest
 from postiz_async.testing import WireResponse
 from postiz_async.testing._transport import sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from postiz_async import Postiz
-    from postiz_async.models.posts import PostRequest
 
 AT = datetime(2035, 1, 1, 10, tzinfo=UTC)
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
-from postiz_async import AuthenticationError, NewPost
+from postiz_async import AuthenticationError, NewPost, Postiz
 from postiz_async._resources.insights import PostOfChannel, gather_figures
 from postiz_async.errors import APIResponse, RateLimitError, ServerError
+from postiz_async.models.channels import Channel
 from postiz_async.models.insights import Figures, Metric, MetricPoint, PostAnalytics
+from postiz_async.models.posts import Post
 from postiz_async.testing import Fault, Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from postiz_async import Postiz
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import Post
 
 
 @pytest.fixture

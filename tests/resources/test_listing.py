@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from postiz_async import InvalidInputError, NewPost
+from postiz_async import APITimeoutError, InvalidInputError, NewPost
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._resources.listing import pieces
 from postiz_async.models.posts import Post, PostRequest
@@ -160,3 +160,13 @@ async def test_notifications_end_where_they_are_older() -> None:
         with pytest.raises(InvalidInputError, match=r"since: .* no time zone"):
             await postiz.notifications.list(since=since.replace(tzinfo=None))
     assert [each.content for each in everything] == [f"message {n}" for n in reversed(range(250))]
+
+
+async def test_a_time_limit_is_for_all_pages_of_notifications() -> None:
+    local = Sandbox()
+    for number in range(350):
+        local.add_notification(f"note {number}")
+    async with local.client(latency=2.0) as postiz:
+        assert len(await postiz.notifications.list()) == 350
+        with pytest.raises(APITimeoutError):
+            await postiz.with_options(timeout=5).notifications.list()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -29,13 +29,9 @@ from postiz_async._resources import pool_health
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.contrib.fastapi import postiz_lifespan, postiz_router
 from postiz_async.errors import StoreError
+from postiz_async.stores import Kept
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
-
-    from postiz_async.stores import Kept
 
 KEYS = ("key-of-acme", "key-of-globex", "key-of-initech", "key-of-hooli")
 
@@ -116,7 +112,7 @@ async def test_a_refused_key_is_told_by_the_name_of_its_organisation(
             await client.notifications.list()
             assert (await pool.health()).refused == 1
     said = [record for record in caplog.messages if "refuses" in record]
-    assert said == [f"Postiz at {URL}/public/v1 refuses the key of 'acme': Invalid API key"] * 2
+    assert said == [f"'acme': Postiz at {URL}/public/v1 refuses its key: Invalid API key"] * 2
     assert "key-of" not in caplog.text + str(health.to_dict())
 
 

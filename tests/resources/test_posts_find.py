@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,6 @@ from postiz_async.clock import JumpingClock
 from postiz_async.errors import DeliveryUnknownError, Marks, UsageError
 from postiz_async.models.posts import Html
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
 
 START = datetime(2027, 1, 1, 8, 0, 30, tzinfo=UTC)
 LATER = START + timedelta(days=1, milliseconds=7)

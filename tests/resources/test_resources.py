@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -29,17 +31,13 @@ from postiz_async import (
 )
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._sandbox import Fault
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.errors import InvalidInputError, PostNotFoundError
+from postiz_async.models.channels import Channel
 from postiz_async.models.video import SlidesVideo
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from postiz_async._wire import WireRequest, WireResponse
-    from postiz_async.models.channels import Channel
-    from postiz_async.types import Attempt
+from postiz_async.types import Attempt
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
@@ -512,8 +510,44 @@ async def test_users_are_told_to_super_admins_only(local: Sandbox) -> None:
 async def test_a_server_without_the_search_for_users_says_so() -> None:
     local = Sandbox(release="v2.23.0")
     async with local.client() as postiz:
-        with pytest.raises(NotFoundError, match=r"needs Postiz a release after v2\.23\.0"):
+        with pytest.raises(NotFoundError, match=r"came with a release after v2\.23\.0"):
             await postiz.users.search()
+
+
+class IgnoresTheSearch(SandboxTransport):
+    """A way to a server that has the list of media, and takes no notice of what is searched."""
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        return await super().send(replace(request, url=re.sub(r"&search=[^&]*", "", request.url)))
+
+
+@pytest.mark.parametrize("way", [SandboxTransport, IgnoresTheSearch])
+async def test_media_are_listed_newest_first_and_found_by_the_name_they_had(
+    way: type[SandboxTransport],
+) -> None:
+    local = Sandbox(release="open")
+    for number in range(40):
+        local.add_media(f"Sunrise {number}.jpg" if number % 2 else f"moon {number}.png")
+    local.add_media("another's.png", organization=local.add_organization("Tea"))
+    async with sandbox_client(local._server, transport=way(local._server)) as postiz:
+        uploaded = await postiz.media.upload(PNG)
+        listed = await postiz.media.list()
+        assert len({each.id for each in listed}) == len(listed) == 41
+        assert (listed[0].id, listed[0].path) == (uploaded.id, uploaded.path)
+        assert (listed[0].original_name, listed[0].type) == (None, "image")
+        assert listed[0].size == len(PNG)
+        found = [each.original_name async for each in postiz.media.list(search="sunRISE")]
+        assert found == [f"Sunrise {number}.jpg" for number in range(39, 0, -2)]
+        assert await postiz.media.list(search="nothing") == []
+        channel = local.add_channel("mastodon")
+        new = NewPost(channel, "x", [listed[1]])
+        await postiz.posts.schedule(new, at=local.in_an_hour())
+
+
+async def test_a_server_without_a_list_of_media_says_so(local: Sandbox) -> None:
+    async with local.client() as postiz:
+        with pytest.raises(NotFoundError, match=r"came with a release after v2\.23\.0"):
+            await postiz.media.list(search="sun")
 
 
 async def test_notifications_come_once_each(local: Sandbox, channel: Channel) -> None:
@@ -588,7 +622,7 @@ async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: San
 async def test_a_route_that_is_not_there_names_the_release(channel: Channel) -> None:
     old = Sandbox(release="v2.18.0")
     async with old.client() as postiz:
-        with pytest.raises(NotFoundError, match=r"needs Postiz v2\.21\.9 or newer"):
+        with pytest.raises(NotFoundError, match=r"came with v2\.21\.9: this"):
             await postiz.channels.groups()
 
 
@@ -632,3 +666,18 @@ async def test_a_wrong_key_is_said_once(local: Sandbox) -> None:
 def test_the_year_before_the_jumping_clock_starts_exists() -> None:
     start = datetime.fromtimestamp(Sandbox().clock.time(), UTC)
     assert start.year > 2026
+
+
+async def test_a_listed_post_is_found_however_far_away_it_is(
+    local: Sandbox, channel: Channel
+) -> None:
+    at = local.in_an_hour() + timedelta(days=800)
+    async with local.client() as postiz:
+        await postiz.posts.schedule(NewPost(channel, "x"), at=at)
+        [post] = await postiz.posts.list(start=at, end=at + timedelta(seconds=1))
+        assert (await postiz.posts.get(post)).id == post.id
+        local.add_fault(Fault("error_before", route="delete_post", times=4))
+        with pytest.raises(ServerError):
+            await postiz.posts.delete(post)
+        with pytest.raises(APITimeoutError, match="is QUEUE after"):
+            await postiz.posts.wait_published(post, timeout=5)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,15 +26,10 @@ from postiz_async._resources.watch import (
     watch,
 )
 from postiz_async.errors import APIResponse
-from postiz_async.models.posts import Post
+from postiz_async.models.channels import Channel
+from postiz_async.models.insights import Notification
+from postiz_async.models.posts import Post, PublishEvent
 from postiz_async.testing import Fault, Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
-
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.insights import Notification
-    from postiz_async.models.posts import PublishEvent
 
 URL = "http://sandbox.invalid"
 

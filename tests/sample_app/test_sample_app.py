@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import nightly
 import pytest
 from agency import Agency, Overview
@@ -24,20 +24,20 @@ AT = datetime.now(UTC) + timedelta(hours=1)
 
 
 @pytest.fixture
-async def web(postiz_sandbox_server: SandboxServer) -> AsyncIterator[httpx.AsyncClient]:
+async def web(postiz_sandbox_server: SandboxServer) -> AsyncIterator[httpx2.AsyncClient]:
     keys = {name: Secret(f"sandbox-{name}") for name in ("acme", "globex")}
     app = make_app(Agency(postiz_sandbox_server.url, keys))
-    transport = httpx.ASGITransport(app)
+    transport = httpx2.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://app.invalid") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://app.invalid") as client,
     ):
         yield client
 
 
 @pytest.mark.postiz(organizations=["acme", "globex"], channels=["mastodon", "x"])
 async def test_organisations_see_their_own(
-    web: httpx.AsyncClient, postiz_sandbox_server: SandboxServer
+    web: httpx2.AsyncClient, postiz_sandbox_server: SandboxServer
 ) -> None:
     body = {"channel": "x", "text": "Hello", "at": AT.isoformat(), "thread": ["and more"]}
     made = await web.post("/acme/posts", json=body)
@@ -53,7 +53,7 @@ async def test_organisations_see_their_own(
     assert postiz_sandbox_server.refusals == 0
 
 
-async def _texts(web: httpx.AsyncClient, organization: str) -> list[str]:
+async def _texts(web: httpx2.AsyncClient, organization: str) -> list[str]:
     return [post["content"] for post in (await web.get(f"/{organization}/posts")).json()]
 
 

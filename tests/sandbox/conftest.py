@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
 
 import pytest
 from sandbox_calls import Send, request
 
 from postiz_async._sandbox import MemoryServer, Response
 from postiz_async.clock import JumpingClock
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import gzip
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
@@ -24,9 +25,6 @@ from postiz_async._sandbox.rows import (
 )
 from postiz_async._sandbox.throttle import RedisThrottle
 from postiz_async.clock import JumpingClock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 ORGANIZATIONS = {
     "API_KEY": ("11111111-1111-4111-8111-111111111111", "Northwind Coffee"),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable
 
 import pytest
 from sandbox_calls import Send, create, day, item, request
 
 from postiz_async._sandbox import ConnectionLost, Fault, MemoryServer, Response
 from postiz_async.clock import JumpingClock
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
 
 FIVE = create(*[item(f"post {number}", thread=["more"]) for number in range(5)])
 

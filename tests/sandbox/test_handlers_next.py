@@ -94,3 +94,11 @@ async def test_deleting_what_is_not_there(release: str) -> None:
     async with MemoryServer(clock=JumpingClock(start=START), release=release) as sandbox:
         response = await sandbox.handle(request("DELETE", "/posts/nope"))
         assert response.status == (404 if release == "next" else 500)
+
+
+@pytest.mark.parametrize("page", ["", "0", "-3", "null", "1.5", "1x"])
+async def test_what_is_no_page_of_the_media_is_the_first(page: str) -> None:
+    async with MemoryServer(release="open") as sandbox:
+        sandbox.add_media("a.png")
+        answer = await sandbox.handle(request("GET", "/media", page=page))
+        assert (answer.status, len(body_of(answer)["results"])) == (200, 1)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from sandbox_calls import Send, request
 
 from postiz_async._sandbox import HttpRequest, MemoryServer
-
-if TYPE_CHECKING:
-    from postiz_async.clock import JumpingClock
+from postiz_async.clock import JumpingClock
 
 JSON = {"content-type": "application/json"}
 

@@ -6,7 +6,8 @@ import asyncio
 import gzip
 import io
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import anyio
@@ -20,9 +21,6 @@ from postiz_async._sandbox import Fault, MemoryServer, http as http_module
 from postiz_async._sandbox.http import Served, serve
 from postiz_async._sandbox.messages import UploadedFile
 from postiz_async.clock import AcceleratedClock
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 KEY = {"Authorization": "sandbox"}
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -65,6 +63,23 @@ async def test_a_call(server: Served, http: aiohttp.ClientSession) -> None:
         assert "Server" not in response.headers
     (post,) = (await read(http, f"{server.url}/sandbox/posts"))["posts"]
     assert post["content"] == "hello"
+
+
+async def test_an_address_of_the_newer_kind(sandbox: MemoryServer) -> None:
+    try:
+        async with serve(sandbox, "::1") as served, aiohttp.ClientSession() as http:
+            assert served.url.startswith("http://[::1]:")
+            assert (await read(http, f"{served.url}/sandbox/state"))["requests"] == 0
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+
+
+async def test_an_id_with_a_line_break_is_unknown(
+    server: Served, http: aiohttp.ClientSession
+) -> None:
+    async with http.get(f"{server.api_url}/integration-settings/a%0Ab") as response:
+        assert response.status == 404
+        assert await response.json() == {"msg": "Integration not found"}
 
 
 async def test_compression_and_tags(
@@ -138,6 +153,59 @@ async def test_control(server: Served, http: aiohttp.ClientSession) -> None:
     assert clock["speed"] == 1
     assert before <= clock["real"] <= clock["shown"] <= time.time()
     assert "msg" in await read(http, f"{server.url}/sandbox/nope")
+
+
+async def order(http: aiohttp.ClientSession, url: str, said: str = "") -> tuple[int, str]:
+    async with http.post(url, data=said) as response:
+        return response.status, await response.text()
+
+
+async def test_a_test_of_another_process_says_what_goes_wrong(
+    server: Served, http: aiohttp.ClientSession
+) -> None:
+    done, control = (204, ""), f"{server.url}/sandbox"
+    assert await order(http, f"{control}/faults", "error_before:status=503:times=2\n") == done
+    for status in (503, 503, 201):
+        async with http.post(f"{server.api_url}/posts", json=create()) as response:
+            assert response.status == status
+    assert (await read(http, f"{control}/faults"))["struck"] == {"error_before": 2}
+    assert await order(http, f"{control}/publish") == done
+    assert [each["state"] for each in (await read(http, f"{control}/posts"))["posts"]] == [
+        "PUBLISHED"
+    ]
+    assert await order(http, f"{control}/lock-out", "90") == done
+    async with http.post(f"{server.api_url}/posts", json=create()) as response:
+        assert response.status == 429
+        assert 80 <= int(response.headers["Retry-After"]) <= 90
+
+
+@pytest.mark.parametrize(
+    ("page", "said", "status", "told"),
+    [
+        ("faults", "drop", 400, "there is no kind 'drop'"),
+        ("lock-out", "soon", 400, "could not convert"),
+        ("lock-out", "7200", 400, "a lock lasts up to 3600 s"),
+        ("publish", "nope", 400, "nope"),
+        ("clock", "", 404, "no such page"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused(
+    server: Served, http: aiohttp.ClientSession, page: str, said: str, status: int, told: str
+) -> None:
+    refused, text = await order(http, f"{server.url}/sandbox/{page}", said)
+    assert (refused, told in text) == (status, True), text
+
+
+async def test_its_own_routes_have_no_other_methods(
+    server: Served, http: aiohttp.ClientSession
+) -> None:
+    for method, page, status in (
+        ("DELETE", "posts", 404),
+        ("PUT", "faults", 404),
+        ("HEAD", "state", 200),
+    ):
+        async with http.request(method, f"{server.url}/sandbox/{page}") as response:
+            assert response.status == status
 
 
 async def test_webhooks_are_called_and_the_clock_is_told() -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from sandbox_calls import MASTODON, TELEGRAM, Send, create, day, item, request
 
-from postiz_async._sandbox import MemoryServer
-
-if TYPE_CHECKING:
-    from postiz_async._sandbox import Response
-    from postiz_async.clock import JumpingClock
+from postiz_async._sandbox import MemoryServer, Response
+from postiz_async.clock import JumpingClock
 
 SOON = "2026-11-24T06:10:00Z"
 
@@ -167,5 +164,5 @@ async def test_what_a_release_answers(release: str, keys: set[str], answer: str)
 
 
 def test_releases_have_names() -> None:
-    with pytest.raises(ValueError, match=r"v1\.2\.3, HEAD or next"):
+    with pytest.raises(ValueError, match=r"v1\.2\.3, HEAD, next or open"):
         MemoryServer(release="latest")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -17,9 +18,6 @@ from postiz_async._sandbox.rules.files import pixels_of
 from postiz_async._sandbox.rules.networks import NETWORKS
 from postiz_async._sandbox.rules.settings import converted, first_violation, settings_violations
 from postiz_async.clock import JumpingClock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 VERIFIED = '[{"title":"Verified","value":true}]'
 NOT_VERIFIED = '[{"title":"Verified","value":false},{"title":"Other","value":true}]'

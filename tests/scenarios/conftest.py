@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
 
 import pytest
 from postgres_server import shared_server, why_no_postgres
 from processes import PATIENCE
+from redis_server import RedisServer
 
 from postiz_async.stores.postgres import ddl
-
-if TYPE_CHECKING:
-    from redis_server import RedisServer
 
 
 @pytest.fixture

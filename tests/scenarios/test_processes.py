@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import msgspec
@@ -17,15 +17,9 @@ from processes import PATIENCE, PYTHON, ROOT, Process, child_environment, ended,
 from worker import Job
 from world import date_of
 
-from postiz_async._sandbox import MemoryServer
+from postiz_async._sandbox import HttpRequest, MemoryServer, Response
 from postiz_async._sandbox.http import serve
-from postiz_async.clock import AcceleratedClock, SystemClock
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from postiz_async._sandbox import HttpRequest, Response
-    from postiz_async.clock import Clock
+from postiz_async.clock import AcceleratedClock, Clock, SystemClock
 
 LIMIT = 20
 PROGRAM = Path(__file__).with_name("worker.py")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from spread import spread
@@ -27,20 +29,14 @@ from world import (
     world,
 )
 
-from postiz_async import Priority
+from postiz_async import Postiz, Priority
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._resources.api import opened
+from postiz_async._sandbox import FaultKind
+from postiz_async.stores import Kept, Records
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
-    from pathlib import Path
-
-    from postiz_async import Postiz
-    from postiz_async._sandbox import FaultKind
-    from postiz_async.stores import Kept, Records
 
 BULK, INTERACTIVE = Priority.BULK, Priority.INTERACTIVE
 LATE = 1.005

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
 
 import msgspec
 from world import OnClock, date_of, send_all
 
 from postiz_async import AdvancedOptions, Postiz, Priority
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
+from postiz_async.stores import Records
 from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
-
-if TYPE_CHECKING:
-    from postiz_async.stores import Records
 
 __all__ = ["Job"]
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from work import counted_calls
 from world import lab
 
 from postiz_async._resources.api import opened
-from postiz_async.clock import JumpingClock
+from postiz_async.clock import JumpingClock, Timer
 from postiz_async.errors import ConfigurationError, QuotaWaitError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from postiz_async.clock import Timer
 
 HOUR = 3600.0
 

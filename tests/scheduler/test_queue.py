@@ -186,6 +186,16 @@ async def test_the_forecast_of_a_place_in_the_queue_comes_true() -> None:
         assert (await it.postiz.quota()).next_in == opened(it.postiz).scheduler.leaves_in(1)
 
 
+async def test_the_view_reserves_nothing_for_an_outbox_that_comes_to_its_end() -> None:
+    async with lab(limit=10) as it:
+        await asyncio.gather(*(it.create(number, priority=BULK) for number in range(9)))
+        assert (await it.postiz.quota()).bulk_waits_for == "reserved"
+        opened(it.postiz).scheduler.plan(1)
+        assert (await it.postiz.quota()).bulk_waits_for is None
+        opened(it.postiz).scheduler.plan(2)
+        assert (await it.postiz.quota()).bulk_waits_for == "reserved"
+
+
 async def test_the_quota_and_the_client_show_themselves() -> None:
     async with lab(limit=30) as it:
         assert "limit=None, remaining=None" in repr(it.postiz)

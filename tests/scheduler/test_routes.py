@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 from samples import PNG
@@ -14,16 +14,11 @@ from samples import PNG
 from postiz_async import AdvancedOptions, Postiz, PostizError, QuotaWaitError
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
-from postiz_async._wire import WireResponse
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, UPLOAD_FILE
 from postiz_async.clock import JumpingClock
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from postiz_async._wire import WireRequest
 
 START, END = datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 2, tzinfo=UTC)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from world import Lab, LoopClock, NotebookKeeper, VirtualLoop, date_of, lab
@@ -26,12 +27,8 @@ from postiz_async.errors import (
     PostizError,
     QuotaWaitError,
 )
+from postiz_async.models.posts import PostRequest
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from postiz_async.models.posts import PostRequest
 
 BULK = Priority.BULK
 
@@ -532,6 +529,12 @@ def test_routes_without_quota_go_at_the_pace_that_is_polite(
 def test_no_call_at_all_is_no_politeness(politeness: float) -> None:
     with pytest.raises(ConfigurationError, match="politeness must be more than 0 calls a second"):
         Postiz(api_key="k", advanced=AdvancedOptions(politeness=politeness))
+
+
+@pytest.mark.parametrize("reserve", [-1, 2.5, True, "3"])
+def test_a_reserve_is_a_number_of_slots(reserve: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"reserve is {reserve!r}. Give a whole number"):
+        AdvancedOptions(reserve=reserve)
 
 
 def test_smooth_spreads_the_creates_over_the_window() -> None:

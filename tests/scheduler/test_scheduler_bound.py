@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from cancelling import CancelledAt
@@ -18,7 +18,7 @@ from world import lab, sent
 from postiz_async import AdvancedOptions, NewPost, Postiz, PostizPool
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
-from postiz_async._wire import WireResponse
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIConnectionError,
@@ -30,13 +30,8 @@ from postiz_async.errors import (
     QuotaWaitError,
     ServerError,
 )
+from postiz_async.models.posts import Created
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-
-    from postiz_async._wire import WireRequest
-    from postiz_async.models.posts import Created
 
 PASS = {"X-Gateway": "let me in"}
 LIST, CREATE = "GET /integrations", "POST /posts"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -13,11 +12,9 @@ from world import Lab, NotebookKeeper, lab
 from postiz_async._resources.api import opened
 from postiz_async._scheduler.scheduler import Priority
 from postiz_async.errors import StoreError
+from postiz_async.models.posts import PostRequest
+from postiz_async.stores import Kept
 from postiz_async.stores.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from postiz_async.models.posts import PostRequest
-    from postiz_async.stores import Kept
 
 
 class SlowStore(MemoryStore):

@@ -5,19 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import tracemalloc
+from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, PostRequest
-from postiz_async._wire import WireResponse
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from postiz_async._wire import WireRequest
+from postiz_async._wire import WireRequest, WireResponse
 
 AT = datetime(2090, 1, 1, tzinfo=UTC)
 CHANNELS = b'[{"id":"c1","name":"News","identifier":"mastodon","picture":"","disabled":false}]'

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
 
 import pytest
 
 import postiz_async
 from postiz_async import AdvancedOptions, NewPost, Postiz
-from postiz_async._wire import WireResponse
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from types import FrameType
-
-    from postiz_async._wire import WireRequest
+from postiz_async._wire import WireRequest, WireResponse
 
 PACKAGE = str(Path(postiz_async.__file__).parent)
 START, END, AT = (datetime(year, 1, 1, tzinfo=UTC) for year in (2030, 2031, 2090))

@@ -42,9 +42,9 @@ class DeliveriesLab:
         await self.run(
             "WITH a AS (UPDATE {schema}.scopes SET ready_at = ready_at - %s, "
             "served_at = served_at - %s), "
-            "b AS (UPDATE {schema}.deliveries SET until = until - %s, ended_at = ended_at - %s) "
-            "SELECT 1",
-            *(seconds,) * 4,
+            "b AS (UPDATE {schema}.deliveries SET until = until - %s, ended_at = ended_at - %s, "
+            "put_at = put_at - %s) SELECT 1",
+            *(seconds,) * 5,
         )
 
     async def now(self) -> float:

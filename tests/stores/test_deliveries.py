@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from deliveries_lab import HOLD, NOISE, columns_of, new
@@ -218,6 +218,16 @@ async def test_trouble_is_told_to_who_waits(lab: DeliveriesLab) -> None:
     assert (await lab.store.ahead(kept.scope, kept.number, 1.0))[2:4] == (0.0, "")
 
 
+async def test_a_rest_after_failures_ends_early_only_if_that_is_said(lab: DeliveriesLab) -> None:
+    kept = await lab.put()
+    await lab.rest(500.0, failures=3, trouble="refused")
+    await lab.store.rouse("acme")
+    assert is_about((await lab.store.ahead(kept.scope, kept.number, 1.0)).rests, 500.0)
+    await lab.store.rouse("acme", failed=True)
+    assert (await lab.store.ahead(kept.scope, kept.number, 1.0)).rests == 0.0
+    assert [scope[3:] for scope in await lab.line()] == [(3, "refused", False)]
+
+
 # ------------------------------------------------------------------ whose scopes are
 
 
@@ -354,7 +364,8 @@ async def test_a_row_of_another_version_harms_no_other(lab: DeliveriesLab) -> No
     assert await lab.names() == ["acme"]
     assert await lab.taken() == ["strange", "plain"]
     assert await lab.store.counts() == {"of tomorrow": 1, "planned": 1}
-    assert (await lab.store.overview()).states == {"of tomorrow": 1, "planned": 1}
+    [found] = await lab.store.overview()
+    assert found.states == {"of tomorrow": 1, "planned": 1}
 
 
 # ------------------------------------------------------------------ rests
@@ -486,27 +497,129 @@ async def test_nameless_scopes_that_nobody_sends_for(lab: DeliveriesLab) -> None
     assert not await lab.store.has_work("me too")
 
 
+# ------------------------------------------------------------------ endings
+
+
+async def ended(lab: DeliveriesLab, first: int = 0, **options: Any) -> list[tuple[int, str]]:
+    """Numbers and ids of what has ended."""
+    found = await lab.store.endings(first, 100, **options)
+    return [(each.number, each.delivery.id) for each in found.endings]
+
+
+async def test_endings_are_numbered_in_their_order(lab: DeliveriesLab) -> None:
+    empty = await lab.store.endings(0, 100)
+    assert (empty.last, empty.removed, empty.endings) == (0, 0, [])
+    one, two = await lab.put("acme", "one"), await lab.put("globex", "two")
+    two = await lab.swap(two, state="leaving", mark=1)
+    assert await ended(lab) == []
+    await lab.end(two, mark=1, post_ids=("p",))
+    await lab.end(one)
+    assert await ended(lab) == [(1, "two"), (2, "one")]
+    assert await ended(lab, 2) == [(2, "one")]
+    assert await ended(lab, only="globex") == [(1, "two")]
+    assert await ended(lab, only="nobody's") == []
+    found = await lab.store.endings(1, 1)
+    assert (found.store, found.last, found.removed) == (empty.store, 2, 0)
+    [ending] = found.endings
+    assert ending.organization == "globex & sons"
+    assert ending.delivery._replace(time=0) == (await lab.store.get("two"))._replace(time=0)  # type: ignore[union-attr]
+
+
+async def test_an_ending_keeps_its_number(lab: DeliveriesLab) -> None:
+    one = await lab.end(await lab.put("acme", "one"))
+    await lab.end(await lab.put("acme", "two"))
+    await lab.swap(one, state="undecided", is_over=True)
+    assert await ended(lab) == [(1, "one"), (2, "two")]
+    assert (await lab.store.endings(0, 0)).last == 2
+
+
+async def test_a_swap_that_came_too_late_ends_nothing(lab: DeliveriesLab) -> None:
+    one, two = await lab.put("acme", "one"), await lab.put("acme", "two")
+    await lab.end(one, mark=1)
+    for stale in (one, two._replace(version=one.version)):
+        columns = columns_of("stored", is_over=True)
+        done, _ = await lab.store.swap(stale.number, stale.version, b"", columns)
+        assert not done
+    with pytest.raises(TakenError):
+        await lab.end(two, mark=1)
+    await lab.end(two, mark=2)
+    assert await ended(lab) == [(1, "one"), (2, "two")]
+
+
+async def test_what_was_removed_is_told_by_scope(lab: DeliveriesLab) -> None:
+    for name in ("one", "two"):
+        await lab.end(await lab.put("acme", name))
+    await lab.end(await lab.put("globex", "three"))
+    await lab.put("initech", "waits")
+    await lab.advance(LONG)
+    assert await lab.store.prune(timedelta(0)) == 3
+    await lab.end(await lab.put("acme", "four"))
+    assert await ended(lab) == [(4, "four")], "numbers go on"
+    removed = {"acme": 2, "globex": 3, "initech": 0, "nobody's": 0, None: 3}
+    for only, number in removed.items():
+        assert (await lab.store.endings(0, 1, only)).removed == number
+
+
+async def test_all_endings_are_those_of_named_organisations(lab: DeliveriesLab) -> None:
+    await lab.store.register("nameless", "", "https://postiz.example")
+    for scope in ("nameless", "acme"):
+        await lab.end(await lab.put(scope, scope))
+    assert await ended(lab) == [(2, "acme")]
+    assert await ended(lab, only="nameless") == [(1, "nameless")]
+
+
+async def test_the_records_of_the_same_place(lab: DeliveriesLab) -> None:
+    records = lab.store.records
+    done, kept = await records.swap("consumer", "billing", 0, b"value", keep=None)
+    assert done
+    assert (await records.get("consumer", "billing"))[:2] == kept[:2] == (b"value", kept.version)
+
+
 # ------------------------------------------------------------------ all of it
 
 
 async def test_how_all_of_it_stands(lab: DeliveriesLab) -> None:
-    assert await lab.store.overview() == ({}, 0, 0, 0, None, {})
+    assert await lab.store.overview() == []
     await lab.put("acme", due=30.0)
     await lab.put("globex", due=20.0)
     await lab.put("initech", due=40.0)
     await lab.end(await lab.put("over", due=10.0))
     await lab.rest(500.0, "globex", failures=1, trouble="away")
     assert await lab.names(only="initech") == ["initech"]
-    assert await lab.store.overview() == (
-        {"planned": 3, "stored": 1},
-        4,
-        1,
-        2,
-        20.0,
-        {"globex & sons": "away"},
-    )
+    url, waits = "https://postiz.example", {"planned": 1}
+    assert [each[:6] for each in await lab.store.overview()] == [
+        ("acme & sons", url, "", False, waits, 30.0),
+        ("globex & sons", url, "away", False, waits, 20.0),
+        ("initech & sons", url, "", True, waits, 40.0),
+        ("over & sons", url, "", False, {}, None),
+    ]
     await lab.advance(HOLD)
-    assert (await lab.store.overview())[1:4] == (4, 0, 3)
+    assert not any(each.is_held for each in await lab.store.overview())
+    [found] = await lab.store.overview("globex")
+    assert found[:6] == ("globex & sons", url, "away", False, waits, 20.0)
+    assert await lab.store.overview("nobody's") == []
+
+
+async def test_what_has_waited_longest(lab: DeliveriesLab) -> None:
+    first = await lab.put("acme", due=9e9)
+    await lab.advance(1_000.0)
+    second = await lab.put("acme")
+    await lab.advance(500.0)
+
+    async def found() -> tuple[dict[str, int], float]:
+        [seen] = await lab.store.overview()
+        return dict(seen.states), seen.age
+
+    assert await found() == ({"planned": 2}, pytest.approx(1_500.0, abs=NOISE))
+    leaving = await lab.swap(first, state="sending")
+    assert await found() == ({"planned": 1, "sending": 1}, pytest.approx(500.0, abs=NOISE))
+    await lab.swap(leaving, state="planned")
+    assert await found() == ({"planned": 2}, pytest.approx(1_500.0, abs=NOISE)), "since it was put"
+    for each in (leaving, second):
+        kept = await lab.store.get(each.id)
+        assert kept is not None
+        await lab.end(kept)
+    assert await found() == ({}, 0.0)
 
 
 async def test_counts_of_one_and_of_all(lab: DeliveriesLab) -> None:

@@ -54,6 +54,7 @@ class ModelScope:
     seen: int = 0
     failures: int = 0
     trouble: str = ""
+    removed: int = 0
 
 
 @dataclass
@@ -65,6 +66,7 @@ class ModelDelivery:
     value: bytes
     columns: DeliveryColumns
     ended_at: float | None = None
+    ending: int | None = None
 
     @property
     def is_planned(self) -> bool:
@@ -84,6 +86,7 @@ class DeliveriesMachine(RuleBasedStateMachine):
         self.deliveries: dict[str, ModelDelivery] = {}
         self.gone: list[ModelDelivery] = []
         self.highest = 0
+        self.last = 0
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -199,9 +202,10 @@ class DeliveriesMachine(RuleBasedStateMachine):
             known.version, known.value = kept.version, b"new"
             known.columns = columns._replace(until=self.now + waits if waits else -math.inf)
             if not columns.is_over:
-                known.ended_at = None
+                known.ended_at = known.ending = None
             elif known.ended_at is None:
-                known.ended_at = self.now
+                self.last += 1
+                known.ended_at, known.ending = self.now, self.last
         self.check(kept, known)
 
     def check(self, kept: Any, known: ModelDelivery) -> None:
@@ -307,7 +311,25 @@ class DeliveriesMachine(RuleBasedStateMachine):
         assert self.do(self.store.prune(timedelta(seconds=keep + STEP / 2))) == len(old)
         self.gone += old
         for each in old:
+            scope = self.scopes[each.scope]
+            scope.removed = max(scope.removed, each.ending or 0)
             del self.deliveries[each.id]
+
+    @rule(first=st.integers(0, 9), limit=LIMITS, only=st.none() | SCOPES)
+    def what_has_ended(self, first: int, limit: int, only: str | None) -> None:
+        whose = self.whose(only)
+        ended = {
+            each.ending: each
+            for each in self.deliveries.values()
+            if each.scope in whose and each.ending is not None and each.ending >= first
+        }
+        found = self.do(self.store.endings(first, limit, only))
+        removed = max(self.scopes[name].removed for name in whose)
+        assert (found.last, found.removed) == (self.last, removed)
+        assert [each.number for each in found.endings] == sorted(ended)[:limit]
+        for each in found.endings:
+            self.check(each.delivery, ended[each.number])
+            assert each.organization == (each.delivery.scope if only != "c" else "")
 
     @rule(holder=HOLDERS, only=st.none() | SCOPES, besides=st.sets(IDS))
     def what_is_left(self, holder: str, only: str | None, besides: set[str]) -> None:
@@ -342,15 +364,16 @@ class DeliveriesMachine(RuleBasedStateMachine):
         counts: dict[str, int] = {}
         for each in self.deliveries.values():
             counts[each.columns.state] = counts.get(each.columns.state, 0) + 1
+        assert self.do(self.store.counts()) == counts
         overview = self.do(self.store.overview())
-        assert overview.states == counts
         held = [
             name
             for name, scope in self.scopes.items()
             if scope.holder != NOBODY and scope.ready_at > self.now
         ]
         waiting = [name for name in self.scopes if name not in held and self.open_in(name)]
-        assert (overview.held, overview.waiting) == (len(held), len(waiting))
+        assert sum(each.is_held for each in overview) == len(held)
+        assert sum(bool(each.states) and not each.is_held for each in overview) == len(waiting)
         for scope in self.scopes:
             mine = [each.columns for each in self.deliveries.values() if each.scope == scope]
             assert self.do(self.store.known(scope, "xyz", range(4))) == (

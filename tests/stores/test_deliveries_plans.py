@@ -37,11 +37,12 @@ SCOPES_MADE = (
 
 DELIVERIES_MADE = (
     "INSERT INTO deliveries (id, scope, version, state, due, is_dated, until, mark, ended_at, "
-    "value, body) SELECT md5(n::text), {scope}, n, CASE WHEN n % 1000 = 1 THEN 'leaving' "
+    "ending, value, body) SELECT md5(n::text), {scope}, n, CASE WHEN n % 1000 = 1 THEN 'leaving' "
     "WHEN {open} THEN 'planned' ELSE 'stored' END, 1893456000 + n, TRUE, "
     "CASE WHEN n % 100 = 0 THEN 1893456000 ELSE 0 END, CASE WHEN NOT {open} THEN n END, "
     "CASE WHEN NOT {open} AND n % 1000 <> 1 THEN extract(epoch FROM clock_timestamp()) - n * 60 "
-    "END, decode(repeat('00', 400), 'hex'), decode(repeat('00', 700), 'hex') "
+    "END, CASE WHEN NOT {open} AND n % 1000 <> 1 THEN n END, "
+    "decode(repeat('00', 400), 'hex'), decode(repeat('00', 700), 'hex') "
     f"FROM generate_series(1, {DELIVERIES}) n"
 )
 """One in a thousand is on its way, some wait, and the others are over."""
@@ -71,7 +72,8 @@ class Place:
         deliveries = DELIVERIES_MADE
         for name, value in life.items():
             deliveries = deliveries.replace(f"{{{name}}}", value)
-        for statement in (SCOPES_MADE, deliveries, DELIVERED_MADE):
+        counted = f"UPDATE version SET endings = {DELIVERIES}"
+        for statement in (SCOPES_MADE, deliveries, DELIVERED_MADE, counted):
             self.run(statement)
         for table in TABLES:
             self.run(f"VACUUM ANALYZE {table}")
@@ -175,11 +177,17 @@ async def test_each_method_is_one_statement_that_uses_indexes(
     await call("rouse", scope)
     await call("rest", scope, "me", 1.0)
     await call("abandoned", str(nameless))
+    for only in (None, scope, str(nameless)):
+        await call("endings", 1_000, 3, only)
+        await call("endings", DELIVERIES, 500, only)
     await call("prune", timedelta(days=13))
     found = {statement: full.scans(statement, params) for statement, params in seen}
     assert {statement: tables for statement, tables in found.items() if tables} == {}
 
+    seen.clear()
     await call("overview")
+    await call("overview", scope)
+    assert [full.scans(*each) for each in seen] == [["scopes"], []]
     await call("counts")
     seen.clear()
     await call("counts", scope)

@@ -71,7 +71,7 @@ def test_a_pipe_and_a_device_are_written_to(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no descriptors as paths")
 def test_a_file_that_was_opened_for_this_process_is_written_to(tmp_path: Path) -> None:
-    """As `--csv /dev/stdout > out.csv` has it: the link there is nobody's to replace."""
+    """As `--result /dev/stdout > out.csv` has it: the link there is nobody's to replace."""
     with (tmp_path / "out.csv").open("w") as file:
         replace_file(Path(f"/dev/fd/{file.fileno()}"), "text")
     assert (tmp_path / "out.csv").read_text("utf-8") == "text"

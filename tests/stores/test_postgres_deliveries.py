@@ -117,6 +117,101 @@ async def test_an_open_transaction_holds_nobody_up(lab: PostgresLab) -> None:
     assert await lab.store.counts() == {"planned": 4, "stored": 1}
 
 
+COMMITS_LATE = """
+CREATE FUNCTION {schema}.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtext(NEW.id)); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER wait AFTER UPDATE ON {schema}.deliveries DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION {schema}.wait()
+"""
+"""A commit that changes a delivery waits while somebody has the lock of its id."""
+
+
+def are_waiting(lab: PostgresLab, count: int) -> bool:
+    """Whether so many statements wait for a lock."""
+    waiting = "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return sum(lab.schema in query for (query,) in lab.server.run(waiting)) >= count
+
+
+async def test_an_ending_that_commits_late_is_not_skipped(lab: PostgresLab) -> None:
+    """A number that was drawn first becomes visible first: a sequence would not care."""
+    early, late = await lab.put("acme", "early"), await lab.put("globex", "late")
+    lab.server.run(COMMITS_LATE.format(schema=f'"{lab.schema}"'))
+    seen: list[str] = []
+    last = 0
+
+    async def read() -> None:
+        nonlocal last
+        for each in (await lab.store.endings(last + 1, 100)).endings:
+            seen.append(each.delivery.id)
+            last = each.number
+
+    async with lab.caller() as locker, asyncio.timeout(PATIENCE):
+        await locker.begin()
+        await locker.execute("SELECT pg_advisory_xact_lock(hashtext('early'))")
+        first = asyncio.create_task(lab.end(early))
+        await until(lambda: are_waiting(lab, 1))
+        second = asyncio.create_task(lab.end(late))
+        await until(lambda: second.done() or are_waiting(lab, 2))
+        await read()
+        await locker.commit()
+        await asyncio.gather(first, second)
+    await read()
+    assert sorted(seen) == ["early", "late"]
+
+
+async def test_a_delivery_that_a_caller_holds_holds_up_no_other_ending(lab: PostgresLab) -> None:
+    mine, other = await lab.put("acme", "mine"), await lab.put("acme", "other")
+    async with lab.caller() as caller, asyncio.timeout(PATIENCE):
+        await caller.begin()
+        await lab.put_through(caller, "mine")  # with the same key again
+        waiting = asyncio.create_task(lab.end(mine))
+        await until(lambda: are_waiting(lab, 1))
+        await lab.end(other)
+        await caller.commit()
+        await waiting
+    found = await lab.store.endings(0, 100)
+    assert [each.delivery.id for each in found.endings] == ["other", "mine"]
+
+
+async def test_many_end_side_by_side_and_readers_miss_none(lab: PostgresLab) -> None:
+    count, scopes = 240, ["acme", "globex", "initech"]
+    stores = [lab.other() for _ in range(4)]
+    kept = [await lab.put(scopes[n % 3], str(n)) for n in range(count)]
+    order: dict[str, list[str]] = {scope: [] for scope in scopes}
+
+    async def end(n: int) -> None:
+        """One after the other in a scope, and now and then one that comes too late."""
+        for each in kept[n::3]:
+            store = stores[int(each.id) % 4]
+            columns = columns_of("stored", is_over=True, post_ids=(each.id,))
+            late = store.swap(each.number, each.version + 1, b"", columns)
+            done, _ = await store.swap(each.number, each.version, b"", columns)
+            assert done
+            order[each.scope].append(each.id)
+            assert not (await late)[0]
+
+    async def read(store: PostgresDeliveries, only: str | None, wanted: int) -> list[str]:
+        seen: list[str] = []
+        last = 0
+        while len(seen) < wanted:
+            for each in (await store.endings(last + 1, 7, only)).endings:
+                assert each.number > last
+                last = each.number
+                seen.append(each.delivery.id)
+        return seen
+
+    async with asyncio.timeout(PATIENCE):
+        readers = [asyncio.create_task(read(stores[n], None, count)) for n in range(2)]
+        one = asyncio.create_task(read(stores[2], "acme", count // 3))
+        await asyncio.gather(*(end(n) for n in range(3)))
+        assert await one == order["acme"]
+        for seen in await asyncio.gather(*readers):
+            for scope in scopes:
+                assert [each for each in seen if each in order[scope]] == order[scope]
+    for store in stores:
+        await store.aclose()
+
+
 async def test_a_transaction_that_ends_late_ends_a_rest_though_its_number_is_lower(
     lab: PostgresLab,
 ) -> None:
@@ -265,8 +360,8 @@ async def test_changes_are_told_when_they_are_committed(lab: PostgresLab) -> Non
 
 def test_schemas_have_channels_of_their_own() -> None:
     names = ["a", "b", "ü" * 31, "x" * 63, "x" * 62 + "y"]
-    channels = {channel_of(name) for name in names}
-    assert len(channels) == len(names)
+    channels = {channel_of(name, of) for name in names for of in ("deliveries", "endings")}
+    assert len(channels) == 2 * len(names)
     assert max(len(channel.encode()) for channel in channels) <= 63
 
 

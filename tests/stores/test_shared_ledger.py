@@ -21,7 +21,7 @@ from redis_server import RedisServer, redis_server, why_no_redis
 from stores_lab import KINDS, new_postgres_store
 from world import OnClock, lab
 
-from postiz_async import NewPost
+from postiz_async import AdvancedOptions, NewPost, Postiz
 from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, answered, decide, lost
 from postiz_async._quota.state import ledger_name
 from postiz_async._sandbox import MemoryServer
@@ -32,13 +32,14 @@ from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
-from postiz_async.testing._transport import sandbox_client
+from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
     from postiz_async.stores import Records
+    from postiz_async.types import Attempt
 
 
 # ------------------------------------------------------------------ clients that share
@@ -332,6 +333,31 @@ async def test_without_its_store_a_client_spends_nothing() -> None:
             store.fails = False
             await postiz.posts.schedule(NewPost(channel, "three"), at=at)
         assert [post.content for post in sandbox.posts] == ["one", "three"]
+
+
+@pytest.mark.parametrize("name", ["acme", None])
+async def test_the_log_says_whose_quota_it_is_about(
+    name: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FailingStore()
+
+    def fails(attempt: Attempt) -> None:
+        store.fails = attempt.posts > 0
+
+    async with organisation() as (sandbox, channel):
+        at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
+        async with Postiz(
+            api_key=sandbox.organization.api_key,
+            base_url="http://sandbox.invalid",
+            organization=name,
+            store=store,
+            advanced=AdvancedOptions(
+                clock=sandbox.clock, transport=SandboxTransport(sandbox), on_attempt=fails
+            ),
+        ) as postiz:
+            await postiz.posts.schedule(NewPost(channel, "one"), at=at)
+    [said] = [each for each in caplog.messages if "counts as spent for now" in each]
+    assert said.startswith("'acme': a create could" if name else "a create could")
 
 
 async def test_an_answer_that_cannot_be_noted_is_told_when_the_store_is_back(

@@ -317,5 +317,24 @@ async def test_no_query_reads_a_table_from_its_beginning_to_its_end(
     await store.aclose()
 
 
+@pytest.mark.parametrize("only", [None, "acme"])
+async def test_an_overview_reads_an_index_of_what_is_open(tmp_path: Path, only: str | None) -> None:
+    seen: list[str] = []
+    lab = DeliveriesLab(sqlite_deliveries(tmp_path / "outbox.sqlite"))
+    await lab.put()
+    assert isinstance(lab.store, SqliteDeliveries)
+    connection = lab.store._store._connection
+    assert connection is not None
+    connection.set_trace_callback(seen.append)
+    assert len(await lab.store.overview(only)) == 1
+    connection.set_trace_callback(None)
+    [query] = [each for each in seen if "deliver" in each]
+    plan = [detail for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    [reads] = [detail for detail in plan if "deliver" in detail]
+    assert "USING COVERING INDEX deliveries_open" in reads
+    assert reads.startswith("SCAN" if only is None else "SEARCH")
+    await lab.store.aclose()
+
+
 def _plan(connection: sqlite3.Connection, query: str) -> str:
     return str(connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchone()[-1])

@@ -11,6 +11,7 @@ from samples import PNG
 
 from postiz_async import (
     APITimeoutError,
+    AuthenticationError,
     BadRequestError,
     DeliveryUnknownError,
     NewPost,
@@ -19,6 +20,7 @@ from postiz_async import (
     UploadError,
     UsageError,
 )
+from postiz_async.oauth import OAuth, check_callback
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Fault, Sandbox
 
@@ -289,3 +291,39 @@ async def test_an_upload_without_an_answer_is_given_up() -> None:
         with pytest.raises(APITimeoutError, match="did not answer for 60 s after"):
             await postiz.with_options(max_retries=0).media.upload(PNG)
     assert sandbox.clock.monotonic() - began == pytest.approx(60, abs=1)
+
+
+# ------------------------------------------------------------------ OAuth
+
+
+@pytest.mark.parametrize("name", [None, "globex"])
+async def test_a_user_connects_refuses_and_disconnects(name: str | None) -> None:
+    sandbox = Sandbox(organizations=["acme", "globex"])
+    app = sandbox.add_oauth_app("Planner", "https://me.example/cb")
+    known = {"client_id": app.client_id, "client_secret": app.client_secret or ""}
+    oauth = OAuth(**known, front_url=sandbox.url, base_url=sandbox.url)
+    asked = oauth.authorize_url("s1")
+    denied = sandbox.deny(asked, organization=name)
+    assert denied == "https://me.example/cb?error=access_denied&state=s1"
+    assert sandbox.deny(app) == "https://me.example/cb?error=access_denied"
+    async with sandbox:
+        callback = sandbox.approve(asked, organization=name)
+        transport = sandbox.transport()
+        token = await oauth.exchange(check_callback(callback, "s1"), transport=transport)
+        assert token.id == sandbox.organizations[0 if name is None else 1].id
+        sandbox.revoke(app, organization="acme" if name else "globex")
+        async with sandbox.client(name, api_key=token.access_token) as postiz:
+            await postiz.channels.list()
+            sandbox.revoke(app, organization=name)
+            with pytest.raises(AuthenticationError, match="replaced or revoked"):
+                await postiz.channels.list()
+
+
+@pytest.mark.parametrize(
+    "asked", ["https://postiz.example.com/oauth/authorize?client_id=x", "", "x"]
+)
+def test_nobody_is_asked_for_an_unknown_application(asked: str) -> None:
+    with pytest.raises(ValueError, match="would not ask the user: Invalid client_id"):
+        Sandbox().approve(asked)
+    with pytest.raises(LookupError):
+        Sandbox().approve(asked, organization="nobody")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from processes import PATIENCE
 
-from postiz_async import AdvancedOptions, NewPost, Postiz, QuotaWaitError
+from postiz_async import AdvancedOptions, NewPost, Postiz, QuotaWaitError, UsageError
 from postiz_async.testing import Fault, serve_sandbox
 
 if TYPE_CHECKING:
@@ -119,3 +120,18 @@ def test_a_webhook_is_called_when_a_post_is_published(postiz_sandbox_server: San
 async def store(server: SandboxServer, post: NewPost) -> None:
     async with client_of(server) as postiz:
         await postiz.posts.schedule(post, at=server.in_an_hour())
+
+
+async def test_a_short_window_is_waited_for_by_a_client_as_it_is() -> None:
+    with serve_sandbox(limit=1, window=timedelta(seconds=1), channels=["mastodon"]) as server:
+        post = NewPost(server.channel("mastodon"), "Hello")
+        async with client_of(server) as postiz:
+            for _ in range(2):
+                await postiz.posts.schedule(post, at=server.in_an_hour())
+        assert (len(server.posts), server.refusals) == (2, 0)
+
+
+@pytest.mark.parametrize("window", [0, -1, math.inf, "5"])
+def test_a_window_that_is_no_time_is_refused(window: float) -> None:
+    with pytest.raises(UsageError, match="window is"), serve_sandbox(window=window):
+        pass

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from network_lab import (
@@ -30,10 +31,6 @@ from postiz_async._transport.http import AiohttpTransport
 from postiz_async._transport.settings import ConnectionSettings, tls_context
 from postiz_async.doctor import CheckStatus, examine
 from postiz_async.errors import Delivery
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 

@@ -34,7 +34,7 @@ from postiz_async.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
     Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -93,10 +93,12 @@ def ok(body: bytes = b"{}", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address that is taken, where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 async def failure_of(transport: AiohttpTransport, sent: WireRequest) -> APIConnectionError:
@@ -128,8 +130,8 @@ async def test_an_answer_comes_back_with_lower_case_names(transport: AiohttpTran
     assert response.headers["x-ratelimit-limit"] == "30"
 
 
-async def test_refused_means_not_sent(transport: AiohttpTransport) -> None:
-    error = await failure_of(transport, request(f"http://127.0.0.1:{free_port()}/x"))
+async def test_refused_means_not_sent(transport: AiohttpTransport, nobody: str) -> None:
+    error = await failure_of(transport, request(f"{nobody}/x"))
     assert error.delivery is Delivery.NOT_SENT
     assert str(error).startswith("No connection to http://127.0.0.1:")
 
@@ -450,8 +452,8 @@ async def test_a_proxy_of_the_environment_is_used(
     assert heads[0].startswith("GET http://postiz.invalid/public/v1/x HTTP/1.1\r\n")
 
 
-async def test_no_proxy_goes_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+async def test_no_proxy_goes_around_it(monkeypatch: pytest.MonkeyPatch, nobody: str) -> None:
+    monkeypatch.setenv("http_proxy", nobody)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     transport = AiohttpTransport()
     async with listening(saying(ok())) as url:
@@ -460,9 +462,9 @@ async def test_no_proxy_goes_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_proxy_that_is_down_or_refuses_means_not_sent(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, nobody: str
 ) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("http_proxy", nobody)
     refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
     async with listening(saying(refusal)) as url:
         monkeypatch.setenv("https_proxy", url)

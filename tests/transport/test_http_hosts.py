@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,9 +15,6 @@ from postiz_async import ConfigurationError, Postiz, PostizError, PostizPool, Up
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.headers import checked_headers
 from postiz_async.doctor import examine
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 

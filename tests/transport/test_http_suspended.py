@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -11,12 +12,8 @@ import pytest
 from postiz_async import AdvancedOptions, APITimeoutError, NewPost, Postiz
 from postiz_async.clock import SystemClock
 from postiz_async.errors import Delivery
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from postiz_async.testing import SandboxServer
-    from postiz_async.types import Attempt
+from postiz_async.testing import SandboxServer
+from postiz_async.types import Attempt
 
 SUSPENDED = 1_200.0
 
@@ -51,7 +48,8 @@ class Connector(aiohttp.TCPConnector):
 
 
 @pytest.mark.parametrize(
-    ("door", "has_connection"), [("key", False), ("key", True), ("outbox", True)]
+    ("door", "has_connection"),
+    [("key", False), ("key", True), pytest.param("outbox", True, marks=pytest.mark.exhaustive)],
 )
 async def test_a_create_does_not_leave_after_a_suspend(
     postiz_sandbox_server: SandboxServer,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -30,9 +31,6 @@ from postiz_async import (
 from postiz_async._sandbox import MemoryServer
 from postiz_async._transport.settings import ConnectionSettings, tls_context
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PASSWORD = "secret-word-of-the-proxy"
 

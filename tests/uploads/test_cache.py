@@ -2,21 +2,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from samples import PNG
 
 from postiz_async import AdvancedOptions
 from postiz_async._client import Postiz
+from postiz_async._sandbox import MemoryServer
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from pathlib import Path
-
-    from postiz_async._sandbox import MemoryServer
 
 KEY = "sandbox-key-5d1f0c77"
 

@@ -5,22 +5,19 @@ import io
 import os
 import struct
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from samples import JPEG, MP4, PNG
 from upload_lab import WebUpload, sha, stream_of
 
+from postiz_async._client import Postiz
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._uploads.sources import CHUNK, NullSink, open_local
 from postiz_async.errors import InvalidInputError, UploadError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from postiz_async._client import Postiz
 
 DATA = PNG + os.urandom(700_000)
 

@@ -3,26 +3,24 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, strategies as st
 from samples import GIF, JPEG, MP4, PNG, WEBP
 
+from postiz_async._client import Postiz
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, MemoryServer
+from postiz_async._sandbox.faults import FaultKind
+from postiz_async._sandbox.rules.files import kind_of as sandbox_kind_of
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._uploads import inspect_file, upload
-from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO
+from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO, POSTABLE, kind_of
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import InvalidInputError, UploadError
 from postiz_async.testing._transport import sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from postiz_async._client import Postiz
-    from postiz_async._sandbox.faults import FaultKind
 
 KINDS = {
     "image/png": PNG,
@@ -70,6 +68,9 @@ def test_every_brand_that_the_server_takes_for_mp4_is_mp4(tmp_path: Path, brand:
     [
         (b"", "is empty (0 bytes)"),
         (b"hello", "of an unknown kind"),
+        (b"RIFF\0\0\0\0ACON", "of an unknown kind"),
+        (b"RIFF\0\0\0\0AVI LIST", "video/x-msvideo"),
+        (PNG[:33] + b"\0\0\0\x08acTL" + PNG[33:], "image/apng"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "PNG, JPEG, GIF, WebP and MP4"),
         (b"%PDF-1.7\n%\xe2\xe3", "application/pdf by its content"),
         (b"BM" + b"\0" * 60, "image/bmp: it can be uploaded but not posted"),
@@ -84,6 +85,10 @@ def test_every_brand_that_the_server_takes_for_mp4_is_mp4(tmp_path: Path, brand:
         (b"ID3\3" + b"\0" * 60, "audio/mpeg"),
         (b"PK\3\4" + b"\0" * 60, "application/zip"),
         (b"\x1aE\xdf\xa3" + b"B\x82\x84webm" + b"\0" * 60, "video/webm"),
+        (b"\x1aE\xdf\xa3" + b"B\x82\x88matroska" + b"\0" * 60, "video/x-matroska"),
+        (b"\xff\xfb\x90\x44" + b"\0" * 60, "audio/mpeg"),
+        (b"OggS" + b"\0" * 60, "audio/ogg"),
+        (b"fLaC" + b"\0" * 60, "audio/flac"),
     ],
 )
 def test_what_cannot_be_posted_is_refused_before_it_is_sent(
@@ -93,6 +98,25 @@ def test_what_cannot_be_posted_is_refused_before_it_is_sent(
     path.write_bytes(content)
     assert words in refusal(path)
     assert str(path) in refusal(path)
+
+
+@given(
+    start=st.sampled_from([b"", *KINDS.values(), b"BM", b"II*\0", b"MM\0*", b"RIFF", b"GIF"]),
+    cut=st.integers(0, 16),
+    rest=st.binary(max_size=32) | st.just(b"ftypisom") | st.just(b"\0\0\0\0WEBPVP8 "),
+)
+def test_the_sandbox_takes_what_is_taken_here(start: bytes, cut: int, rest: bytes) -> None:
+    """Beginnings of all kinds, whole or broken, with anything behind them."""
+    head = start[:cut] + rest
+    there = sandbox_kind_of(head)
+    suffix = f".{there.extension}" if there else None
+    if suffix in POSTABLE.values():
+        assert POSTABLE[kind_of(head, "file")] == suffix
+    else:
+        with pytest.raises(InvalidInputError) as caught:
+            kind_of(head, "file")
+        is_uploaded = suffix in {".avif", ".bmp", ".tif"}
+        assert ("can be uploaded but not posted" in str(caught.value)) is is_uploaded
 
 
 def test_missing_files_directories_and_pipes_are_named(tmp_path: Path) -> None:

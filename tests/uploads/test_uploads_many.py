@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import anyio
 import pytest
 from samples import GIF, JPEG, MP4, PNG, WEBP
 from upload_lab import endless, sha, stream_of, stuck_after
 
+from postiz_async._client import Postiz
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async.errors import (
     BadRequestError,
@@ -18,12 +20,6 @@ from postiz_async.errors import (
     UsageError,
 )
 from postiz_async.models.media import Media
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
-
-    from postiz_async._client import Postiz
 
 
 async def test_results_come_in_the_order_of_the_sources(

@@ -8,9 +8,10 @@ import re
 import sys
 import traceback
 from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -26,10 +27,6 @@ from postiz_async._uploads.urls import is_public, shown
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import AuthenticationError, InvalidInputError, UploadError
 from postiz_async.testing._transport import sandbox_client
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
-    from pathlib import Path
 
 DATA = PNG + os.urandom(300_000)
 SIGNATURE = "signature=s3cret"
@@ -146,8 +143,8 @@ async def test_when_the_server_refuses_or_fails_we_try(refusal: Fault | str) -> 
         if isinstance(refusal, Fault):
             sandbox.faults.add(refusal)
         async with Postiz(api_key="sandbox", base_url=served.url) as postiz:
-            with pytest.raises(UploadError, match=r"https://127\.0\.0\.1:9/a\.png could not be f"):
-                await postiz.media.upload("https://127.0.0.1:9/a.png", allow_private=True)
+            with pytest.raises(UploadError, match=r"https://127\.1:9/a\.png could not be fetched"):
+                await postiz.media.upload("https://127.1:9/a.png", allow_private=True)
         assert (sandbox.requests, sandbox.uploads) == (1, ())
 
 
@@ -170,7 +167,7 @@ asyncio.run(main())
 """
 
 
-async def test_what_the_server_could_not_fetch_arrives_through_us(
+async def test_what_has_a_private_address_arrives_through_us(
     sandbox: MemoryServer, tmp_path: Path
 ) -> None:
     """With TLS, in a process of its own that trusts our certificate."""
@@ -197,7 +194,7 @@ async def test_what_the_server_could_not_fetch_arrives_through_us(
     assert child.returncode == 0, out.decode()
     assert out.decode().strip().endswith(".png")
     assert [stored.sha256 for stored in sandbox.uploads] == [sha(DATA)]
-    assert sandbox.requests == 2, "the server was asked first"
+    assert sandbox.requests == 1, "the server is not told of the address"
 
 
 # ------------------------------------------------------------------ where to
@@ -255,7 +252,7 @@ async def test_redirects_are_followed_and_counted(
         await postiz.media.upload(f"{other.url}/redirect", allow_private=True)
     for target in ("file:///etc/passwd", "ftp://127.0.0.1/a.png", "http://[::1"):
         other.redirect = target
-        with pytest.raises(InvalidInputError, match="is not the address of a file in the web"):
+        with pytest.raises(InvalidInputError, match="is not the address of a file on the web"):
             await postiz.media.upload(f"{other.url}/redirect", allow_private=True)
 
 
@@ -515,5 +512,5 @@ async def test_an_address_that_is_none_or_where_nobody_answers(postiz: Postiz) -
     with pytest.raises(UploadError, match="could not be fetched"):
         await postiz.media.upload(f"http://{'a' * 70}.invalid/a.png")
     for wrong in ("http://", "http://:80/a.png", "http://a:b/c.png", "http://[::1/a.png"):
-        with pytest.raises(InvalidInputError, match="not the address of a file in the web"):
+        with pytest.raises(InvalidInputError, match="not the address of a file on the web"):
             await postiz.media.upload(wrong)

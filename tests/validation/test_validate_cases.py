@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from recorded import facts, verdicts
+from recorded import Exchange, facts, verdicts
 from validation_lab import channel
 
 from postiz_async._validation import MediaFacts, validate
 from postiz_async._validation.constraints import is_loose_url, is_url
 from postiz_async._validation.messages import server_message
+from postiz_async.errors import Problem
+from postiz_async.models.channels import Channel
 from postiz_async.providers import PROVIDERS
-
-if TYPE_CHECKING:
-    from recorded import Exchange
-
-    from postiz_async.errors import Problem
-    from postiz_async.models.channels import Channel
 
 STAGES = {"mapping": "channel", "body": "body", "settings": "post", "media": "post"}
 STAGES |= {"length": "post"}

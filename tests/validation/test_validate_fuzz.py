@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import example, given, strategies as st
@@ -16,12 +17,10 @@ from postiz_async._validation.messages import server_message
 from postiz_async._validation.schema import POST, ROOT, check, converted, judged
 from postiz_async._validation.settings import _verdict, shape_of
 from postiz_async._validation.validate import LINK_WEIGHT
+from postiz_async.errors import Problem
 from postiz_async.models.posts import ChannelRef, ContentItem, MediaRef, PostItem, PostRequest
 from postiz_async.providers import PROVIDERS
 from postiz_async.providers._schema import fields_of
-
-if TYPE_CHECKING:
-    from postiz_async.errors import Problem
 
 VALUES = st.recursive(
     st.none()
@@ -202,7 +201,7 @@ def test_deep_nesting() -> None:
     for _ in range(100_000):
         deep = [deep]
     (problem,) = problems(request(post(settings={"a": deep})))
-    assert "nested" in problem.message
+    assert re.search("nested|too large", problem.message)  # since 3.14 the stack ends later
     for depth in (100, 960, 990):
         nest: Any = "x"
         for _ in range(depth):

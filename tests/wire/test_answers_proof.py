@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import pytest
 from gateways import FAILURES, FIREWALLS, PAGES, name, page, said
+from recorded import Recorded
 
 from postiz_async import _wire as wire
 from postiz_async._sandbox import MemoryServer
@@ -14,9 +14,6 @@ from postiz_async._wire import QuotaEffect
 from postiz_async.clock import JumpingClock
 from postiz_async.testing import Fault, WireRequest, WireResponse
 from postiz_async.testing._transport import SandboxTransport
-
-if TYPE_CHECKING:
-    from recorded import Recorded
 
 PROOFS = {400, 401, 402, 403, 404, 413, 429}
 

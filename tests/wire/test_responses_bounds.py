@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from postiz_async import _wire as wire
 from postiz_async._wire import WireResponse
 from postiz_async.errors import BadRequestError, ConfigurationError, RateLimitError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NOW = 1_800_000_000.0
 
@@ -79,3 +76,14 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_date_without_a_zone_is_utc_whatever_the_machine_is_on() -> None:
     response = answer(429, retry_after="Fri, 15 Jan 2027 08:03:20 -0000")
     assert wire.observe(response, now=NOW).retry_after == 200.0
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds"), [(400, None), (401, None), (403, None), (404, None), (429, 7), (503, 7)]
+)
+def test_when_to_come_again_is_believed_only_where_that_may_help(
+    status: int, seconds: float | None
+) -> None:
+    error = wire.failure(answer(status, b'{"message": "no"}', retry_after="7"))
+    assert error is not None
+    assert error.retry_after == seconds

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -19,6 +20,7 @@ from postiz_async import (
 )
 from postiz_async._sandbox import Fault
 from postiz_async._wire import WireResponse, endpoints
+from postiz_async._wire.endpoints import Endpoint
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIStatusError,
@@ -29,11 +31,6 @@ from postiz_async.errors import (
     PostizError,
 )
 from postiz_async.testing import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-    from postiz_async._wire.endpoints import Endpoint
 
 CRASH = {"statusCode": 500, "message": "Internal server error"}
 

@@ -4,16 +4,18 @@ import json
 import math
 import re
 import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 from hypothesis import given, strategies as st
 from msgspec import structs
+from recorded import Recorded
 
 from postiz_async import _wire as wire
 from postiz_async._wire import QuotaEffect, WireResponse, endpoints
@@ -36,11 +38,6 @@ from postiz_async.errors import (
     RateLimitError,
     ServerError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from recorded import Recorded
 
 KEY = "k3y-" + "7" * 20
 JSON_TYPE = "application/json; charset=utf-8"

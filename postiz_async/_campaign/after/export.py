@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
-from typing import TYPE_CHECKING, Literal, NotRequired, TypeAlias, TypedDict, Unpack
+from functools import partial
+from pathlib import Path
+from typing import Literal, NotRequired, TypeAlias, Unpack
+from zoneinfo import ZoneInfo
 
-import anyio.to_thread
 import msgspec
 
+from postiz_async._campaign.after.tables import Table, local_cell
 from postiz_async._campaign.read.columns import FIGURE
-from postiz_async._campaign.read.dates import find_zone, no_such_zone
-from postiz_async._campaign.read.file_formats import (
-    COMMENT,
-    csv_line,
-    is_json,
-    is_spreadsheet,
-    with_escape,
-)
-from postiz_async._campaign.read.spreadsheets import workbook
-from postiz_async._campaign.read.texts import cell_text
+from postiz_async._campaign.read.dates import zone_named
+from postiz_async._campaign.read.file_formats import Form, form_of, is_json
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import folded
+from postiz_async._resources.listing import PostFilter
 from postiz_async.errors import (
     CampaignError,
     ConfigurationError,
@@ -37,35 +35,21 @@ from postiz_async.errors import (
     Problem,
     by_reader,
 )
+from postiz_async.models.channels import Channel
+from postiz_async.models.insights import Figures
+from postiz_async.models.posts import Post
 from postiz_async.stores._files import replace_file
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-    from zoneinfo import ZoneInfo
-
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.insights import Figures
-    from postiz_async.models.posts import Post, PostState
-
-
-Form: TypeAlias = Literal["csv", "jsonl", "excel"]
 Naming: TypeAlias = Literal["id", "name"]
 
 
-class Which(TypedDict):
-    """A selection of posts to export, as `posts.list` takes it, and what to export of them.
+class Which(PostFilter):
+    """Which posts to export, and what of them.
 
     `naming` chooses the names of channels, `analytics` adds figures. `timezone` is the zone of
     dates in files for spreadsheets, UTC if None.
     """
 
-    start: datetime
-    end: datetime
-    state: NotRequired[PostState | None]
-    channel: NotRequired[Channel | str | None]
-    tag: NotRequired[str | None]
     naming: NotRequired[Naming]
     analytics: NotRequired[bool]
     timezone: NotRequired[str | None]
@@ -92,7 +76,7 @@ class ExportResult:
 
 
 async def export_posts(
-    postiz: CampaignClient,
+    postiz: OpenClient,
     path: Path | None,
     *,
     overwrite: bool = False,
@@ -121,37 +105,39 @@ async def export_posts(
         posts = await gathered(postiz, "excel" if excel else wanted or "csv", **which)
         return await in_thread(lambda: replace(posts.exported, content=str(posts.content())))
     form = form_of(path, excel=excel)
-    if not overwrite and await anyio.to_thread.run_sync(os.path.lexists, path):
-        option = by_reader("--overwrite", "overwrite=True")
-        raise CampaignError(
-            f"{path} is there already; somebody may have filled it in. {option} writes over it."
-        )
+    await in_thread(partial(refuse_existing, path, overwrite=overwrite))
     posts = await gathered(postiz, form, **which)
 
     def write() -> ExportResult:
-        content = posts.content(is_workbook=path.suffix.lower() == ".xlsx")
-        try:
-            replace_file(path, content)
-        except OSError as error:
-            raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
+        write_campaign(path, posts.content(is_workbook=path.suffix.lower() == ".xlsx"))
         return posts.exported
 
     return await in_thread(write)
 
 
-def form_of(path: Path, *, excel: bool = False) -> Form:
-    """The format of a file, by its name and the requested format.
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write a file that is there already, unless that is asked for.
 
     Raises:
-        CampaignError: the name and the format contradict each other.
+        CampaignError: the file is there.
     """
-    if is_json(path):
-        if excel:
-            raise CampaignError(f"{path} would be JSON; name it .xlsx or .csv for a spreadsheet.")
-        return "jsonl"
-    if path.suffix.lower() not in {".xlsx", ".csv", ".txt", ""} and is_spreadsheet(path):
-        raise CampaignError(f"{path} cannot be written: name it .xlsx or .csv.")
-    return "excel" if excel or path.suffix.lower() == ".xlsx" else "csv"
+    if not overwrite and os.path.lexists(path):
+        option = by_reader("--overwrite", "overwrite=True")
+        raise CampaignError(
+            f"{path} is there already; somebody may have filled it in. {option} writes over it."
+        )
+
+
+def write_campaign(path: Path, content: str | bytes) -> None:
+    """Write a campaign file as a whole.
+
+    Raises:
+        CampaignError: it cannot be written.
+    """
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,36 +165,27 @@ class Gathered:
         """The content of the file: text, or a workbook for spreadsheets."""
         if self.form == "jsonl":
             return self._json_lines()
+        names, read = FOR_PEOPLE, self._cells
         if self.form == "csv":
-            return self._csv()
-        columns = [*FOR_PEOPLE, *self._figure_columns]
-        cells = ([*self._cells(post), *self._numbers(post)] for post in self.posts)
-        if is_workbook:
-            return workbook(columns, ([with_escape(each) for each in row] for row in cells))
-        lines = [csv_line(map(cell_text, row), ";") for row in cells]
-        return "".join(["\ufeff", csv_line(columns, ";"), *lines])
+            names, read = EXPORTED, self._record
+        rows = ([*read(post), *self._numbers(post)] for post in self.posts)
+        table = Table([*names, *(f"{FIGURE} {name}" for name in self.figure_names)], rows)
+        if self.form == "csv":
+            return table.csv(head=self._head)
+        return table.workbook() if is_workbook else table.excel_csv()
 
     def _json_lines(self) -> str:
         lines: list[dict[str, object]] = [{"#": line} for line in self._head]
-        lines += [_json_record(post, self.names, self.figures) for post in self.posts]
-        return "".join(msgspec.json.encode(line).decode() + "\n" for line in lines)
-
-    def _csv(self) -> str:
-        comments = [f"{COMMENT}{line}\n" for line in self._head]
-        columns = csv_line([*EXPORTED, *self._figure_columns])
-        rows = (
-            csv_line([*_record(post, self.names).values(), *self._numbers(post)])
-            for post in self.posts
+        return json_lines(
+            [*lines, *(_json_record(post, self.names, self.figures) for post in self.posts)]
         )
-        return "".join([*comments, columns, *rows])
+
+    def _record(self, post: Post) -> Iterable[object]:
+        return _record(post, self.names).values()
 
     @property
     def _head(self) -> list[str]:
         return [f"{len(self.posts)} posts of {self.what}", *self.exported.notes]
-
-    @property
-    def _figure_columns(self) -> list[str]:
-        return [f"{FIGURE} {name}" for name in self.figure_names]
 
     def _numbers(self, post: Post) -> list[object]:
         if self.figures is None:
@@ -216,17 +193,17 @@ class Gathered:
         figures = self.figures.of(post.id)
         return [figures.get(name, "") for name in self.figure_names]
 
-    def _cells(self, post: Post) -> list[object]:
+    def _cells(self, post: Post) -> Iterable[object]:
         """The cells of a post for spreadsheets, with its date in the chosen zone."""
-        date = {"date": _local(post.publish_date, self.zone), "timezone": self.zone.key}
+        date = {"date": date_cell(post.publish_date, self.zone), "timezone": self.zone.key}
         record = _record(post, self.names) | date
         return [record[name] for name in FOR_PEOPLE]
 
 
-async def gathered(postiz: CampaignClient, form: Form, **which: Unpack[Which]) -> Gathered:
+async def gathered(postiz: OpenClient, form: Form, **which: Unpack[Which]) -> Gathered:
     """List the posts of a range for a file of this format."""
     start, end = which["start"], which["end"]
-    zone = _zone(which.get("timezone") or "UTC")
+    zone = zone_named(which.get("timezone") or "UTC", ConfigurationError)
     by_name = form == "excel" or which.get("naming") == "name"
     names = _names(await postiz.channels.list()) if by_name else {}
     listing = postiz.posts.list(
@@ -235,6 +212,7 @@ async def gathered(postiz: CampaignClient, form: Form, **which: Unpack[Which]) -
         state=which.get("state"),
         channel=which.get("channel"),
         tag=which.get("tag"),
+        text=which.get("text"),
         collapse_repeats=True,
     )
     posts = [post async for post in listing]
@@ -248,24 +226,16 @@ async def gathered(postiz: CampaignClient, form: Form, **which: Unpack[Which]) -
     return Gathered(form, what, posts, names, figures, figure_names, zone)
 
 
-def _zone(name: str) -> ZoneInfo:
-    zone = find_zone(name)
-    if zone is None:
-        raise ConfigurationError(no_such_zone(name))
-    return zone
+def json_lines(records: Iterable[Mapping[str, object]]) -> str:
+    """The content of a file of JSON lines."""
+    return "".join(msgspec.json.encode(each).decode() + "\n" for each in records)
 
 
-def _local(moment: datetime, zone: ZoneInfo) -> datetime | str:
-    """A local date; a text where a spreadsheet would misread it.
-
-    It would misread an hour that exists twice, which is written with its offset, and midnight,
-    which it takes for a day without a time.
-    """
-    local = moment.astimezone(zone).replace(microsecond=0)
-    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
-        return local.isoformat()
-    wall = local.replace(tzinfo=None, fold=0)
-    return wall if wall.time() != time() else f"{wall:%Y-%m-%d %H:%M}"
+def date_cell(moment: datetime, zone: ZoneInfo) -> datetime | str:
+    """A local date; midnight is a text, because a sheet is read as a day without a time there."""
+    wall = local_cell(moment, zone)
+    is_midnight = isinstance(wall, datetime) and wall.time() == time()
+    return f"{wall:%Y-%m-%d %H:%M}" if is_midnight else wall
 
 
 def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:

@@ -1,24 +1,21 @@
-"""Write a campaign as a calendar file (RFC 5545). PURE.
+"""Write a campaign, or stored posts, as a calendar file (RFC 5545). PURE.
 
 A post is a moment and takes no time, so an event has no end and leaves the calendar free. Dates are
 in UTC; calendar programs convert them to local time. An event keeps its UID as long as the row
-keeps its ref: a file that is imported again moves events and does not double them.
+keeps its ref, or the post its id: a file that is imported again moves events and does not double
+them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from postiz_async._campaign.read.rows import Row
+from postiz_async.models.channels import Channel
+from postiz_async.models.posts import Post, PostChannel
 from postiz_async.texts import preview
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async.models.channels import Channel
-
 
 _LINE = 75
 """Octets of a line at most; a longer one is folded: a line break and a space."""
@@ -60,11 +57,25 @@ def event_of(row: Row, channel: Channel) -> Event:
     )
 
 
+def event_of_post(post: Post) -> Event:
+    """A stored post as an event."""
+    channel = post.channel or PostChannel(id="")
+    return Event(
+        ref=post.id,
+        date=post.publish_date,
+        channel=channel.name or channel.provider,
+        text=post.text,
+        tags=tuple(post.tags),
+        is_draft=post.state == "DRAFT",
+        repeat_days=post.interval_in_days,
+    )
+
+
 def calendar_file(name: str, events: Iterable[Event], *, made_at: datetime) -> str:
     """The text of a calendar file, with CRLF line breaks.
 
     Args:
-        name: the name of the campaign.
+        name: the name of the campaign, or of the calendar.
         events: in any order.
         made_at: now.
     """

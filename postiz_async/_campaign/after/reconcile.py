@@ -13,13 +13,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from postiz_async._campaign.after.findings import with_findings
 from postiz_async._campaign.after.sift import Outline, Sift, day_of, related_requests
-from postiz_async._campaign.after.sweep import SweepState, lacking_tags, suspects, sweep
+from postiz_async._campaign.after.sweep import SweepState, suspects, sweep, with_findings
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import Changes, NewPosts
 from postiz_async._campaign.journal.requests import open_requests
-from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.journal.tables import (
     Tables,
     dates_of_rows,
@@ -31,14 +29,13 @@ from postiz_async._campaign.journal.tables import (
     rows_sent_in,
     sent_between,
 )
-from postiz_async._campaign.run.intents import intents
+from postiz_async._campaign.run.conditions import intents
+from postiz_async._campaign.run.job import JobContext
 from postiz_async._campaign.run.look_ups import LookUps
-from postiz_async._concurrency import in_thread
 from postiz_async._delivery.listing import Calendar
-from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.matching import listed_ref
-from postiz_async._delivery.outcomes import RowState
-from postiz_async._delivery.pauses import PAUSES, Outage
+from postiz_async._delivery.outcomes import RowState, SentRequest
+from postiz_async._delivery.pauses import PAUSES
 from postiz_async._delivery.repair import Repair, delete_whole
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._resources.listing import SEARCHED, TICK, Chunks
@@ -50,10 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from postiz_async._campaign.after.sweep import Suspect, SweepResult
-    from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async._delivery.outcomes import SentRequest
+    from postiz_async._resources.api import OpenClient
     from postiz_async.models.posts import Post
 
 
@@ -78,35 +73,13 @@ class ReconcileResult:
     doubles: int = 0
 
     @property
-    def remarks(self) -> list[str]:
-        """Remarks that belong to no row."""
-        return [
-            f"{number:,} post{' has' if number == 1 else 's have'} the tag {tag!r}, which Postiz "
-            "does not seem to know: stored without it. Make the tag in Postiz and add it to them."
-            for tag, number in sorted(self.lacking_tags.items())
-        ]
-
-    @property
     def is_fine(self) -> bool:
         """Whether every stored post is where it was put, and exists once."""
-        return set(self.counts) <= {SweepState.FINE.value, SweepState.ADOPTED.value}
-
-
-async def open_existing(postiz: CampaignClient, place: JournalPlace) -> Journal:
-    """Open the journal of a campaign that was run.
-
-    Raises:
-        CampaignError: there is no journal, another run has it open, or it belongs to another
-            server.
-    """
-    summary = await in_thread(partial(read_summary, place))
-    return await Journal.open(
-        place, campaign=summary.campaign, base_url=postiz.base_url, clock=postiz.clock
-    )
+        return set(self.counts) <= {SweepState.FINE, SweepState.ADOPTED, SweepState.UNTAGGED}
 
 
 async def sweep_journal(
-    postiz: CampaignClient, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
+    postiz: OpenClient, journal: Journal, *, with_open: bool = True, delete_doubles: bool = True
 ) -> ReconcileResult:
     """Compare a journal with the server and write down the findings. Sends no post.
 
@@ -141,15 +114,12 @@ async def sweep_journal(
     removed = await _remove(postiz, doubles.values()) if delete_doubles else set[str]()
     changed = with_findings(rows, results, removed=removed, unsure=unsure)
     await journal.found(await _still_there(postiz, journal, rows, changed))
-    lacking = lacking_tags(results, intents(look.requests))
-    for tags in look.sift.lacking.values():
-        lacking += tags
-    summed = _summed(results, rows, lacking, sum(look.sift.fine.values()))
+    summed = _summed(results, rows, sum(look.sift.fine.values()))
     return replace(summed, doubles=len(doubles.keys() - removed))
 
 
 async def _still_there(
-    postiz: CampaignClient,
+    postiz: OpenClient,
     journal: Journal,
     rows: Mapping[str, RowRecord],
     changed: Sequence[RowRecord],
@@ -212,7 +182,7 @@ _IS_WITHDRAWN = f"AND state IN ('{RowState.WITHDRAWING}', '{RowState.WITHDRAWN}'
 """Rows whose posts were deleted on purpose; the deletion itself checks them."""
 
 
-async def _look(postiz: CampaignClient, journal: Journal, *, with_open: bool) -> _Comparison:
+async def _look(postiz: OpenClient, journal: Journal, *, with_open: bool) -> _Comparison:
     channels = frozenset(channel.id for channel in await postiz.channels.list())
     in_doubt = [each.sent for each in await open_requests(journal, NewPosts())]
     held = {ref for request in in_doubt for ref in request.refs if not with_open}
@@ -230,12 +200,13 @@ async def _look(postiz: CampaignClient, journal: Journal, *, with_open: bool) ->
         intents(requests),
         look.sift.posts.values(),
         channels=channels,
-        now=datetime.fromtimestamp(postiz.scheduler.server_time(), UTC),
+        now=postiz.scheduler.server_now(),
         copies=copies,
     )
     return _Comparison(rows, in_doubt, requests, look.sift, results, left_out)
 
 
+@dataclass(slots=True)
 class _Survey:
     """One look at all posts that a journal accounts for, reading the list window by window.
 
@@ -247,47 +218,42 @@ class _Survey:
         apart: refs of rows that are left out.
     """
 
-    def __init__(
-        self,
-        postiz: CampaignClient,
-        journal: Journal,
-        channels: Collection[str],
-        copies: Collection[str],
-        apart: Collection[str],
-    ) -> None:
-        self.sift = Sift(channels, copies)
-        self._postiz = postiz
-        self._journal = journal
-        self._channels = channels
-        self._copies = copies
-        self._apart = apart
-        self._outline = Outline(channels)
-        self._chunks = Chunks(first=_DAY)
+    postiz: OpenClient
+    journal: Journal
+    channels: Collection[str]
+    copies: Collection[str]
+    apart: Collection[str]
+    sift: Sift = field(init=False)
+    _outline: Outline = field(init=False)
+    _chunks: Chunks = field(default_factory=partial(Chunks, first=_DAY))
+
+    def __post_init__(self) -> None:
+        self.sift, self._outline = Sift(self.channels, self.copies), Outline(self.channels)
 
     async def rows(self, query: Callable[[Tables], Iterable[RowRecord]]) -> dict[str, RowRecord]:
         """Read rows of the journal, except for those that are left out."""
-        found = await self._journal.read(query)
-        return {row.ref: row for row in found if row.ref not in self._apart}
+        found = await self.journal.read(query)
+        return {row.ref: row for row in found if row.ref not in self.apart}
 
     async def requests(self) -> list[SentRequest]:
         """The requests that `sweep` has to check; `sift.posts` has the posts for them."""
-        await self._journal.read(self._outlined)
+        await self.journal.read(self._outlined)
         self.sift.unclear |= self._outline.hidden
         for day in sorted(self._outline.days):
             await self._look_at(day)
         await self._search()
         found: dict[int, SentRequest] = {}
         if self.sift.unclear or self.sift.posts:
-            found = await self._journal.read(self._related_requests)
+            found = await self.journal.read(self._related_requests)
         after_all = [sent for sent in found.values() if self.sift.forget(sent.id)]
         for moment in sorted({parse_date(sent.body.date) for sent in after_all}):
-            await self._keep(await self._postiz.posts.list(start=moment, end=moment))
+            await self._keep(await self.postiz.posts.list(start=moment, end=moment))
         return [found[number] for number in sorted(found)]
 
     def _outlined(self, t: Tables) -> None:
         for sent in each_request(t):
             self._outline.add(sent)
-        for date in dates_of_rows(t, self._channels):
+        for date in dates_of_rows(t, self.channels):
             self._outline.days.add(day_of(datetime.fromtimestamp(date, UTC)))
 
     def _related_requests(self, t: Tables) -> dict[int, SentRequest]:
@@ -298,9 +264,9 @@ class _Survey:
 
     async def _look_at(self, day: datetime) -> None:
         """Check a day on which posts were put, or where they may be by now."""
-        listing = self._chunks.lists(self._postiz.posts.list, day, day + _DAY - TICK)
+        listing = self._chunks.lists(self.postiz.posts.list, day, day + _DAY - TICK)
         async for (start, end), listed in listing:
-            sent = await self._journal.read(partial(sent_between, first=start, last=end))
+            sent = await self.journal.read(partial(sent_between, first=start, last=end))
             rows = await self.rows(partial(rows_sent_in, requests=[each.id for each in sent]))
             strays = self.sift.window(sent, rows, listed)
             elsewhere = self._outline.days - {day}  # repetitions are seen where they are stored
@@ -308,9 +274,9 @@ class _Survey:
 
     async def _keep(self, strays: Iterable[Post]) -> None:
         """Keep stray posts that may belong to requests that are not fine."""
-        posts = [post for post in strays if post.id not in self._copies]
+        posts = [post for post in strays if post.id not in self.copies]
         asked = [(post.id, stored_at(post)) for post in posts]
-        near = await self._journal.read(partial(near_posts, posts=asked))
+        near = await self.journal.read(partial(near_posts, posts=asked))
         for post, (own, there) in zip(posts, near, strict=True):
             if own and all(map(self.sift.is_fine, own)):
                 continue
@@ -324,7 +290,7 @@ class _Survey:
         if not missing or self._outline.span is None:
             return
         first, last = self._outline.span
-        listing = self._chunks.lists(self._postiz.posts.list, first - SEARCHED, last + SEARCHED)
+        listing = self._chunks.lists(self.postiz.posts.list, first - SEARCHED, last + SEARCHED)
         async for _, listed in listing:
             missing -= {post.id for post in listed}
             await self._keep(listed)
@@ -332,9 +298,7 @@ class _Survey:
                 return
 
 
-async def _suspects(
-    postiz: CampaignClient, journal: Journal, look: _Comparison
-) -> Sequence[Suspect]:
+async def _suspects(postiz: OpenClient, journal: Journal, look: _Comparison) -> Sequence[Suspect]:
     """Posts that may be incomplete; other posts at their instants prove that some are complete."""
     listed = look.sift.posts
     found = suspects(look.results, look.requests, look.rows, listed.values())
@@ -351,12 +315,12 @@ async def _suspects(
 
 
 async def _repair_adopted(
-    postiz: CampaignClient, journal: Journal, found: Iterable[Suspect]
+    postiz: OpenClient, journal: Journal, found: Iterable[Suspect]
 ) -> set[str]:
     """Repair adopted posts; returns refs of rows whose posts may still be incomplete."""
-    outage = Outage.of(postiz)
-    look_ups = LookUps(postiz, journal, NewPosts(), Fence(postiz, outage), outage)
-    repair = Repair(postiz, look_ups, outage)
+    job = JobContext.of(postiz, journal)
+    look_ups = LookUps(job, NewPosts())
+    repair = Repair(postiz, look_ups, job.outage)
     unsure: set[str] = set()
     for each in found:
         try:
@@ -370,7 +334,7 @@ async def _repair_adopted(
     return unsure
 
 
-async def _remove(postiz: CampaignClient, doubles: Iterable[Post]) -> set[str]:
+async def _remove(postiz: OpenClient, doubles: Iterable[Post]) -> set[str]:
     """Delete second posts by their own groups. Returns the ids of those that are gone.
 
     A post that another host has deleted, or whose answer was lost, counts as gone.
@@ -396,10 +360,10 @@ async def _remove(postiz: CampaignClient, doubles: Iterable[Post]) -> set[str]:
 def _summed(
     results: Sequence[SweepResult],
     rows: Mapping[str, RowRecord],
-    lacking: Mapping[str, int],
     fine: int,
 ) -> ReconcileResult:
     numbers = Counter(result.state for result in results) + Counter({SweepState.FINE: fine})
     counts = {state.value: numbers[state] for state in SweepState if numbers[state]}
     hidden = {rows[result.ref].channel for result in results if result.state is SweepState.HIDDEN}
+    lacking = Counter(tag for result in results for tag in result.tags)
     return ReconcileResult(counts, tuple(sorted(hidden)), lacking)

@@ -19,23 +19,17 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from postiz_async._campaign.after.findings import SWEPT
-from postiz_async._campaign.journal.rows import UNSURE
+from postiz_async._campaign.after.sweep import SWEPT, lacking_tags
+from postiz_async._campaign.journal.rows import UNSURE, RowRecord
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._resources.matching import is_on, stored_at
 from postiz_async._wire import parse_date
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async.models.posts import Post, PostItem
+from postiz_async.models.posts import Post, PostItem
 
 
 class Outline:
@@ -94,8 +88,6 @@ class Sift:
         self._left_out = left_out
         self.fine: dict[int, int] = {}
         """The number of rows of each request that is fine, by request id."""
-        self.lacking: dict[int, Counter[str]] = {}
-        """The number of posts that lack each tag, by the id of a request that is fine."""
         self.unclear: set[int] = set()
         """Ids of requests that are not fine."""
         self.missing: set[str] = set()
@@ -137,16 +129,16 @@ class Sift:
                 own.append(post)
             elif row.post_id is not None and item.channel.id in self._channels:
                 self.missing.add(row.post_id)
-            is_fine &= post is not None and self._is_fine(row, item, moment, post)
+            is_fine &= (
+                post is not None
+                and self._is_fine(row, item, moment, post)
+                and not lacking_tags((tag.label for tag in request.body.tags), post)
+            )
         if not is_fine or request.id in self.unclear:
             self.unclear.add(request.id)
             self.posts.update((post.id, post) for post in own)
         elif placed:
             self.fine[request.id] = placed
-            wanted = {tag.label for tag in request.body.tags}
-            lacking = Counter(tag for post in own for tag in wanted.difference(post.tags))
-            if lacking:
-                self.lacking[request.id] = lacking
 
     def _is_fine(self, row: RowRecord, item: PostItem, moment: datetime, post: Post) -> bool:
         """Whether a row has its post and needs neither a remark nor an update of its record."""
@@ -173,7 +165,6 @@ class Sift:
     def forget(self, request: int) -> bool:
         """Count a request as not fine; True if it was fine, so that its posts were not kept."""
         self.unclear.add(request)
-        self.lacking.pop(request, None)
         return self.fine.pop(request, None) is not None
 
 

@@ -1,4 +1,4 @@
-"""Compare stored rows of a journal with a list of posts. PURE.
+"""Compare stored rows of a journal with a list of posts, and write the findings into them. PURE.
 
 | journal | server                                  | finding                            |
 |---------|-----------------------------------------|------------------------------------|
@@ -11,6 +11,7 @@
 | any     | a further one has our mark              | DOUBLED, perhaps to be deleted     |
 | any     | an equal one without our mark           | EQUAL                              |
 | any     | the channel is gone                     | HIDDEN: nothing of it is listed    |
+| a post  | FINE or ADOPTED, and lacks a tag        | UNTAGGED: Postiz did not know it   |
 
 Nothing is sent again. Only a double is deleted, and only when it certainly bears our mark, nobody
 edited it, and it is not due soon.
@@ -23,27 +24,21 @@ other's posts. Where the server lists no marks (up to v2.23.0) nothing is delete
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field, replace as replaced
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
+from msgspec import structs
 
-from postiz_async._campaign.journal.rows import UNSURE
-from postiz_async._campaign.run.intents import Intent, are_whole
+from postiz_async._campaign.journal.rows import UNSURE, Finding, RowRecord, day_and_time
+from postiz_async._campaign.run.conditions import Intent, are_whole
 from postiz_async._delivery.matching import CLIENT_REF, is_post, listed_ref
+from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, RowState, SentRequest
 from postiz_async._resources.matching import is_on, stored_at
 from postiz_async._wire import format_date, parse_date
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async.models.posts import Post
-
+from postiz_async.models.posts import Post
 
 DUE_SOON = timedelta(minutes=10)
 """How long before its date a post is not touched any more, because it may be published now."""
@@ -61,6 +56,7 @@ class SweepState(StrEnum):
     DOUBLED = "doubled"
     EQUAL = "equal"
     HIDDEN = "hidden"
+    UNTAGGED = "untagged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ class SweepResult:
     """The state of a row, and the post that the result is about.
 
     `put_at` is the original date of a MOVED post. `may_delete` is only for DOUBLED: `post` is the
-    second one.
+    second one. `tags` are those that an UNTAGGED post was sent with and does not have.
     """
 
     state: SweepState
@@ -76,6 +72,7 @@ class SweepResult:
     post: Post | None = None
     put_at: datetime | None = None
     may_delete: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def sweep(
         copies: ids of posts that equal those of rows and shall stay beside them.
 
     Returns:
-        At most one result for each row that was ever sent, then those on further posts.
+        At most one result for each row that was ever sent, then those on further posts and tags.
     """
     by_ref: dict[str, RowRecord] = {row.ref: row for row in rows}
     posts = {post.id: post for post in listed if post.id not in copies}
@@ -130,11 +127,13 @@ def sweep(
             if by_ref[ref].post_id is not None:
                 results.append(SweepResult(SweepState.DELETED, ref))
             continue
-        results.append(
-            look.own_result(by_ref[ref], kept)
-            if kept is own
-            else SweepResult(SweepState.ADOPTED, ref, kept)
-        )
+        result = SweepResult(SweepState.ADOPTED, ref, kept)
+        if kept is own:
+            result = look.own_result(by_ref[ref], kept)
+        results.append(result)
+        tags = lacking_tags(tries[-1].tags, kept)
+        if tags and result.state in _HELD:
+            extras.append(SweepResult(SweepState.UNTAGGED, ref, kept, tags=tags))
         extras += (
             SweepResult(SweepState.DOUBLED, ref, post, may_delete=look.may_delete(ref, post, first))
             for post in look.all_of(ref)
@@ -179,26 +178,20 @@ def suspects(
         if post is None or post.id in whole or not (is_new or row.note in UNSURE):
             continue
         sent, place = last[ref]
-        body = replace(sent.body, date=format_date(stored_at(post)))
-        found.setdefault(ref, Suspect(ref, replaced(sent, body=body), place, post))
+        body = structs.replace(sent.body, date=format_date(stored_at(post)))
+        found.setdefault(ref, Suspect(ref, replace(sent, body=body), place, post))
     return list(found.values())
 
 
 _HELD = {SweepState.FINE, SweepState.ADOPTED}
 
 
-def lacking_tags(results: Iterable[SweepResult], sent: Iterable[Intent]) -> Counter[str]:
-    """Tags that posts were sent with and do not have, with the number of those posts.
+def lacking_tags(sent: Iterable[str], post: Post) -> tuple[str, ...]:
+    """The tags that a post was sent with and does not have.
 
     Postiz drops tags that it does not know, and no route lists those that it knows.
     """
-    wanted = {intent.ref: intent.tags for intent in sent}
-    lacking: Counter[str] = Counter()
-    for result in results:
-        if result.post is not None and result.state in {SweepState.FINE, SweepState.ADOPTED}:
-            there = set(result.post.tags)
-            lacking.update(set(wanted.get(result.ref, ())) - there)
-    return lacking
+    return tuple(sorted(set(sent).difference(post.tags)))
 
 
 @dataclass(slots=True)
@@ -291,11 +284,9 @@ class _Look:
     def _owner(self, post: Post, there: Sequence[Intent]) -> str | None:
         """The row whose mark a post carries: first one without a post, then any."""
         fits = [i for i in there if is_post(i.item, post, short=i.short_link)]
-        fits.sort(key=lambda i: (self._has_post(i.ref), not i.says(post)))
+        has = {i.ref: bool(self.own(i.ref) or self.marked.get(i.ref)) for i in fits}
+        fits.sort(key=lambda i: (has[i.ref], not i.says(post)))
         return fits[0].ref if fits else None
-
-    def _has_post(self, ref: str) -> bool:
-        return self.own(ref) is not None or bool(self.marked.get(ref))
 
     def _is_untouched(self, ref: str, post: Post) -> bool:
         """Whether nobody edited a post, and it is not about to be published.
@@ -325,3 +316,114 @@ def _is_of(intent: Intent, post: Post) -> bool:
 
 def _second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
+
+
+# ------------------------------------------------------------------ in journal and report
+
+_FINDINGS = {
+    SweepState.DOUBLED: Finding.DOUBLED,
+    SweepState.DELETED: Finding.DELETED,
+    SweepState.EQUAL: Finding.EQUAL,
+    SweepState.EDITED: Finding.EDITED,
+    SweepState.HIDDEN: Finding.HIDDEN,
+    SweepState.UNTAGGED: Finding.UNTAGGED,
+}
+SWEPT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
+"""The findings that a sweep sets and clears, the most important first."""
+
+
+def with_findings(
+    rows: Mapping[str, RowRecord],
+    results: Iterable[SweepResult],
+    *,
+    removed: Collection[str] = (),
+    unsure: Collection[str] = (),
+) -> list[RowRecord]:
+    """The rows that the results of a sweep change, with their findings.
+
+    Args:
+        rows: rows of the journal, by ref.
+        results: see `sweep`.
+        removed: ids of the doubles that were deleted.
+        unsure: refs of rows whose adopted post may be incomplete.
+    """
+    by_ref: defaultdict[str, list[SweepResult]] = defaultdict(list)
+    for result in results:
+        by_ref[result.ref].append(result)
+    notes = dict.fromkeys(unsure, FOUND_UNSURE)
+    after = {
+        ref: _found(rows[ref], found, removed, notes.get(ref, FOUND))
+        for ref, found in by_ref.items()
+    }
+    return [row for ref, row in after.items() if row != rows[ref]]
+
+
+def _found(
+    row: RowRecord, results: Sequence[SweepResult], removed: Collection[str], note: str
+) -> RowRecord:
+    findings = [_finding(each, removed) for each in results if each.state in _FINDINGS]
+    texts = [text for result in results if (text := _remark(result, removed))]
+    for result in results:
+        row = _with_post(row, result, note)
+    if findings:
+        weightiest = min(findings, key=SWEPT.index)
+        if weightiest is Finding.UNTAGGED and row.finding in {Finding.CHANGED, Finding.STUCK}:
+            return row  # which matters more
+        return replace(row, finding=weightiest, remark="; ".join(texts))
+    if row.finding in SWEPT:
+        return replace(row, finding=Finding.NOTHING, remark="")
+    return row
+
+
+def _finding(result: SweepResult, removed: Collection[str]) -> Finding:
+    is_gone = result.state is SweepState.DOUBLED and result.post and result.post.id in removed
+    return Finding.DEDUPLICATED if is_gone else _FINDINGS[result.state]
+
+
+def _with_post(row: RowRecord, result: SweepResult, note: str) -> RowRecord:
+    """The row with the post and date on the server; milliseconds that are marks do not count."""
+    if result.post is None or result.state not in {
+        SweepState.FINE,
+        SweepState.EDITED,
+        SweepState.ADOPTED,
+    }:
+        return row
+    second = int(stored_at(result.post).timestamp())
+    row = row if second == int(row.seconds) else replace(row, seconds=second)
+    if result.state is SweepState.ADOPTED:
+        return replace(row, state=RowState.STORED, post_id=result.post.id, note=note)
+    if result.state is SweepState.FINE and row.note in UNSURE and note == FOUND:
+        return replace(row, note=UNSURE[row.note])
+    return row
+
+
+def _remark(result: SweepResult, removed: Collection[str]) -> str:
+    if result.state is SweepState.DELETED:
+        return "deleted in Postiz; it is not sent again"
+    if result.state is SweepState.HIDDEN:
+        return "its channel is gone from Postiz, so it is not listed any more"
+    if result.tags:
+        tags, them = ("tags", "them") if len(result.tags) > 1 else ("tag", "it")
+        named = ", ".join(map(repr, result.tags))
+        return (
+            f"stored without the {tags} {named}: Postiz does not seem to know {them}; make {them} "
+            f"there and add {them} to the post"
+        )
+    if result.post is None:
+        return ""
+    post = result.post
+    if result.state is SweepState.EQUAL:
+        return f"somebody else stored an equal post at the same moment: {post.id}; it is left alone"
+    if result.state is SweepState.DOUBLED and post.id in removed:
+        return f"was stored twice; {post.id} was deleted"
+    if result.state is SweepState.DOUBLED:
+        return f"is stored twice, as {post.id} too; delete one of them in Postiz"
+    return _moved_text(result.put_at, stored_at(post)) if result.put_at is not None else ""
+
+
+def _moved_text(put_at: datetime, now_at: datetime) -> str:
+    if put_at.replace(microsecond=0) == now_at.replace(microsecond=0):
+        return "edited in Postiz; it is left as it is"
+    return (
+        f"moved in Postiz from {day_and_time(put_at)} to {day_and_time(now_at)}; it is left there"
+    )

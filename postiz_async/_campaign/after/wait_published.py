@@ -14,29 +14,23 @@ look, so an interrupted wait goes on where it was.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from postiz_async._campaign.after.reconcile import sweep_journal
-from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.tables import each_request
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
+from postiz_async._resources.api import OpenClient
 from postiz_async._resources.watch import FIRST_POLL, LOOK_SHARE, next_pause, publish_events
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.models._durations import describe_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
-    from postiz_async._campaign.journal.journal import Journal
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async.models.posts import Post
-
+from postiz_async.models.posts import Post
 
 PATIENCE = timedelta(minutes=15)
 """How long to wait for a post after its date; later the server must have a problem."""
@@ -73,7 +67,7 @@ class WaitResult:
 
 
 async def wait_published(
-    postiz: CampaignClient,
+    postiz: OpenClient,
     journal: Journal,
     *,
     patience: float,
@@ -101,7 +95,7 @@ async def wait_published(
 
 
 class _Wait:
-    def __init__(self, postiz: CampaignClient, journal: Journal, patience: float) -> None:
+    def __init__(self, postiz: OpenClient, journal: Journal, patience: float) -> None:
         self._postiz = postiz
         self._journal = journal
         self._patience = patience

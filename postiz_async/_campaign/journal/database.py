@@ -32,37 +32,35 @@ HOLD = 60.0
 _WITHOUT = "Nothing is sent without it, because it has the journal of the campaign."
 
 
+@dataclass(frozen=True, slots=True)
 class _PostgresTables:
     """The tables of a campaign in PostgreSQL; see `tables.Tables`."""
 
-    def __init__(
-        self, cursor: Cursor[tuple[Any, ...]], schema: str, campaign: int, speed: float
-    ) -> None:
-        self._cursor = cursor
-        self._schema = schema
-        self._campaign = campaign
-        self._speed = speed
+    cursor: Cursor[tuple[Any, ...]]
+    schema: str
+    campaign: int
+    speed: float
 
     def execute(self, statement: str, /, **values: object) -> Cursor[tuple[Any, ...]]:
-        cursor = self._cursor.connection.cursor()
-        return cursor.execute(_translated(statement, self._schema), self._filled(values))
+        cursor = self.cursor.connection.cursor()
+        return cursor.execute(_translated(statement, self.schema), self._filled(values))
 
     def each(self, statement: str, values: Iterable[Mapping[str, object]], /) -> int:
         filled = [self._filled(each) for each in values]
         if not filled:
             return 0
-        self._cursor.executemany(_translated(statement, self._schema), filled)
-        return self._cursor.rowcount
+        self.cursor.executemany(_translated(statement, self.schema), filled)
+        return self.cursor.rowcount
 
     def time(self) -> float:
-        [(now,)] = self._cursor.execute(_NOW).fetchall()
-        return float(now) * self._speed
+        [(now,)] = self.cursor.execute(_NOW).fetchall()
+        return float(now) * self.speed
 
     kept_time = time
 
     def _filled(self, values: Mapping[str, object]) -> dict[str, object]:
         texts = {name: clean(each) for name, each in values.items() if isinstance(each, str)}
-        return {"campaign": self._campaign, **values, **texts}
+        return {"campaign": self.campaign, **values, **texts}
 
 
 _NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
@@ -182,6 +180,7 @@ WHERE name = :name AND base_url = coalesce(:base_url, base_url) ORDER BY id
 """
 
 
+@dataclass(frozen=True, slots=True)
 class OpenDatabase:
     """A journal that is open for writing.
 
@@ -192,15 +191,11 @@ class OpenDatabase:
         clock: the clock of the client.
     """
 
+    place: JournalDatabase
+    database: BlockingDatabase
+    campaign: int
+    clock: Clock
     hold: float = HOLD
-
-    def __init__(
-        self, place: JournalDatabase, database: BlockingDatabase, campaign: int, clock: Clock
-    ) -> None:
-        self._place = place
-        self._database = database
-        self._campaign = campaign
-        self._clock = clock
 
     def do(self, work: Callable[[Tables], T], *, whole: bool = False) -> T:
         """Run a transaction.
@@ -212,10 +207,10 @@ class OpenDatabase:
         del whole  # a database is never moved apart from what lies beside it
 
         def in_tables(cursor: Cursor[tuple[Any, ...]]) -> T:
-            return work(self._place.tables(cursor, self._campaign, self._clock))
+            return work(self.place.tables(cursor, self.campaign, self.clock))
 
-        return self._database.transaction(in_tables)
+        return self.database.transaction(in_tables)
 
     def close(self) -> None:
         """Close the connection."""
-        self._database.close()
+        self.database.close()

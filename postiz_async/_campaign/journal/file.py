@@ -14,53 +14,49 @@ from __future__ import annotations
 import os
 import sqlite3
 import struct
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from postiz_async._campaign.journal.lock import FileLock
-from postiz_async._campaign.journal.tables import read_meta
+from postiz_async._campaign.journal.tables import Tables, read_meta
+from postiz_async.clock import Clock
 from postiz_async.errors import CampaignError, by_reader
 from postiz_async.stores import _files
 from postiz_async.stores._campaign_tables import campaign_tables_of_sqlite
 from postiz_async.stores._deliveries import TakenError
 from postiz_async.stores._sqlite_files import CLOCK, read_clock, set_clock
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from postiz_async._campaign.journal.tables import Tables
-    from postiz_async.clock import Clock
-
 T = TypeVar("T")
 
 _APPLICATION_ID = 0x506F7A6A
-_VERSION = 9
+_VERSION = 11
 _SCHEMA = f"{CLOCK};{campaign_tables_of_sqlite()}"
 
 
+@dataclass(frozen=True, slots=True)
 class _SqliteTables:
     """The tables of a campaign in SQLite; see `tables.Tables`."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
-        self._connection = connection
-        self._clock = clock
+    connection: sqlite3.Connection
+    clock: Clock
 
     def execute(self, statement: str, /, **values: object) -> sqlite3.Cursor:
-        return self._connection.execute(statement.replace("{s}", ""), {"campaign": 1, **values})
+        return self.connection.execute(statement.replace("{s}", ""), {"campaign": 1, **values})
 
     def each(self, statement: str, values: Iterable[Mapping[str, object]], /) -> int:
         named = ({"campaign": 1, **each} for each in values)
-        return self._connection.executemany(statement.replace("{s}", ""), named).rowcount
+        return self.connection.executemany(statement.replace("{s}", ""), named).rowcount
 
     def time(self) -> float:
-        return read_clock(self._connection, self._clock)
+        return read_clock(self.connection, self.clock)
 
     def kept_time(self) -> float:
-        return set_clock(self._connection, self._clock)
+        return set_clock(self.connection, self.clock)
 
 
 @dataclass(frozen=True, slots=True)

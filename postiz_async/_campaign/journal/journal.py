@@ -7,20 +7,32 @@ sent, and its outcome after its answer (`requests`).
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 import anyio
 import anyio.to_thread
 import msgspec
 
+from postiz_async._campaign.journal.chosen import Choices, choose_dates, put_chosen
 from postiz_async._campaign.journal.file import JournalFile
-from postiz_async._campaign.journal.purposes import MOVE, REMARK
-from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
+from postiz_async._campaign.journal.places import JournalPlace, OpenPlace
+from postiz_async._campaign.journal.purposes import MOVE, REMARK, Becomes, Purpose, RowEnd
+from postiz_async._campaign.journal.rows import UNSTORED, ChosenDate, Copy, Finding, RowRecord
+from postiz_async._campaign.journal.state import (
+    CampaignState,
+    change_state,
+    read_state,
+    require_revision,
+)
+from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.journal.tables import (
     SENT,
+    Tables,
     each_request,
     put_rows,
     read_copies,
@@ -33,28 +45,16 @@ from postiz_async._campaign.journal.tables import (
 )
 from postiz_async._concurrency import in_thread, run_to_completion
 from postiz_async._delivery.matching import from_milliseconds, in_milliseconds
-from postiz_async._delivery.outcomes import Account
+from postiz_async._delivery.outcomes import Account, SentRequest
 from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
+from postiz_async._quota.snapshot import Snapshot
+from postiz_async._resources.api import OpenClient
 from postiz_async._wire import parse_date
-from postiz_async.clock import SystemClock
-from postiz_async.errors import CampaignError
+from postiz_async.clock import Clock, SystemClock
+from postiz_async.errors import CampaignError, Problem, by_reader
 from postiz_async.models.media import Media
+from postiz_async.models.posts import PostRequest
 from postiz_async.stores import new_version
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
-    from typing import Self
-
-    from postiz_async._campaign.journal.places import JournalPlace, OpenPlace
-    from postiz_async._campaign.journal.purposes import Becomes, Purpose, RowEnd
-    from postiz_async._campaign.journal.tables import Tables
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._quota.snapshot import Snapshot
-    from postiz_async.clock import Clock
-    from postiz_async.errors import Problem
-    from postiz_async.models.posts import PostRequest
-
 
 T = TypeVar("T")
 
@@ -75,8 +75,12 @@ class Journal:
         journal."""
         self._opened = opened
         self._turn = anyio.Lock()
-        self.campaign, time = opened.do(lambda t: (read_meta(t).campaign, t.kept_time()))
+        self.campaign, time, state = opened.do(
+            lambda t: (read_meta(t).campaign, t.kept_time(), read_state(t))
+        )
         """The name of the campaign, which marks the posts of its rows."""
+        self.revision: int = state.revision
+        """The revision in which requests are planned; they leave in no other."""
         self.ahead: float = time - clock.monotonic()
         """Seconds by which the journal's clock is ahead of our monotonic one."""
 
@@ -199,6 +203,17 @@ class Journal:
         given = list(rows)
         await self.do(lambda t: put_rows(t, given), whole=True)
 
+    async def choose(
+        self, choose: Callable[[Choices], Iterable[ChosenDate]]
+    ) -> dict[str, ChosenDate]:
+        """Choose dates of rows, one process after the other; see `chosen.choose_dates`."""
+        return await self.do(lambda t: choose_dates(t, choose), whole=True)
+
+    async def change_state(self, state: CampaignState, dates: Iterable[ChosenDate] = ()) -> None:
+        """Change the state of the campaign; see `state.change_state`."""
+        given = list(dates)
+        await self.do(lambda t: change_state(t, state, given), whole=True)
+
     async def renumber(self, numbers: Mapping[str, int]) -> None:
         """Note the present row numbers of the campaign file, whatever the state of the rows."""
         values = [{"number": number, "ref": ref} for ref, number in numbers.items()]
@@ -260,7 +275,7 @@ class Journal:
         return await self.do(lambda t: list(each_request(t, "" if adopted else SENT)))
 
     async def account(self) -> Account:
-        """The posts and moments that belong to this campaign; see `client.Accounts`."""
+        """The posts and moments of this campaign, and the posts that it leaves beside its own."""
 
         def work(t: Tables) -> Account:
             ids, moments = t.execute(_POSTS), t.execute(_MOMENTS)
@@ -280,7 +295,10 @@ class Journal:
         return await self.do(lambda t: [m for (m,) in t.execute(_MARKS, first=first, last=last)])
 
     async def adopt(
-        self, rows: Iterable[RowRecord], bodies: Iterable[PostRequest]
+        self,
+        rows: Iterable[RowRecord],
+        bodies: Iterable[PostRequest],
+        dates: Iterable[ChosenDate] = (),
     ) -> list[RowRecord]:
         """Adopt stored posts: rows with their post ids, and an equivalent create request for each.
 
@@ -289,10 +307,16 @@ class Journal:
         stored, is in a request whose outcome is unknown, or has another version by now: somebody
         may have deleted the post since it was listed.
 
+        Args:
+            rows: the rows.
+            bodies: a request for each.
+            dates: dates of posts that become the chosen dates of adopted rows.
+
         Returns:
             The adopted rows.
         """
         given = list(zip(rows, bodies, strict=True))
+        there = {each.ref: each for each in dates}
 
         def work(t: Tables) -> list[RowRecord]:
             done: list[RowRecord] = []
@@ -302,6 +326,7 @@ class Journal:
                 if is_free and row.version == (0 if known is None else known.version):
                     take_over(t, row, _stands_for(t, row, body))
                     done.append(row)
+            put_chosen(t, (there[row.ref] for row in done if row.ref in there))
             return done
 
         return await self.do(work, whole=True)
@@ -318,7 +343,12 @@ class Journal:
         Returns:
             The number of the change.
         """
-        return await self.do(lambda t: _stands_for(t, row, body), whole=True)
+
+        def work(t: Tables) -> int:
+            require_revision(t, self.revision)
+            return _stands_for(t, row, body)
+
+        return await self.do(work, whole=True)
 
     async def changed_freely(
         self, number: int, ref: str, becomes: Becomes, body: PostRequest
@@ -429,6 +459,7 @@ WHERE campaign = :campaign AND ref = :ref AND version = :was
 
 _POSTS = """
 SELECT post_id FROM {s}campaign_rows WHERE campaign = :campaign AND post_id IS NOT NULL
+UNION SELECT post_id FROM {s}campaign_copies WHERE campaign = :campaign
 """
 
 _MOMENTS = "SELECT DISTINCT moment FROM {s}campaign_requests WHERE campaign = :campaign"
@@ -463,3 +494,77 @@ ON CONFLICT (campaign, sha256) DO UPDATE SET media = excluded.media
 """
 
 _SAVE = "UPDATE {s}campaigns SET quota = :value WHERE id = :campaign"
+
+
+# ------------------------------------------------------------------ a journal that may be open
+
+
+@dataclass(slots=True)
+class CampaignJournal:
+    """The journal of a campaign: where it is, and its open form, if there is one."""
+
+    postiz: OpenClient
+    place: JournalPlace
+    opened: Journal | None = None
+
+    async def is_there(self) -> bool:
+        """Whether there is a journal."""
+        return await in_thread(lambda: self.place.is_there)
+
+    async def existing(self) -> Journal:
+        """The open journal of a campaign that was run.
+
+        Raises:
+            CampaignError: there is no journal, another run has it open, or it belongs to another
+                server.
+        """
+        if self.opened is None:
+            self.opened = await open_existing(self.postiz, self.place)
+        return self.opened
+
+    async def made(self, campaign: str) -> Journal:
+        """The open journal of a campaign of this name, created if it does not exist."""
+        if self.opened is None:
+            self.opened = await _opened(self.postiz, self.place, campaign)
+        return self.opened
+
+    async def require_kept(self) -> None:
+        """Make sure that an open journal is still where it was opened.
+
+        Raises:
+            CampaignError: it is not, so what was done is not known any more.
+        """
+        if self.opened is not None and not await self.is_there():
+            adopt = by_reader("--adopt", 'existing="adopt"')
+            raise CampaignError(
+                f"{self.place} was removed or moved while the campaign was run, so what became of "
+                "each row cannot be told. What was sent is in Postiz. Put the journal back, or run "
+                f"the campaign again with {adopt}: it takes over what is there."
+            )
+
+    async def ask(self, query: Callable[[Tables], T]) -> T:
+        """Read the journal without opening it, as any process may."""
+        return await in_thread(partial(self.place.query, query, self.postiz.clock))
+
+    async def aclose(self) -> None:
+        """Close the journal, if it is open."""
+        journal, self.opened = self.opened, None
+        if journal is not None:
+            await journal.aclose()
+
+
+async def open_existing(postiz: OpenClient, place: JournalPlace) -> Journal:
+    """Open the journal of a campaign that was run.
+
+    Raises:
+        CampaignError: there is no journal, another run has it open, or it belongs to another
+            server.
+    """
+    summary = await in_thread(partial(read_summary, place))
+    return await _opened(postiz, place, summary.campaign)
+
+
+async def _opened(postiz: OpenClient, place: JournalPlace, campaign: str) -> Journal:
+    return await Journal.open(
+        place, campaign=campaign, base_url=postiz.base_url, clock=postiz.clock
+    )

@@ -10,14 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from postiz_async.errors import CampaignError
 from postiz_async.stores._files import PRIVATE, tighten
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 """Refuses symbolic links, which would have their target locked or created."""

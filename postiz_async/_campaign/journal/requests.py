@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import msgspec
 
-from postiz_async._campaign.journal.purposes import NewPosts
-from postiz_async._campaign.journal.tables import OPEN, read_requests
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.purposes import NewPosts, Purpose, RowEnd
+from postiz_async._campaign.journal.rows import ChosenDate
+from postiz_async._campaign.journal.state import require_revision
+from postiz_async._campaign.journal.tables import OPEN, KeptRequest, Tables, read_requests
 from postiz_async._delivery.handle import Handle
 from postiz_async._delivery.matching import in_milliseconds
-from postiz_async._delivery.record import sent_request
+from postiz_async._delivery.outcomes import SentRequest
+from postiz_async._delivery.record import DeliveryRecord, sent_request
 from postiz_async._wire import parse_date
+from postiz_async.models.posts import PostRequest
 from postiz_async.stores import Kept, new_version
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from postiz_async._campaign.journal.journal import Journal
-    from postiz_async._campaign.journal.purposes import Purpose, RowEnd
-    from postiz_async._campaign.journal.tables import KeptRequest, Tables
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.record import DeliveryRecord
-    from postiz_async.models.posts import PostRequest
 
 
 class RequestHandle(Handle):
@@ -45,6 +40,8 @@ class RequestHandle(Handle):
         self.date: float | None = None
         """The date of its rows when it leaves, in seconds since the epoch; None: the rows' own
         dates."""
+        self.dates: Mapping[str, ChosenDate] = {}
+        """The dates that the campaign has for the rows, and what it says for them, by ref."""
         self.notes: Mapping[int, str] = {}
         """Notes on the rows of stored posts when the request ends, by place."""
         self.ends: Mapping[int, RowEnd] = {}
@@ -79,6 +76,8 @@ class RequestHandle(Handle):
     async def _put(self, delivery: DeliveryRecord, value: bytes) -> tuple[bool, Kept]:
         def write(t: Tables) -> tuple[bool, Kept]:
             version = new_version()
+            if delivery.state == "leaving":
+                require_revision(t, self._journal.revision)
             time = t.kept_time() if delivery.state == "leaving" else t.time()
             columns = {
                 "id": self._name,
@@ -95,7 +94,7 @@ class RequestHandle(Handle):
             if self.version:
                 done = t.execute(_SWAP, **columns).fetchall()
             else:
-                done = t.execute(_INSERT, **columns, body=self._encoded).fetchall()
+                done = t.execute(_INSERT, **columns, body=msgspec.json.encode(self.body)).fetchall()
             if not done:
                 return False, self._kept(t)
             [(self.number,)] = done
@@ -108,10 +107,6 @@ class RequestHandle(Handle):
             return True, Kept(value, version, time)
 
         return await self._journal.do(write, whole=delivery.is_over)
-
-    @property
-    def _encoded(self) -> bytes:
-        return msgspec.json.encode(self.body)
 
     def _kept(self, t: Tables) -> Kept:
         kept = t.execute(_KEPT, id=self._name).fetchone()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, LACKS, RowState
 
@@ -13,6 +15,11 @@ UNSTORED = frozenset(
 )
 """States of rows that are not stored and in no request with an unknown outcome."""
 
+NOT_BEGUN = UNSTORED | {RowState.WITHDRAWN}
+"""States of rows that are not in Postiz, and on no way there."""
+
+IN_FLIGHT = frozenset({RowState.SENDING, RowState.UNKNOWN})
+"""States of rows that are in a request without an answer."""
 
 OPEN_STATES = (RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN)
 """States of rows that a further run would still work on."""
@@ -40,6 +47,8 @@ class Finding(StrEnum):
     """Its channel is gone, and Postiz does not list posts of such channels."""
     STUCK = "stuck"
     """Its date is over and Postiz has not published it."""
+    UNTAGGED = "untagged"
+    """It is stored without a tag that Postiz does not seem to know."""
 
 
 ADOPTED = "was in Postiz already"
@@ -49,6 +58,9 @@ UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
 """Notes on rows whose post may be incomplete, and their replacements once it is complete."""
 
 
+_PROVIDER = re.compile(r'"settings":\{"__type":"([^"]*)"')
+
+
 @dataclass(frozen=True, slots=True)
 class RowRecord:
     """A row as recorded in the journal.
@@ -56,15 +68,15 @@ class RowRecord:
     `seconds` is its date since the epoch, and `asked_seconds` the date that the campaign asks for
     if the row goes or went with another; `at` and `moved_from` are the same as datetimes. `note`
     belongs to the state. `finding` and `remark` say what happened beside it. `link` is the address
-    of the published post. `name` is what the campaign calls the channel. `said` is the content of
-    the row when the fingerprint was made, a `_campaign.read.rows.SaidRow` as JSON. `change` is the
-    request that is changing its post. `version` is new after each change; 0: the row does not come
-    from a journal.
+    of the published post. `name` is what the campaign calls the channel, or Postiz if that is an
+    id. `said` is the content of the row when the fingerprint was made, a
+    `_campaign.read.rows.SaidRow` as JSON. `change` is the request that is changing its post.
+    `version` is new after each change; 0: the row does not come from a journal.
     """
 
     ref: str
     number: int
-    fingerprint: str
+    fingerprint: str = field(repr=False)
     channel: str
     seconds: float
     state: RowState = RowState.PLANNED
@@ -76,9 +88,15 @@ class RowRecord:
     link: str = ""
     name: str = ""
     asked_seconds: float | None = None
-    said: str = ""
+    said: str = field(default="", repr=False)
     change: int | None = None
-    version: int = field(default=0, compare=False)
+    version: int = field(default=0, compare=False, repr=False)
+
+    @property
+    def provider(self) -> str:
+        """The provider that its settings name; empty for none."""
+        found = _PROVIDER.search(self.said)
+        return found[1] if found else ""
 
     @property
     def at(self) -> datetime:
@@ -90,6 +108,30 @@ class RowRecord:
         """The date that the campaign asks for, if the row goes or went with another."""
         asked = self.asked_seconds
         return None if asked is None else datetime.fromtimestamp(asked, UTC)
+
+
+class ChosenDate(NamedTuple):
+    """The date that was chosen for a row, and what the campaign said for it then.
+
+    It holds as long as the campaign says the same: a row that says something else has the date that
+    it says, or a new one is chosen.
+    """
+
+    ref: str
+    written: str
+    seconds: float
+    """The date, in seconds since the epoch."""
+    note: str = ""
+    """Why it is not the date that was chosen before."""
+
+    @property
+    def at(self) -> datetime:
+        """The date."""
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def is_for(self, says: str) -> bool:
+        """Whether it holds for a row that says this for its date."""
+        return self.written == says
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from postiz_async._campaign.journal.chosen import read_chosen
 from postiz_async._campaign.journal.file import JournalFile
+from postiz_async._campaign.journal.places import JournalPlace
+from postiz_async._campaign.journal.rows import ChosenDate, RowRecord
+from postiz_async._campaign.journal.state import CampaignState, read_state
 from postiz_async._campaign.journal.tables import (
     OPEN,
     SENT,
+    Tables,
     read_kept,
     read_left_out,
     read_meta,
     read_rows,
 )
+from postiz_async._quota.snapshot import Snapshot
 from postiz_async.clock import SystemClock
-
-if TYPE_CHECKING:
-    from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.journal.tables import Tables
-    from postiz_async._quota.snapshot import Snapshot
-    from postiz_async.errors import Problem
+from postiz_async.errors import Problem
 
 
 class Sent(NamedTuple):
@@ -36,7 +37,8 @@ class Sent(NamedTuple):
 class Summary:
     """A summary of a journal.
 
-    `contents` is the fingerprint of the file's rows (`Meta`). `sent` are all requests that left,
+    `contents` is the fingerprint of the file's rows (`Meta`). `chosen` are the dates that were
+    chosen for rows, by ref. `sent` are all requests that left,
     the oldest first, `unanswered` those of them without a known outcome. `left_out` are the
     problems of rows that the last run left out.
     """
@@ -45,6 +47,8 @@ class Summary:
     campaign: str
     contents: str
     rows: tuple[RowRecord, ...]
+    chosen: Mapping[str, ChosenDate]
+    state: CampaignState
     sent: tuple[Sent, ...]
     unanswered: tuple[Sent, ...]
     kept: Snapshot | None
@@ -73,6 +77,8 @@ def _summary(t: Tables) -> Summary:
         campaign=meta.campaign,
         contents=meta.contents,
         rows=tuple(read_rows(t)),
+        chosen=read_chosen(t),
+        state=read_state(t),
         sent=tuple(Sent(*each) for each in t.execute(_SENT.format(s="{s}", which=SENT))),
         unanswered=tuple(Sent(*each) for each in t.execute(_SENT.format(s="{s}", which=OPEN))),
         kept=read_kept(t),

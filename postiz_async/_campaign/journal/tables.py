@@ -4,32 +4,29 @@ Requests are deliveries (`_delivery.record`) with their bodies; a request withou
 sent by a run of this journal; it stands for adopted or freely changed posts. `moment` is the date
 of a request in milliseconds, `mark` the same value while posts with it may be stored, so that it is
 unique. Copies are posts that equal a row's and stay beside it, because the row was sent once more
-on purpose. `contents` is a fingerprint of the rows, which differs between files of one campaign.
+on purpose. `campaign_dates` has the dates that were chosen for rows (`chosen`). `contents` is a
+fingerprint of the rows, which differs between files of one campaign.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
+from postiz_async._campaign.journal.rows import NOT_BEGUN, Copy, Finding, RowRecord
 from postiz_async._delivery.matching import in_milliseconds
-from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._delivery.record import DeliveryRecord, read_record, sent_request
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async.errors import Problem
 from postiz_async.models.posts import PostRequest
 from postiz_async.stores import new_version
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from postiz_async._delivery.outcomes import SentRequest
 
 
 class Cursor(Protocol):
@@ -158,14 +155,18 @@ def put_rows(t: Tables, rows: Iterable[RowRecord]) -> None:
 
 
 def _columns(row: RowRecord) -> dict[str, object]:
-    names = ("ref", "number", "fingerprint", "channel", "name", "said", "note")
+    names = ("ref", "number", "fingerprint", "channel", "name", "said", "note", "remark")
     same = {name: getattr(row, name) for name in names}
-    return {"state": row.state.value, "date": row.seconds, **same}
+    others = {"state": row.state.value, "finding": row.finding.value, "date": row.seconds}
+    return {**same, **others}
 
 
-_REPLACED = ", ".join(f"'{state}'" for state in sorted((*UNSTORED, RowState.WITHDRAWN)))
+_REPLACED = ", ".join(f"'{state}'" for state in sorted(NOT_BEGUN))
 
-_COLUMNS = "campaign, ref, version, number, fingerprint, channel, date, name, said, state, note"
+_COLUMNS = (
+    "campaign, ref, version, number, fingerprint, channel, date, name, said, state, note, finding,"
+    " remark"
+)
 _VALUES = _COLUMNS.replace(", ", ", :")
 
 _PUT = f"""
@@ -173,8 +174,8 @@ INSERT INTO {{s}}campaign_rows AS kept ({_COLUMNS}) VALUES (:{_VALUES})
 ON CONFLICT (campaign, ref) DO UPDATE SET
     number = excluded.number, fingerprint = excluded.fingerprint, channel = excluded.channel,
     date = excluded.date, name = excluded.name, said = excluded.said, state = excluded.state,
-    note = excluded.note, version = excluded.version,
-    finding = '', remark = '', moved_from = NULL, post_id = NULL, link = ''
+    note = excluded.note, finding = excluded.finding, remark = excluded.remark,
+    version = excluded.version, moved_from = NULL, post_id = NULL, link = ''
 WHERE kept.state = 'planned' OR (kept.version = :was AND kept.state IN ({_REPLACED}))
 """  # noqa: S608
 
@@ -198,19 +199,21 @@ VALUES (:{_VALUES}, :request, :post_id, :moved_from)
 
 def rows_sent_in(t: Tables, requests: Iterable[int]) -> list[RowRecord]:
     """The rows that were last sent in these requests."""
-    return [row for some in _some(requests) for row in read_rows(t, _IN.format("request"), **some)]
+    return [
+        row for some in in_groups(requests) for row in read_rows(t, IN.format("request"), **some)
+    ]
 
 
 def rows_of(t: Tables, refs: Iterable[str]) -> list[RowRecord]:
     """The known rows with these refs."""
-    return [row for some in _some(refs) for row in read_rows(t, _IN.format("ref"), **some)]
+    return [row for some in in_groups(refs) for row in read_rows(t, IN.format("ref"), **some)]
 
 
 def owners_of(t: Tables, post_ids: Iterable[str]) -> dict[str, list[tuple[str, int | None]]]:
     """The rows stored as these posts with their requests, by post id."""
     found: dict[str, list[tuple[str, int | None]]] = {}
-    for some in _some(post_ids):
-        for row in read_rows(t, _IN.format("post_id"), **some):
+    for some in in_groups(post_ids):
+        for row in read_rows(t, IN.format("post_id"), **some):
             found.setdefault(row.post_id or "", []).append((row.ref, row.request))
     return found
 
@@ -229,12 +232,12 @@ def dates_of_rows(t: Tables, channels: Collection[str]) -> Iterator[float]:
 
 
 _MANY = 200
-_IN = f"AND {{}} IN ({', '.join(f':v{n}' for n in range(_MANY))})"
+IN = f"AND {{}} IN ({', '.join(f':v{n}' for n in range(_MANY))})"
 """A condition with a fixed number of values, so that the statement is prepared only once."""
 
 
-def _some(values: Iterable[object]) -> Iterator[dict[str, object]]:
-    """Groups of values for `_IN`; the last group is filled up with values that match nothing."""
+def in_groups(values: Iterable[object]) -> Iterator[dict[str, object]]:
+    """Groups of values for `IN`; the last group is filled up with values that match nothing."""
     rest = iter(values)
     while some := list(islice(rest, _MANY)):
         yield {f"v{n}": some[n] if n < len(some) else None for n in range(_MANY)}

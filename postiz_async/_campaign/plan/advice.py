@@ -5,26 +5,24 @@ PURE, but for the look at the tags in Postiz.
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from postiz_async._campaign.plan.doubles import as_read
-from postiz_async._campaign.read.read_options import warning
+from postiz_async._campaign.read.read_options import Advice, warning
+from postiz_async._campaign.read.rows import Row
+from postiz_async._resources.api import OpenClient
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import PostizError, Problem
 from postiz_async.models._durations import describe_seconds
+from postiz_async.models.channels import Channel
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-    from postiz_async._campaign.read.read_options import Advice
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async.models.channels import Channel
-
+T = TypeVar("T")
 
 _CLOSE = timedelta(hours=1)
 _APART = timedelta(hours=4)
@@ -33,12 +31,15 @@ _RHYTHM = 5
 
 _LOOKED_BACK = timedelta(days=60)
 
-_FEW_TAGS, _MOST_TAGS = 3, 20
-"""Unknown tags that get a warning each; tags named in one warning if there are more."""
+_NOWHERE = (
+    f"on no post of the last and next {_LOOKED_BACK.days} days: Postiz leaves out tags that it "
+    "does not know"
+)
+_MAKE_IT = "make what is new in Postiz first; its API has no call for tags"
 
 
 async def advice(
-    postiz: CampaignClient,
+    postiz: OpenClient,
     rows: Sequence[Row],
     channels: Mapping[str, Channel],
     ignore: Collection[Advice],
@@ -66,15 +67,8 @@ def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Channel]) -> Ite
         if row.type == "schedule":
             by_channel[channels[row.ref].id].append(row)
     for of_channel in by_channel.values():
-        if len(of_channel) < _RHYTHM:
-            continue
-        ordered = sorted(of_channel, key=lambda row: row.date)
-        gaps = [later.date - row.date for row, later in pairwise(ordered)]
-        usual = timedelta(seconds=median(gap.total_seconds() for gap in gaps))
-        if usual < _APART:
-            continue
-        for (row, later), gap in zip(pairwise(ordered), gaps, strict=True):
-            if gap < _CLOSE and as_read(row) != as_read(later):
+        for row, later, gap, usual in close_together(of_channel, lambda row: row.date):
+            if usual is not None and as_read(row) != as_read(later):
                 when = describe_seconds(gap.total_seconds()) + " after" if gap else "when"
                 message = (
                     f"is published {when} row {row.number} on {channels[row.ref].name!r}, whose "
@@ -83,17 +77,42 @@ def _against_rhythm(rows: Iterable[Row], channels: Mapping[str, Channel]) -> Ite
                 yield warning("rhythm", "date", message, later.number, "is the date right?")
 
 
-def _hint_of_tag(tag: str) -> str:
+def close_together(
+    of_channel: Iterable[T], date_of: Callable[[T], datetime]
+) -> Iterator[tuple[T, T, timedelta, timedelta | None]]:
+    """Pairs within an hour on a channel, unless it usually has less than four hours between two.
+
+    Args:
+        of_channel: rows or posts of one channel.
+        date_of: returns the date of one.
+
+    Returns:
+        Each pair, with the time between the two, and the usual time; None: too few to tell.
+    """
+    ordered = sorted(of_channel, key=date_of)
+    gaps = [date_of(later) - date_of(each) for each, later in pairwise(ordered)]
+    usual = None
+    if len(ordered) >= _RHYTHM:
+        usual = timedelta(seconds=median(gap.total_seconds() for gap in gaps))
+    if usual is None or usual >= _APART:
+        for (each, later), gap in zip(pairwise(ordered), gaps, strict=True):
+            if gap < _CLOSE:
+                yield each, later, gap, usual
+
+
+def _meant(tag: str, known: Collection[str]) -> str:
+    """A question whether another tag is meant, or several; empty if nothing is like it."""
     if "," in tag:
         return "separate several tags with ;"
-    return "create it in Postiz if it is new"
+    close = difflib.get_close_matches(tag, known, 1)
+    return f"did you mean {close[0]!r}?" if close else ""
 
 
-async def _unknown_tags(postiz: CampaignClient, rows: Sequence[Row]) -> list[Problem]:
+async def _unknown_tags(postiz: OpenClient, rows: Sequence[Row]) -> list[Problem]:
     """Tags that no listed post has; Postiz drops tags that it does not know."""
     if postiz.scheduler.is_counted(LIST_POSTS.name):
         return []
-    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
+    now = postiz.scheduler.server_now()
     start, end = now - _LOOKED_BACK, now + _LOOKED_BACK
     try:
         posts = await postiz.posts.list(start=start, end=end)
@@ -101,20 +120,14 @@ async def _unknown_tags(postiz: CampaignClient, rows: Sequence[Row]) -> list[Pro
         message = f"cannot be held against those in Postiz: {error}"
         return [warning("tags", "tags", message, None)]
     known = {tag for post in posts for tag in post.tags}
-    unknown = [(row.number, tag) for row in rows for tag in row.tags if tag not in known]
-    tags = list(dict.fromkeys(tag for _, tag in unknown))
-    nowhere = (
-        f"on no post of the last and next {_LOOKED_BACK.days} days: Postiz leaves out tags that it "
-        "does not know"
-    )
-    if len(tags) <= _FEW_TAGS:
-        return [
-            warning("tags", "tags", f"{tag!r} is {nowhere}", number, _hint_of_tag(tag))
-            for number, tag in unknown
-        ]
-    names = ", ".join(map(repr, tags[:_MOST_TAGS]))
-    more = f" and {len(tags) - _MOST_TAGS:,} more" if len(tags) > _MOST_TAGS else ""
-    message = f"these are {nowhere}: {names}{more}"
-    hint = "create them in Postiz if they are new"
-    numbers = dict.fromkeys(number for number, _ in unknown)
-    return [warning("tags", "tags", message, number, hint) for number in numbers]
+    hints: dict[str, str] = {}
+    found: list[Problem] = []
+    for row in rows:
+        tags = tuple(tag for tag in dict.fromkeys(row.tags) if tag not in known)
+        if not tags:
+            continue
+        hint = " ".join(hints.setdefault(tag, _meant(tag, known)) for tag in tags)
+        are = "is" if len(tags) == 1 else "are"
+        message = f"{', '.join(map(repr, tags))} {are} {_NOWHERE}"
+        found.append(warning("tags", "tags", message, row.number, f"{hint} {_MAKE_IT}".strip()))
+    return found

@@ -21,16 +21,13 @@ import heapq
 import itertools
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from postiz_async._campaign.plan.packing import Limits, fewest, pack
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
 
 _UNLIMITED = Limits(body=2**62, posts=2**62)
 
@@ -52,7 +49,7 @@ _Taken: TypeAlias = defaultdict[str, dict[int, int]]
 class Span(msgspec.Struct, frozen=True, order=True, gc=False):
     """The range of dates of a row, ordered by urgency.
 
-    `number` is the number of the row, `date` its present date.
+    `number` is the row's place among those of a plan, `date` its present date.
     """
 
     last: int

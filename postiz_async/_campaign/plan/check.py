@@ -8,49 +8,54 @@ from __future__ import annotations
 
 import hashlib
 import re
-from array import array
 from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, partial
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import TypeAlias
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import msgspec
 
+from postiz_async._campaign.journal.rows import ChosenDate, RowRecord
+from postiz_async._campaign.journal.state import CampaignState
+from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.plan.advice import advice
 from postiz_async._campaign.plan.doubles import repeated_rows
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import limits_for
 from postiz_async._campaign.read.dates import find_zone
-from postiz_async._campaign.read.media_files import MediaFolders, other_spelling, spellings
-from postiz_async._campaign.read.source import labelled
+from postiz_async._campaign.read.media_files import (
+    MediaFolders,
+    other_spelling,
+    refuse_web,
+    spellings,
+)
+from postiz_async._campaign.read.rows import Row
+from postiz_async._campaign.read.source import ReadCampaign, labelled
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.matching import CLIENT_REF
+from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import Resolver
 from postiz_async._resources.create_body import build_body, build_item, foreign_settings
-from postiz_async._uploads import POSTABLE, FileFacts, inspect_file
+from postiz_async._uploads import POSTABLE, FileFacts, inspect_file, inspect_url, is_url
 from postiz_async._validation import MediaFacts
-from postiz_async.errors import InvalidInputError, InvalidPostError, Problem
+from postiz_async.clock import Clock
+from postiz_async.errors import (
+    InvalidInputError,
+    InvalidPostError,
+    Problem,
+    UploadError,
+    by_reader,
+)
+from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
-from postiz_async.models.posts import NewPost
+from postiz_async.models.posts import NewPost, PostItem, PostType
 from postiz_async.providers import PROVIDERS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import tzinfo
-    from pathlib import Path
-
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.options import CampaignOptions
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.read.source import ReadCampaign
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import PostItem, PostType
-
 
 _READERS = 4
 
@@ -58,7 +63,9 @@ _READERS = 4
 _LATELY = timedelta(days=1)
 
 
-def check_dates(rows: Iterable[Row], now: datetime, zone: tzinfo) -> list[Problem]:
+def check_dates(
+    rows: Iterable[Row], now: datetime, zone: tzinfo, chosen: Mapping[str, ChosenDate]
+) -> list[Problem]:
     """Problems for dates that have passed: the server would publish such a post at once.
 
     Dates within the last day have a problem each, as a time zone may be to blame; older ones share
@@ -68,20 +75,37 @@ def check_dates(rows: Iterable[Row], now: datetime, zone: tzinfo) -> list[Proble
         Problem(
             "date",
             f"{row.date.astimezone(zone):%Y-%m-%d %H:%M} {zone} has passed"
-            if row.date > now - _LATELY
+            if row.date > now - _LATELY or row.words
             else "has passed",
             row.number,
-            "the server would publish it at once; use type now if you want that",
+            _way_out(row, is_chosen=row.ref in chosen and chosen[row.ref].is_for(row.says)),
         )
         for row in rows
         if row.type == "schedule" and row.date <= now
     ]
 
 
+def _way_out(row: Row, *, is_chosen: bool) -> str:
+    """What to do about a date that has passed."""
+    if row.is_slot:
+        return f"{by_reader('--slots', 'slots=')} gives it another slot"
+    if row.words and is_chosen:
+        return f"{row.words!r} was counted from the first plan; write the date itself"
+    if row.words:
+        return "write a time that is to come"
+    return "the server would publish it at once; use type now if you want that"
+
+
 async def inspect_media(
-    rows: Iterable[Row], folders: MediaFolders
+    rows: Iterable[Row], folders: MediaFolders, web_media: Collection[str], clock: Clock
 ) -> tuple[dict[str, FileFacts], list[Problem]]:
-    """Inspect each media file once.
+    """Inspect each media file once; of those on the web the beginning is fetched.
+
+    Args:
+        rows: the rows.
+        folders: where files may be.
+        web_media: the hosts from which files may be fetched.
+        clock: measures how slow a host is.
 
     Returns:
         The facts by the name in the campaign, and the problems, one for each row.
@@ -114,10 +138,16 @@ async def inspect_media(
     async def look(name: str, *, is_trusted: bool) -> None:
         try:
             async with limiter:
-                looking = partial(inspect, name, is_trusted=is_trusted)
-                facts[name] = await anyio.to_thread.run_sync(looking)
+                if is_url(name) and not is_trusted:
+                    refuse_web(name, web_media)
+                    facts[name] = await inspect_url(name, clock)
+                else:
+                    looking = partial(inspect, name, is_trusted=is_trusted)
+                    facts[name] = await anyio.to_thread.run_sync(looking)
         except InvalidInputError as error:
             wrong[name, is_trusted] = error.problems
+        except UploadError as error:
+            wrong[name, is_trusted] = [Problem("media", str(error).rstrip("."))]
 
     async with anyio.create_task_group() as group:
         for name, is_trusted in users:
@@ -197,12 +227,16 @@ class Checked:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     """Warnings: accepted, but probably mistakes."""
+    chosen: Mapping[str, ChosenDate] = field(default_factory=dict[str, ChosenDate])
+    """The dates that were chosen for rows, by ref, as the journal has them."""
+    state: CampaignState = field(default_factory=CampaignState)
+    """Whether the campaign is paused, as the journal has it."""
     unsure: frozenset[str] = frozenset()
     """Refs of rows that are only probably the ones sent under these refs."""
     left_out: tuple[Problem, ...] = ()
     """Problems of rows that an earlier run left out, as the journal has them."""
-    sizes: array[int] = field(default_factory=partial(array, "I"))
-    """The result of `size_of` by row number; 0 if it is not known yet."""
+    sizes: dict[str, int] = field(default_factory=dict[str, int])
+    """The result of `size_of` by ref, as far as it is known."""
 
     def item_of(self, row: Row) -> PostItem:
         """A row as an item of a request; placeholders stand for media that are not uploaded yet.
@@ -213,10 +247,8 @@ class Checked:
         media = row.described(stand_in(name, self.facts[name]) for name in row.media)
         channel = self.channels[row.ref]
         item = build_item(NewPost(channel, row.body, media, row.settings, row.parts), channel)
-        if row.number >= len(self.sizes):
-            self.sizes.extend([0] * (row.number + 1 - len(self.sizes)))
-        if not self.sizes[row.number]:
-            self.sizes[row.number] = len(msgspec.json.encode(item)) + _MARK + 1
+        if row.ref not in self.sizes:
+            self.sizes[row.ref] = len(msgspec.json.encode(item)) + _MARK + 1
         return item
 
     def size_of(self, row: Row, *, is_in_place: bool = False) -> int:
@@ -226,9 +258,9 @@ class Checked:
             row: a row of the campaign.
             is_in_place: whether the request changes a stored post.
         """
-        if row.number >= len(self.sizes) or not self.sizes[row.number]:
+        if row.ref not in self.sizes:
             self.item_of(row)
-        return self.sizes[row.number] + (_IN_PLACE if is_in_place else 0)
+        return self.sizes[row.ref] + (_IN_PLACE if is_in_place else 0)
 
 
 _LIMITS = Limits()
@@ -253,7 +285,7 @@ _ROOM = 60_000
 """Bytes of the rows validated together; a request of 102,400 bytes is refused for its size."""
 
 
-async def verdicts(rows: Iterable[Row], checked: Checked, postiz: CampaignClient) -> list[Problem]:
+async def verdicts(rows: Iterable[Row], checked: Checked, postiz: OpenClient) -> list[Problem]:
     """Errors and warnings of the server's rules, row by row.
 
     Args:
@@ -265,8 +297,8 @@ async def verdicts(rows: Iterable[Row], checked: Checked, postiz: CampaignClient
     groups: defaultdict[tuple[object, ...], _Group] = defaultdict(list)
     sizes: Counter[tuple[object, ...]] = Counter()
     for row in rows:
-        provider = PROVIDERS.get(checked.channels[row.ref].provider)
-        if row.thread and provider is not None and provider.parts == "none":
+        provider = PROVIDERS.get(checked.channels[row.ref].provider) if row.thread else None
+        if provider is not None and provider.parts == "none":
             message = f"{provider.name} does not publish comments"
             hint = "leave it empty in this row, or write it into the content"
             found += [
@@ -314,7 +346,7 @@ _Group: TypeAlias = "list[tuple[Row, PostItem]]"
 """Rows whose requests have equal common fields, and that are validated together."""
 
 
-async def _judged(group: _Group, checked: Checked, postiz: CampaignClient) -> list[Problem]:
+async def _judged(group: _Group, checked: Checked, postiz: OpenClient) -> list[Problem]:
     """The server's verdict on rows as the posts of one request."""
     rows = [row for row, _ in group]
     first, items = rows[0], [item for _, item in group]
@@ -348,7 +380,7 @@ def column_of(path: str) -> str:
 
 
 async def check_rows(
-    postiz: CampaignClient,
+    postiz: OpenClient,
     checked: Checked,
     rows: Sequence[Row],
     folder: Path,
@@ -358,9 +390,10 @@ async def check_rows(
     ignore, zone = options.reading.ignore, find_zone(options.reading.timezone or "UTC") or UTC
     folders = await in_thread(partial(MediaFolders.of, folder, options.media_root))
     channels, wrong_channels = channels_by_row(rows, Resolver(checked.listed))
-    facts, wrong_media = await inspect_media(rows, folders)
-    now = datetime.fromtimestamp(postiz.scheduler.server_time(), UTC)
-    wrong_dates = check_dates([row for row in rows if row.ref not in checked.records], now, zone)
+    facts, wrong_media = await inspect_media(rows, folders, options.web_media, postiz.clock)
+    now = postiz.scheduler.server_now()
+    new = [row for row in rows if row.ref not in checked.records]
+    wrong_dates = check_dates(new, now, zone, checked.chosen)
     usable = [row for row in rows if row.ref in channels and all(m in facts for m in row.media)]
     if checked.channels:  # avoid a needless copy: it is large for many rows
         channels = {**checked.channels, **channels}
@@ -386,5 +419,5 @@ async def check_rows(
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sort problems by row."""
-    return tuple(sorted(problems, key=lambda problem: problem.row or 0))
+    """Sort problems by row; one that several channels of a row have is one."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: problem.row or 0))

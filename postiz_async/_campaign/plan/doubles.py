@@ -7,13 +7,23 @@ day it may be intended, so there is a warning.
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import msgspec
 from msgspec import structs
 
+from postiz_async._campaign.journal.rows import IN_FLIGHT, RowRecord
 from postiz_async._campaign.plan.row_state import is_there
 from postiz_async._campaign.read.read_options import warning
 from postiz_async._campaign.read.rows import Row, SaidRow
@@ -22,48 +32,36 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import seen_text, sent_text, stored_at
 from postiz_async.errors import Problem
 from postiz_async.models._durations import describe_seconds
+from postiz_async.models.channels import Channel
+from postiz_async.models.posts import Post
 from postiz_async.texts import render
-
-if TYPE_CHECKING:
-    from collections.abc import (
-        Callable,
-        Collection,
-        Hashable,
-        Iterable,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
-    from datetime import date
-
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.posts import Post
 
 DAY = timedelta(days=1)
 
 _NAMED = 3
 """Number of warnings that each name the repeated row or post; more share one line."""
 
-_IN_FLIGHT = {RowState.SENDING, RowState.UNKNOWN}
-_IN_DOUBT = {*_IN_FLIGHT, RowState.UNDECIDED}
+_IN_DOUBT = {*IN_FLIGHT, RowState.UNDECIDED}
+
+
+T = TypeVar("T")
 
 
 def alike(
-    rows: Sequence[Row],
-    rough: Callable[[Row], Hashable],
-    key: Callable[[Row], Hashable] | None = None,
-) -> list[list[Row]]:
+    rows: Sequence[T],
+    rough: Callable[[T], Hashable],
+    key: Callable[[T], Hashable] | None = None,
+) -> list[list[T]]:
     """Group rows with equal keys; rows with a unique key are left out.
 
     Args:
-        rows: rows of a campaign, few of which share a key.
-        rough: a cheap key that tells most rows apart.
+        rows: rows of a campaign, or posts, few of which share a key.
+        rough: a cheap key that tells most of them apart.
         key: the exact key; `rough` itself if None.
     """
     hashes = [hash(rough(row)) for row in rows]
     twice = {one for one, other in pairwise(sorted(hashes)) if one == other}
-    groups: defaultdict[Hashable, list[Row]] = defaultdict(list)
+    groups: defaultdict[Hashable, list[T]] = defaultdict(list)
     for row, number in zip(rows, hashes, strict=True) if twice else ():
         if number in twice:
             groups[rough(row), key and key(row)].append(row)
@@ -98,13 +96,14 @@ def repeated_rows(
         first = group[0]
         for before, row in pairwise(group):
             gap = row.date - before.date
+            is_near = timedelta(0) < gap < DAY and row.number != before.number
             first = row if gap else first
             if not gap and row.ref not in refs_sent:
                 is_sent, is_former = first.ref in refs_sent, id(first) in former
                 found.append(_same_moment(row, first, is_sent=is_sent, is_former=is_former))
-            elif timedelta(0) < gap < DAY and row.ref not in refs_sent:
+            elif is_near and row.ref not in refs_sent:
                 near[row.number] = f"row {before.number}", -gap
-            elif timedelta(0) < gap < DAY and before.ref not in refs_sent:
+            elif is_near and before.ref not in refs_sent:
                 near.setdefault(before.number, (f"row {row.number}", gap))
     return [*found, *_within_a_day(near, "another row")]
 
@@ -122,7 +121,7 @@ def _sent_rows(
         record = records.get(row.ref)
         if record is None or not (is_there(record) or record.state in _IN_DOUBT):
             continue
-        if row.ref in refs and record.state not in _IN_FLIGHT:
+        if row.ref in refs and record.state not in IN_FLIGHT:
             continue
         yield row
         if (record.channel, record.seconds) in moments:  # edited in the file, or moved in Postiz

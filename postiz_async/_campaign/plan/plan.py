@@ -12,12 +12,11 @@ from __future__ import annotations
 import itertools
 import math
 from array import array
-from bisect import bisect_left
 from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -30,9 +29,6 @@ from postiz_async.errors import row_ranges
 from postiz_async.models._base import DateTime, Value
 from postiz_async.models._html_table import date_cell, html_table
 from postiz_async.models.channels import Channel
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
@@ -47,9 +43,10 @@ class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def deadline(self) -> float:
-        """The time by which it has to leave, in seconds since the epoch; drafts can wait."""
+        """The time by which it has to leave, since the epoch; drafts without slots can wait."""
         first = self.rows[0]
-        return math.inf if first.type == "draft" else first.date.timestamp()
+        can_wait = first.type == "draft" and not any(row.is_slot for row in self.rows)
+        return math.inf if can_wait else first.date.timestamp()
 
 
 class Forecast(Value, frozen=True):
@@ -140,7 +137,7 @@ class Leeway:
         """The earliest, the own and the latest date of a row, in seconds since the epoch."""
         date, floor = int(row.date.timestamp()), math.ceil(self.not_before.timestamp())
         tolerance = self.align if row.tolerance is None else row.tolerance
-        if row.type != "schedule" or not tolerance or date < floor:
+        if row.type != "schedule" or row.is_slot or not tolerance or date < floor:
             return date, date, date
         by = int(tolerance.total_seconds())
         earliest = date if row.ref in self.held else max(date - by, floor)
@@ -191,10 +188,12 @@ def lower_bound(
     if leeway is None:
         return sum(
             fewest([size_of(row) for row in group], limits_for(limits, group[0]))
+            if len(group) > 1
+            else 1
             for group in _at_each_date(rows)
         )
     return sum(
-        bound(_spans(group, size_of, leeway), limits_for(limits, group[0]))
+        bound(_spans(group, size_of, leeway, 0), limits_for(limits, group[0]))
         for group in _groups(rows)
     )
 
@@ -219,30 +218,30 @@ def _aligned(
     rows: Sequence[Row], size_of: Callable[[Row], int], limits: Limits, leeway: Leeway
 ) -> list[PlannedRequest]:
     """Requests in which rows share dates that they may move to."""
-    requests = [
-        request
-        for group in _groups(rows)
-        for request in arrange(_spans(group, size_of, leeway), limits_for(limits, group[0]))
-    ]
+    ordered: list[Row] = []
+    requests: list[list[Span]] = []
+    for group in _groups(rows):
+        spans = _spans(group, size_of, leeway, len(ordered))
+        requests += arrange(spans, limits_for(limits, group[0]))
+        ordered += group
     # numbers without their objects, some of which would keep each block of memory of the spans
     dates = array("q", date_all(requests))
     numbers_of = [array("I", sorted(span.number for span in spans)) for spans in requests]
     del requests  # spans of many rows are large
-    number = attrgetter("number")
-    ordered = sorted(rows, key=number)  # a dict of all would be large, too
     return [
-        PlannedRequest(
-            _moved((ordered[bisect_left(ordered, n, key=number)] for n in numbers), date)
-        )
+        PlannedRequest(_moved((ordered[n] for n in numbers), date))
         for numbers, date in zip(numbers_of, dates, strict=True)
     ]
 
 
-def _spans(rows: Iterable[Row], size_of: Callable[[Row], int], leeway: Leeway) -> list[Span]:
+def _spans(
+    rows: Iterable[Row], size_of: Callable[[Row], int], leeway: Leeway, start: int
+) -> list[Span]:
+    """The spans of rows, numbered from `start`."""
     spans: list[Span] = []
-    for row in rows:
+    for number, row in enumerate(rows, start):
         first, date, last = leeway.span(row)
-        spans.append(Span(last, date, row.number, first, size_of(row), leeway.channel_of(row)))
+        spans.append(Span(last, date, number, first, size_of(row), leeway.channel_of(row)))
     return tightened(spans)
 
 
@@ -294,11 +293,11 @@ class Moment:
         own = limit is None or limit == self.ledger.window.limit
         ledger = self.ledger if own or limit is None else Ledger(window=Window(limit=limit))
         leaves = quota.forecasts(ledger, self.now, range(len(requests)))
-        times = [moment - self.now + self.wall for moment in leaves]
+        last = leaves[-1] if leaves else self.now
         late = tuple(
             row
-            for request, time in zip(requests, times, strict=True)
-            if time > request.deadline and request.rows[0].type != "now"
+            for request, moment in zip(requests, leaves, strict=True)
+            if moment - self.now + self.wall > request.deadline and request.rows[0].type != "now"
             for row in request.rows
         )
         return Forecast(
@@ -307,7 +306,7 @@ class Moment:
             limit=ledger.window.limit,
             limit_known=ledger.window.limit_read,
             windows=len({round(moment) for moment in leaves}),
-            finish=datetime.fromtimestamp(times[-1] if times else self.wall, UTC),
+            finish=datetime.fromtimestamp(last - self.now + self.wall, UTC),
             late=late,
             moved=tuple(
                 row for each in requests for row in each.rows if row.moved_from is not None

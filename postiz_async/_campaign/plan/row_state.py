@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from postiz_async._campaign.journal.rows import UNSTORED, Finding, RowRecord
-from postiz_async._delivery.outcomes import RowState
+from postiz_async._campaign.journal.rows import IN_FLIGHT, UNSTORED, ChosenDate, Finding, RowRecord
+from postiz_async._campaign.options import CampaignOptions
+from postiz_async._campaign.read.rows import UNDATED, Row, SaidRow
+from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._wire import parse_date
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-
-    from postiz_async._campaign.options import CampaignOptions
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async.models.channels import Channel
-
+from postiz_async.models.channels import Channel
 
 _CHANGED = "changed after it was stored; postiz-async update carries the change out"
 _CHANGED_MEANWHILE = "changed before it was known whether it is stored"
@@ -32,14 +26,21 @@ def is_unsent(row: Row, record: RowRecord | None, options: CampaignOptions) -> b
         return True
     if record.state is RowState.WITHDRAWN:
         return options.existing == "again"
-    is_edited = record.fingerprint != row.fingerprint
-    return is_edited and record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
+    is_open = record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
+    return is_open and differs(row, record)
+
+
+def differs(row: Row, record: RowRecord) -> bool:
+    """Whether a row says something else than what was sent of it, or its date was chosen anew."""
+    if record.fingerprint != row.fingerprint:
+        return True
+    is_dated = row.written and row.date != UNDATED
+    return bool(is_dated) and SaidRow.read(record.said).date != row.asked_for
 
 
 def is_done(row: Row, record: RowRecord, options: CampaignOptions) -> bool:
     """Whether a recorded row is done, so that it need not be validated again."""
-    in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
-    return not in_flight and not is_unsent(row, record, options)
+    return record.state not in IN_FLIGHT and not is_unsent(row, record, options)
 
 
 def is_there(record: RowRecord) -> bool:
@@ -53,21 +54,37 @@ def is_unstored(record: RowRecord | None) -> bool:
     return record is not None and record.state in UNSTORED
 
 
-def new_records(rows: Iterable[Row], channels: Mapping[str, Channel]) -> Iterator[RowRecord]:
-    """New records for rows that will be sent."""
+def new_records(
+    rows: Iterable[Row], channels: Mapping[str, Channel], chosen: Mapping[str, ChosenDate]
+) -> Iterator[RowRecord]:
+    """New records for rows that will be sent, which say why another date was chosen."""
     for row in rows:
         date = row.asked_for.timestamp()
-        channel = channels[row.ref].id
-        said = row.said.write()
+        channel = channels[row.ref]
+        known = chosen.get(row.ref)
+        moved = known.note if known is not None and known.is_for(row.says) else ""
         yield RowRecord(
-            row.ref, row.number, row.fingerprint, channel, date, name=row.channel, said=said
+            row.ref,
+            row.number,
+            row.fingerprint,
+            channel.id,
+            date,
+            finding=Finding.SHIFTED if moved else Finding.NOTHING,
+            remark=moved,
+            name=name_of(row, channel),
+            said=row.said.write(),
         )
+
+
+def name_of(row: Row, channel: Channel) -> str:
+    """What the campaign calls the channel of a row, or Postiz if that is an id."""
+    return (channel.name if row.channel == channel.id else "") or row.channel
 
 
 def as_sent(
     sent: SentRequest, rows: Mapping[str, Row], records: Mapping[str, RowRecord]
 ) -> dict[str, Row]:
-    """The rows of a request with the date as sent; edited rows as they are now."""
+    """The rows of a request with the date as sent; edited and shifted rows as they are now."""
     date = parse_date(sent.body.date).replace(microsecond=0)
     return {
         ref: row.at(date)
@@ -75,7 +92,12 @@ def as_sent(
         if (row := rows.get(ref)) is not None
         and row.type != "now"
         and records[ref].fingerprint == row.fingerprint
+        and (records[ref].moved_from or records[ref].at) == row.asked_for
     }
+
+
+_NO_NEWS = {Finding.NOTHING, Finding.CHANGED, Finding.UNTAGGED}
+"""Findings that matter less than that the file says something else."""
 
 
 def with_changes(
@@ -94,12 +116,12 @@ def with_changes(
     after: list[RowRecord] = []
     for row in rows:
         record = records.get(row.ref)
-        if record is None or record.finding not in {Finding.NOTHING, Finding.CHANGED}:
+        if record is None or record.finding not in _NO_NEWS:
             continue
-        in_flight = record.state in {RowState.SENDING, RowState.UNKNOWN}
-        differs = record.fingerprint != row.fingerprint if in_flight else row.ref in changed
-        if differs != (record.finding is Finding.CHANGED):
-            finding = Finding.CHANGED if differs else Finding.NOTHING
+        in_flight = record.state in IN_FLIGHT
+        is_other = differs(row, record) if in_flight else row.ref in changed
+        if is_other != (record.finding is Finding.CHANGED):
+            finding = Finding.CHANGED if is_other else Finding.NOTHING
             remark = _CHANGED_MEANWHILE if in_flight else _CHANGED
-            after.append(replace(record, finding=finding, remark=remark if differs else ""))
+            after.append(replace(record, finding=finding, remark=remark if is_other else ""))
     return after

@@ -6,16 +6,21 @@ import difflib
 import itertools
 import re
 import sys
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from html import escape
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
+from typing import Any, ClassVar, TypeVar, cast, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import structs
 
 from postiz_async._campaign.read.columns import COLUMNS, thread_column, unknown_columns
+from postiz_async._campaign.read.date_words import FromNow, read_from_now, read_named
 from postiz_async._campaign.read.dates import (
+    NO_ZONE,
     describe_absence,
     find_zone,
     read_day,
@@ -23,11 +28,13 @@ from postiz_async._campaign.read.dates import (
     read_wall,
     to_moment,
 )
-from postiz_async._campaign.read.rows import MAX_ALIGN, Row, TextFormat
+from postiz_async._campaign.read.read_options import Rules
+from postiz_async._campaign.read.repeats import find_dates
+from postiz_async._campaign.read.rows import MAX_ALIGN, SLOT, UNDATED, Row, TextFormat, ref_at
+from postiz_async._campaign.read.settings_columns import is_setting, network_of, with_setting
 from postiz_async._campaign.read.texts import (
     NO_JSON,
     CellProblem,
-    Merged,
     Template,
     cell_text,
     foreign_byte,
@@ -35,20 +42,16 @@ from postiz_async._campaign.read.texts import (
     read_json,
     read_shared_json,
     shown,
+    tidied,
 )
 from postiz_async.errors import Problem
 from postiz_async.models._base import describe_json_error
 from postiz_async.models._durations import read_duration
-from postiz_async.models.posts import ThreadPart
+from postiz_async.models.posts import NewPost, PostType, ThreadPart
 from postiz_async.models.settings import ProviderSettings, RawSettings
+from postiz_async.providers import PROVIDERS
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from zoneinfo import ZoneInfo
-
-    from postiz_async._campaign.read.read_options import Rules
-    from postiz_async.models.posts import NewPost, PostType
-
+Word = TypeVar("Word", bound=str)
 
 FORMATS: tuple[TextFormat, ...] = get_args(TextFormat)
 TYPES: tuple[PostType, ...] = ("schedule", "draft", "now")
@@ -67,35 +70,46 @@ _EXAMPLE = datetime(2027, 1, 15, 9, tzinfo=UTC)
 _LINK = re.compile(r"https?://[^\s<>\"]+\.[^\s<>\"]+", re.IGNORECASE)
 
 
+@dataclass(slots=True)
 class RowReader:
     """Reads the cells of one record; collects problems instead of stopping at the first."""
 
-    def __init__(
-        self,
-        number: int,
-        record: dict[str, object],
-        fields: Mapping[str, object],
-        rules: Rules,
-        post: NewPost | None = None,
-    ) -> None:
-        self.number = number
-        self.record = record
-        self.rules = rules
-        self.post = post
-        self.fields = fields
-        self.template = Template(fields) if rules.template else None
-        self.problems: list[Problem] = []
+    number: int
+    record: dict[str, object]
+    fields: Mapping[str, object]
+    rules: Rules
+    post: NewPost | None = None
+    provider: str = ""
+    providers: Collection[str] = ("",)
+    template: Template | None = None
+    problems: list[Problem] = field(default_factory=list[Problem])
+    zone: ZoneInfo | None = None
+    """The time zone of the date, if one is given."""
+    has_date: bool = False
+    """Whether the date was read, so that at most its zone is wrong."""
+    is_day: bool = False
+    """Whether the date is a spreadsheet cell without a time, which may mean midnight."""
+    has_clock: bool = False
+    """Whether the time has a cell of its own."""
+    series: list[tuple[date, datetime]] = field(default_factory=list[tuple[date, datetime]])
+    """The dates of a row that repeats, each with its local day."""
+    written: str = ""
+    """What is written in the place of an absolute date."""
+    unread_date: str = ""
+    """The text of a date that no format can read."""
 
-        self.zone: ZoneInfo | None = None
-        """The time zone of the date, if one is given."""
-        self.has_date = False
-        """Whether the date was read, so that at most its zone is wrong."""
-        self.is_day = False
-        """Whether the date is a spreadsheet cell without a time, which may mean midnight."""
-        self.has_clock = False
-        """Whether the time has a cell of its own."""
-        self.unread_date = ""
-        """The text of a date that no format can read."""
+    def __post_init__(self) -> None:
+        self.template = Template(self.fields) if self.rules.template else None
+
+    def rows(self) -> list[Row]:
+        """The rows of the record: one, or one for each date of a series; none with problems."""
+        row = self.read()
+        if row is None or not self.series:
+            return [row] if row else []
+        return [
+            structs.replace(row, date=at, ref=ref_at(row.ref, day) if row.ref else "")
+            for day, at in self.series
+        ]
 
     def read(self) -> Row | None:
         has_others = not self.record.keys() <= COLUMNS.keys()
@@ -111,9 +125,16 @@ class RowReader:
             if not _is_filled(self.record.get(name)):
                 self.record[name] = text
         channel = self._text("channel", is_needed=True)
-        date = self._date(channel) or datetime.fromtimestamp(0, UTC)
+        date = self._date(channel) or UNDATED
         values = self._values(has_others=has_others)
-        row = Row(number=self.number, channel=sys.intern(channel), date=date, **values)
+        row = Row(
+            number=self.number,
+            channel=sys.intern(channel),
+            date=date,
+            timezone=self.zone.key if self.zone else "",
+            written=self.written,
+            **values,
+        )
         if not row.content and not row.media and not row.uploaded:
             wrong = {problem.where for problem in self.problems}
             if not wrong & {"content", "media"}:
@@ -126,7 +147,8 @@ class RowReader:
         """The values of cells that have a reader."""
         said = {name for name, value in self.record.items() if value is not None and value != ""}
         said |= {"content"} if "link" in said else set()
-        said |= {"thread"} if has_others else set()
+        if has_others:
+            said |= {"thread"} | {"settings" for name in said if is_setting(name)}
         values: dict[str, Any] = {"ref": ""}
         values |= {name: read(self, name) for name, read in self._readers.items() if name in said}
         if "media" in said:
@@ -145,6 +167,9 @@ class RowReader:
     def _wrong(self, column: str, message: str, hint: str = "") -> None:
         self.problems.append(Problem(column, message, self.number, hint))
 
+    def _says(self, name: str, word: str) -> bool:
+        return str(self.record.get(name)).strip() == word
+
     def _text(self, name: str, *, is_needed: bool = False) -> str:
         value = self.record.get(name)
         if value is not None and not isinstance(value, str):
@@ -155,9 +180,7 @@ class RowReader:
             return ""
         text = value.strip() if value else ""
         if is_needed and not text:
-            is_merged = isinstance(value, Merged)
-            hint = "its cell is merged with the one above: take that apart" if is_merged else ""
-            self._wrong(name, "is missing", hint)
+            self._wrong(name, "is missing")
         return text
 
     def _refuse_characters(self, name: str, value: str) -> None:
@@ -171,7 +194,7 @@ class RowReader:
         text = self._text(name)
         if self.template is not None:
             text = cast("str", self._filled(name, text, self.template))
-        text = text.replace("\r\n", "\n")
+        text = tidied(text)
         return self._with_link(text) if "link" in self.record else text
 
     def _with_link(self, text: str) -> str:
@@ -180,7 +203,7 @@ class RowReader:
             self._wrong("link", f"{shown(link)!r} is not a web address", "https://example.com/a")
         if not link or link in text:
             return text
-        if self.record.get("format") == "html":
+        if self._says("format", "html"):
             return f"{text}<p>{escape(link)}</p>"
         return f"{text}\n\n{link}" if text else link
 
@@ -220,23 +243,25 @@ class RowReader:
                 "fill in media and thread, then empty this cell",
             )
 
-    def _format(self, name: str) -> TextFormat:
-        value = self._text(name) or "text"
-        for form in FORMATS:
-            if value == form:
-                return form
-        self._wrong(name, f"{value!r} is not a format", f"one of {', '.join(FORMATS)}")
-        return "text"
-
     def _date(self, channel: str) -> datetime | None:
-        wall = self._wall()
+        self.written = SLOT if self._is_slot() else ""
+        wall = None if self.written else self._wall()
+        if wall is None and not self.written:
+            return None
+        name = self._text("timezone") if "timezone" in self.record else ""
+        self.zone = zone = find_zone(name) if name else self.rules.zone_of(channel)
+        if name and zone is None and not (isinstance(wall, datetime) and wall.tzinfo):
+            self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
+            return None
         if wall is None:
             return None
         self.has_date = True
-        name = self._text("timezone") if "timezone" in self.record else ""
-        self.zone = zone = find_zone(name) if name else self.rules.zone_of(channel)
-        if name and zone is None and wall.tzinfo is None:
-            self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
+        if isinstance(wall, FromNow):
+            if zone is None:
+                self._wrong("date", *NO_ZONE)
+            elif _is_filled(self.record.get("repeat")):
+                self._wrong("repeat", "needs an absolute date", "write it like 2031-01-15 09:00")
+            self.written = f"{wall.words} {zone}"
             return None
         moment = to_moment(wall.replace(microsecond=0) if wall.microsecond else wall, zone)
         if isinstance(moment, CellProblem):
@@ -244,42 +269,96 @@ class RowReader:
             raw = "" if has_no_zone else f"{cell_text(wall)} "
             self._wrong("date", f"{raw}{moment.message}", moment.hint)
             return None
+        if _is_filled(self.record.get("repeat")):
+            self._repeat(wall, zone)
         return moment
 
-    def _wall(self) -> datetime | None:
+    def _repeat(self, wall: datetime, zone: tzinfo | None) -> None:
+        """Find the dates of a row that repeats."""
+        text, where = self._text("repeat"), wall.tzinfo or zone
+        if isinstance(where, timezone) and where != UTC:
+            self._wrong(
+                "repeat", "needs a date with a time zone, not with an offset", "Europe/Berlin"
+            )
+            return
+        if self._says("type", "now") or _is_filled(self.record.get("repeat_days")):
+            self._wrong("repeat", "goes neither with type now nor with repeat_days", "empty one")
+            return
+        dates = find_dates(text, wall.replace(tzinfo=None)) if text else []
+        if isinstance(dates, CellProblem):
+            self._wrong("repeat", *dates)
+            return
+        for each in dates:
+            moment = to_moment(each, where)
+            if isinstance(moment, CellProblem):
+                self._wrong("repeat", f"{cell_text(each)} {moment.message}", moment.hint)
+                return
+            self.series.append((each.date(), moment))
+
+    def _is_slot(self) -> bool:
+        """Whether the row has no date, and neither a time nor dates that would begin with it."""
+        if _is_filled(self.record.get("date")) or _is_filled(self.record.get("repeat")):
+            return False
+        hours = self.record.get("time")
+        is_timed = _is_filled(hours) and hours != self.rules.defaults.get("time")
+        return not (is_timed or self._says("type", "now"))
+
+    def _wall(self) -> datetime | FromNow | None:
         """The date as written, with the time from its own column."""
         value = self.record.get("date")
         hours = self.record.get("time")
         clock = "" if hours is None else hours if isinstance(hours, time) else self._text("time")
         is_default = hours == self.rules.defaults.get("time")
+        if not isinstance(value, date):
+            raw, form, wall = self._text("date", is_needed=True), self.rules.date_format, None
+            if not self.rules.is_day_format:
+                wall = read_wall(f"{raw} {cell_text(clock)}" if clock else raw, form)
+                wall = wall or (read_wall(raw, form) if clock and is_default else None)
+            if wall is not None or not raw:
+                return wall
+            named = None
+            if form is None:
+                named = read_named(raw) or self._from_now(raw, clock, is_default=is_default)
+            if isinstance(named, CellProblem):
+                self._wrong("date", *named)
+                return None
+            if named is None:
+                return self._day_written(raw, clock)
+            if isinstance(named, FromNow):
+                return named
+            value = named
         if isinstance(value, datetime):
             if clock and not is_default:
                 self._wrong("time", f"says the time, and so does the date {cell_text(value)}")
                 return None
             return value
-        if isinstance(value, date):
-            return self._combined(value, clock)
-        raw = self._text("date", is_needed=True)
-        return self._written(raw, clock, is_default=is_default) if raw else None
+        return self._combined(value, clock)
 
-    def _written(self, raw: str, clock: time | str, *, is_default: bool) -> datetime | None:
-        """Read a date that is text."""
+    @staticmethod
+    def _from_now(raw: str, clock: time | str, *, is_default: bool) -> FromNow | CellProblem | None:
+        """A day that counts from now, with its time; a problem if it has none, or two."""
+        found = read_from_now(raw)
+        if not isinstance(found, FromNow):
+            return found
+        if found.clock is None:
+            return read_from_now(f"{raw} {cell_text(clock)}") if clock else NO_TIME
+        if clock and not is_default:
+            return CellProblem("says the time, and so does its own column", "empty one of them")
+        return found
+
+    def _day_written(self, raw: str, clock: time | str) -> datetime | None:
+        """Read a day that is text, or say what is wrong with it."""
         form = self.rules.date_format
-        whole = f"{raw} {cell_text(clock)}" if clock else raw
-        wall, day = None, None
-        if self.rules.is_day_format:
-            day = read_day(raw, form)
-        else:
-            wall = read_wall(whole, form) or (read_wall(raw, form) if is_default else None)
-            day = read_day(raw, None) if wall is None and form is None else None
-        if wall is not None or day is not None:
-            return wall or self._combined(cast("date", day), clock)
+        day = read_day(raw, form) if self.rules.is_day_format or form is None else None
+        if day is not None:
+            return self._combined(day, clock)
         if isinstance(clock, str) and clock and read_time(clock) is None:
             self._wrong("time", f"{shown(clock)!r} is not a time of day", "write it like 09:00")
             return None
         if not clock and "time" in self.record and read_wall(f"{raw} 00:00", form) is not None:
             self._wrong("time", *NO_CLOCK)
             return None
+        whole = f"{raw} {cell_text(clock)}" if clock else raw
         is_day = self.rules.is_day_format or bool(clock and form is None)
         text = raw if is_day else whole
         absent = describe_absence(text, form)
@@ -308,15 +387,16 @@ class RowReader:
             self._wrong("date", *NO_TIME)
         return None
 
-    def _type(self, name: str) -> PostType:
-        value = self._text(name) or "schedule"
-        for kind in TYPES:
-            if value == kind:
-                return kind
-        close = difflib.get_close_matches(value.lower(), TYPES, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(TYPES)}"
-        self._wrong(name, f"{value!r} is not a type of post", hint)
-        return "schedule"
+    def _one_of(self, name: str, words: Sequence[Word], what: str) -> Word:
+        """The word of a cell; the first one of an empty cell."""
+        value = self._text(name) or words[0]
+        for word in words:
+            if value == word:
+                return word
+        close = difflib.get_close_matches(value.lower(), words, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(words)}"
+        self._wrong(name, f"{value!r} is not {what}", hint)
+        return words[0]
 
     def _names(self, name: str) -> tuple[str, ...]:
         value = self.record.get(name)
@@ -355,7 +435,7 @@ class RowReader:
             return None
 
     def _settings(self, name: str) -> Mapping[str, object] | None:
-        value = self._json(name, read_shared_json)
+        value = self._with_fields(self._json(name, read_shared_json))
         if value is None:
             return None
         if isinstance(value, RawSettings):
@@ -366,7 +446,7 @@ class RowReader:
             self._wrong(name, f"must be a JSON object, not {shown(value)}")
             return None
         settings = cast("Mapping[str, object]", value)
-        if not isinstance(self.record[name], str):
+        if not isinstance(self.record.get(name), str):
             settings = dict(settings)  # a program may change its own
         if self.template is not None:
             settings = cast("dict[str, object]", self._filled(name, settings, self.template))
@@ -375,6 +455,20 @@ class RowReader:
         except (TypeError, ValueError, RecursionError) as error:
             self._wrong(name, f"cannot be sent: {describe_json_error(error)}")
             return None
+        return settings
+
+    def _with_fields(self, value: object) -> object:
+        """The value of the settings with the columns that are one of their fields."""
+        if value is not None and not isinstance(value, Mapping):  # which is reported
+            return value
+        settings = cast("Mapping[str, object] | None", value)
+        for column in filter(is_setting, self.record):
+            text, network = self._text(column), network_of(column)
+            if text and network in {"", self.provider}:
+                settings = with_setting(settings or {}, column, text, self.provider)
+            elif text and not {"", network} & set(self.providers):
+                whose = PROVIDERS[network].name
+                self._wrong(column, f"is for {whose}, which is no channel of the row", "empty it")
         return settings
 
     def _thread(self, name: str) -> tuple[str, ...]:
@@ -452,11 +546,11 @@ class RowReader:
         "media": _names,
         "settings": _settings,
         "tags": _names,
-        "type": _type,
+        "type": lambda self, name: self._one_of(name, TYPES, "a type of post"),
         "thread": _thread,
         "short_link": _yes_no,
         "repeat_days": _repeat_days,
-        "format": _format,
+        "format": lambda self, name: self._one_of(name, FORMATS, "a format"),
         "tolerance": _tolerance,
     }
     """The readers of cells by column."""

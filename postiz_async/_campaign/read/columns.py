@@ -5,19 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from postiz_async._campaign.read.channel_cells import ChannelWords
+from postiz_async._campaign.read.date_words import read_named
 from postiz_async._campaign.read.dates import looks_like_date, read_time
-from postiz_async._resources.channel_names import folded
+from postiz_async._campaign.read.settings_columns import is_setting, plain_letters, setting_named
 from postiz_async._uploads import POSTABLE
 from postiz_async.errors import Problem
-from postiz_async.providers import PROVIDERS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 
 class Column(NamedTuple):
@@ -33,8 +31,10 @@ class Column(NamedTuple):
 
 COLUMNS = {
     "channel": Column(
-        "integration account network platform profile page site social socialnetwork socialmedia "
-        "kanal konto netzwerk plattform profil seite canal compte reseau plateforme cuenta red "
+        "integration channels account network networks platform platforms profile page site "
+        "social socialnetwork socialmedia "
+        "kanal kanale kanaele konto netzwerk netzwerke plattform plattformen profil seite canal "
+        "canaux canales canali canais compte reseau plateforme cuenta red "
         "plataforma perfil canale conto rete piattaforma profilo conta rede kanaal netwerk "
         "kanal konto siec"
     ),
@@ -61,7 +61,8 @@ COLUMNS = {
     "format": Column(),
     "media": Column(
         "image images picture pictures photo photos video file files attachment attachments "
-        "bild bilder foto fotos datei dateien anhang medien grafik imagen imagenes archivo "
+        "bild bilder motiv motive foto fotos datei dateien anhang medien grafik imagen imagenes "
+        "archivo "
         "archivos fichier fichiers pieces immagine immagini allegato imagem imagens arquivo "
         "ficheiro afbeelding afbeeldingen bestand bestanden bijlage zdjecie obraz plik"
     ),
@@ -84,7 +85,8 @@ COLUMNS = {
         "comments replies kommentare antworten commentaires comentarios commenti reacties"
     ),
     "short_link": Column(is_flag=True),
-    "repeat_days": Column("repeat every wiederholung wiederholen repeter repetir ripeti herhalen"),
+    "repeat": Column("every wiederholung wiederholen repeter repetir ripeti herhalen"),
+    "repeat_days": Column(),
     "tolerance": Column(),
     "ref": Column("id reference key nummer nr kennung referenz referencia riferimento referencia"),
     "needs_media": Column(is_flag=True),
@@ -128,7 +130,12 @@ def thread_column(name: str) -> int | None:
 
 def is_column(name: str) -> bool:
     """Whether a name is a column of a campaign."""
-    return name in COLUMNS or name.startswith(FIGURE) or thread_column(name) is not None
+    return (
+        name in COLUMNS
+        or name.startswith(FIGURE)
+        or thread_column(name) is not None
+        or is_setting(name)
+    )
 
 
 def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
@@ -159,34 +166,31 @@ def column_options(columns: Mapping[str, str]) -> str:
 def meant_columns(
     names: Sequence[str],
     rows: Sequence[Sequence[object]],
-    taken: Collection[str],
-    channels: Collection[str] = (),
+    words: ChannelWords,
 ) -> dict[str, str]:
     """The campaign's column that each unknown name most likely means; empty for none.
 
     Args:
         names: names of the file's columns, known and unknown.
         rows: some of the cells below them.
-        taken: columns of a campaign that the file has.
-        channels: names and ids of channels in Postiz.
+        words: the words that mean a channel.
     """
     unknown = [
         (place, name) for place, name in enumerate(names) if name and not is_column(name.lower())
     ]
     found: dict[str, str] = {}
-    used = set(taken)
+    used = {name.lower() for name in names if is_column(name.lower())}
     for _, name in unknown:
         target = column_named(name)
         if target and target not in used:
             found[name] = target
             used.add(target)
-    known = {folded(text) for text in (*channels, *PROVIDERS)}
     for target, fits in _FITTING.items():
         for place, name in unknown:
             cells = [
                 row[place] for row in rows if len(row) > place and row[place] not in ("", None)
             ]
-            fitting = sum(fits(cell, known) for cell in cells)
+            fitting = sum(fits(cell, words) for cell in cells)
             if target not in used and name not in found and cells and fitting >= _MOST * len(cells):
                 found[name] = target
                 used.add(target)
@@ -195,36 +199,37 @@ def meant_columns(
 
 def column_named(name: str) -> str:
     """The column that a name means, in one of several languages or misspelt; empty for none."""
-    plain = unicodedata.normalize("NFKD", name.casefold().replace("ß", "ss"))
-    word = _NO_LETTER.sub("", "".join(c for c in plain if not unicodedata.combining(c)))
-    if word in _MEANT:
-        return _MEANT[word]
+    word = _NO_LETTER.sub("", plain_letters(name))
+    setting = "" if word in _MEANT else setting_named(name)
+    if word in _MEANT or setting:
+        return setting or _MEANT[word]
     close = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.8)
     return close[0] if close else ""
 
 
-def _is_media(cell: object, _: set[str]) -> bool:
+def _is_media(cell: object, _: ChannelWords) -> bool:
     if not isinstance(cell, str):
         return False
     files = [each.strip() for each in cell.split(";") if each.strip()]
     return all(PurePath(each).suffix.lower() in _MEDIA for each in files)
 
 
-def _is_link(cell: object, _: set[str]) -> bool:
+def _is_link(cell: object, _: object) -> bool:
     return isinstance(cell, str) and cell.startswith(("http://", "https://")) and " " not in cell
 
 
-_FITTING: dict[str, Callable[[object, set[str]], bool]] = {
-    "channel": lambda cell, channels: isinstance(cell, str) and folded(cell) in channels,
+_FITTING: dict[str, Callable[[object, ChannelWords], bool]] = {
+    "channel": lambda cell, words: isinstance(cell, str) and words.know(cell),
     "date": lambda cell, _: (
-        isinstance(cell, date) or (isinstance(cell, str) and looks_like_date(cell.strip()))
+        isinstance(cell, date)
+        or (isinstance(cell, str) and bool(looks_like_date(cell.strip()) or read_named(cell)))
     ),
     "time": lambda cell, _: (
         isinstance(cell, time) or (isinstance(cell, str) and read_time(cell) is not None)
     ),
     "media": _is_media,
     "content": lambda cell, _: (
-        isinstance(cell, str) and len(cell) >= _LONG_TEXT and not _is_link(cell, set())
+        isinstance(cell, str) and len(cell) >= _LONG_TEXT and not _is_link(cell, None)
     ),
     "link": _is_link,
 }

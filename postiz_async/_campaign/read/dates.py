@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from postiz_async._campaign.read.texts import CellProblem
 from postiz_async._wire import POST_YEARS
-from postiz_async.errors import CampaignError, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import tzinfo
-
+from postiz_async.errors import CampaignError, ConfigurationError, Problem
 
 _DATE = re.compile(
     r"(?:(\d{4}-\d{2}-\d{2})[T ]|(\d{1,2}\.\d{1,2}\.\d{4}) )"
-    r"(\d{1,2})(:\d{2}(?::\d{2}(?:\.\d+)?)?)\s?(Z|[+-]\d{2}:?\d{2})?",
+    r"(2[0-3]|[01]?\d)(:\d{2}(?::\d{2}(?:\.\d+)?)?)\s?(Z|[+-]\d{2}:?\d{2})?",
     re.ASCII,
 )
 _DAY = re.compile(r"(?:(\d{4}-\d{2}-\d{2})|(\d{1,2}\.\d{1,2}\.\d{4}))", re.ASCII)
@@ -32,9 +28,12 @@ def find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def no_such_zone(name: str) -> str:
-    """The error message for a name that `find_zone` does not know."""
-    return f"There is no time zone {name!r}. Write it like Europe/Berlin."
+def zone_named(name: str, error: type[CampaignError | ConfigurationError]) -> ZoneInfo:
+    """The time zone of this name; raises an `error` if there is none."""
+    zone = find_zone(name)
+    if zone is None:
+        raise error(f"There is no time zone {name!r}. Write it like Europe/Berlin.")
+    return zone
 
 
 def check_date_format(form: str) -> None:
@@ -113,7 +112,7 @@ def read_time(raw: str) -> time | None:
         return None
 
 
-_CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2}))?)?\s*(am|pm|uhr|h)?", re.ASCII)
+_CLOCK = re.compile(r"(\d{1,2})(?:[:.h](\d{2})(?:[:.](\d{2}))?)?\s*(am|pm|uhr|uur|h)?", re.ASCII)
 
 
 def read_day(raw: str, form: str | None) -> date | None:
@@ -166,7 +165,7 @@ def _read_date(raw: str, form: str | None) -> datetime | None:
 def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | CellProblem:
     """Convert a local time to a moment; refuse times that clock changes skip or repeat."""
     if wall.tzinfo is None and zone is None:
-        return CellProblem("has no time zone", "add an offset, a timezone column, or --timezone")
+        return NO_ZONE
     if wall.year not in POST_YEARS:
         return _TOO_FAR
     if wall.tzinfo is not None:
@@ -180,6 +179,16 @@ def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | CellProblem:
         f"{what} in {zone}, because the clocks change",
         "choose another time, or write it in UTC, with UTC in a timezone column",
     )
+
+
+def moved_by(moment: datetime, span: timedelta, zone: tzinfo | None) -> datetime:
+    """Move a moment: by whole days at the same local time, by the rest of the span exactly.
+
+    A local time that the clocks skip on the new day becomes an hour later.
+    """
+    days = timedelta(days=int(span / timedelta(days=1)))
+    local = moment.astimezone(zone or UTC) + days  # which is arithmetic on local times
+    return local.astimezone(UTC) + (span - days)
 
 
 def describe_drift(moment: datetime, zone: tzinfo) -> str:
@@ -199,6 +208,8 @@ def describe_drift(moment: datetime, zone: tzinfo) -> str:
     )
 
 
+NO_ZONE = CellProblem("has no time zone", "add an offset, a timezone column, or --timezone")
+"""The problem of a local time whose zone is not known."""
 _TOO_FAR = CellProblem("is too far away", "")
 
 

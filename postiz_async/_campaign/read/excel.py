@@ -5,23 +5,23 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from postiz_async._campaign.read.packages import SheetPart, XmlPart, count_of
-from postiz_async._campaign.read.texts import UNCALCULATED, Merged, Odd
+from postiz_async._campaign.read.texts import UNCALCULATED, Odd, tidied
 from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date, time
 
-    from postiz_async._campaign.read.packages import Cell, ChooseSheet, Package
+    from postiz_async._campaign.read.packages import Cell, ChooseSheet, Package, SheetFacts
 
 _BOOK = "xl/workbook.xml"
 _MERGED = re.compile(
-    rb"""mergeCell [^<>]{0,99}?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+    rb"""mergeCell [^<>]{0,99}?ref=["']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})["']"""
 )
 _MOST_MERGED = 100_000
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -41,7 +41,9 @@ _PLAIN = frozenset(("", "general", "0", "@"))
 """Formats that show a number as it is stored."""
 
 
-def xlsx_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]]:
+def xlsx_rows(
+    package: Package, choose: ChooseSheet, facts: SheetFacts
+) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the rows of a sheet that are not blank, with their numbers."""
     book = package.elements(_BOOK, "sheet", "workbookPr")
     links = [link for _, link in package.elements("xl/_rels/workbook.xml.rels", "Relationship")]
@@ -66,13 +68,9 @@ def xlsx_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list
             pass
     if "styles" in parts:
         formats = _formats(package, _part_of(package, parts["styles"]))
+    facts.comments = _comments(package, part)
     merged = _merged(package, part)
-    for number, cells in _XlsxSheet(package, part, texts.found, formats, starts).read():
-        columns = merged.get(number, ())
-        cells.extend([""] * (max(columns, default=-1) + 1 - len(cells)))
-        for column in columns:
-            cells[column] = Merged() if cells[column] == "" else cells[column]
-        yield number, cells
+    yield from _XlsxSheet(package, part, texts.found, formats, starts, merged).read()
 
 
 def _part_of(package: Package, link: Mapping[str, str]) -> str:
@@ -84,6 +82,21 @@ def _part_of(package: Package, link: Mapping[str, str]) -> str:
             "its cells into a new spreadsheet."
         )
     return target[1:] if target.startswith("/") else f"xl/{target}"
+
+
+def _comments(package: Package, part: str) -> int:
+    """The number of comments in the cells of a sheet."""
+    folder, _, name = part.rpartition("/")
+    links = f"{folder}/_rels/{name}.rels"
+    if links not in package:
+        return 0
+    found = 0
+    for _, link in package.elements(links, "Relationship"):
+        target = link.get("Target", "")
+        place = target[1:] if target.startswith("/") else normpath(f"{folder}/{target}")
+        if link.get("Type", "").endswith("/comments") and place in package:
+            found += len(package.elements(place, "comment"))
+    return found
 
 
 def _formats(package: Package, part: str) -> list[str]:
@@ -101,23 +114,22 @@ def _formats(package: Package, part: str) -> list[str]:
     return formats
 
 
-def _merged(package: Package, part: str) -> Mapping[int, set[int]]:
-    """The columns of cells merged with a cell above, by row; these are at the end of the file."""
-    marked: defaultdict[int, set[int]] = defaultdict(set)
-    for row, column in itertools.islice(_merged_cells(package, part), _MOST_MERGED):
-        marked[row].add(column)
+def _merged(package: Package, part: str) -> Mapping[int, Mapping[int, int]]:
+    """The first row of cells merged with one above, by row and column; at the end of the file."""
+    marked: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for row, column, top in itertools.islice(_merged_cells(package, part), _MOST_MERGED):
+        marked[row][column] = top
     return marked
 
 
-def _merged_cells(package: Package, part: str) -> Iterator[tuple[int, int]]:
+def _merged_cells(package: Package, part: str) -> Iterator[tuple[int, int, int]]:
     kept = b""
     for chunk in package.chunks(part):
         kept += chunk
         if b"mergeCell " in kept:
-            for left, top, right, bottom in _MERGED.findall(kept):
-                first, last = _column(left.decode()), _column(right.decode())
-                for row in range(int(top) + 1, int(bottom) + 1):
-                    yield from ((row, column) for column in range(first, min(last, first + 50) + 1))
+            for left, top, bottom in _MERGED.findall(kept):
+                for row in range(int(top), int(bottom) + 1):
+                    yield row, _column(left.decode()), int(top)
         kept = kept[-150:]
 
 
@@ -154,11 +166,14 @@ class _XlsxSheet(SheetPart):
         texts: Sequence[str],
         formats: Sequence[str],
         starts: datetime,
+        merged: Mapping[int, Mapping[int, int]],
     ) -> None:
         super().__init__(package, name)
         self._texts = texts
         self._formats = formats
         self._starts = starts
+        self._merged = merged
+        self._tops: dict[tuple[int, int], Cell] = {}
         self._cell: Mapping[str, str] = {}
         self._is_formula = False
         self._is_spoken = False
@@ -193,9 +208,18 @@ class _XlsxSheet(SheetPart):
             else:
                 self.put(self._value(kind, text))
         elif name == "row" and self.cells:
+            self._fill_covered()
             self.rows.append((self.row, self.cells))
         elif name == "rPh":
             self._is_spoken = False
+
+    def _fill_covered(self) -> None:
+        for column, top in self._merged.get(self.row, {}).items():
+            if top < self.row:
+                self.fill(column, self._tops.get((top, column), ""))
+            elif column < len(self.cells):
+                cell = self.cells[column]
+                self._tops[top, column] = tidied(cell) if isinstance(cell, str) else cell
 
     def _value(self, kind: str, text: str) -> Cell:
         if kind == "b":

@@ -14,9 +14,11 @@ import itertools
 import os
 import re
 import stat
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple, TextIO, cast
+from pathlib import Path
+from typing import Literal, NamedTuple, TextIO, TypeAlias, cast
 
 import msgspec
 
@@ -27,11 +29,6 @@ from postiz_async._resources.channel_names import folded
 from postiz_async.errors import CampaignError, Problem
 from postiz_async.models._base import describe_json_error
 
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
-    from pathlib import Path
-
-
 CAMPAIGNS_ARE = "a campaign is a file of CSV, JSON, .xlsx or .ods."
 """The advice for a file of an unsupported kind."""
 
@@ -40,6 +37,10 @@ _SHEETS = frozenset((".xlsx", ".xlsm", ".ods"))
 """Suffixes of supported spreadsheets. In an .xls, errors and empty cells look alike."""
 
 _FOREIGN = frozenset((".xls", ".xlsb", ".numbers", ".gsheet"))
+
+
+Form: TypeAlias = Literal["csv", "jsonl", "excel"]
+"""What a campaign is written as."""
 
 
 def is_json(path: Path) -> bool:
@@ -57,6 +58,21 @@ def is_spreadsheet(path: Path) -> bool:
     if suffix in _FOREIGN:
         raise CampaignError(f"{path} cannot be read: save the spreadsheet as .xlsx, .ods or .csv.")
     return suffix in _SHEETS
+
+
+def form_of(path: Path, *, excel: bool = False) -> Form:
+    """The format of a file, by its name and the requested format.
+
+    Raises:
+        CampaignError: the name and the format contradict each other.
+    """
+    if is_json(path):
+        if excel:
+            raise CampaignError(f"{path} would be JSON; name it .xlsx or .csv for a spreadsheet.")
+        return "jsonl"
+    if path.suffix.lower() not in {".xlsx", ".csv", ".txt", ""} and is_spreadsheet(path):
+        raise CampaignError(f"{path} cannot be written: name it .xlsx or .csv.")
+    return "excel" if excel or path.suffix.lower() == ".xlsx" else "csv"
 
 
 @contextmanager
@@ -279,7 +295,7 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
         NotReadable: the rest of the file is not CSV.
     """
     lines = _lines(file)
-    head, delimiter = _head(lines, set(known))
+    head, delimiter, _ = _head(lines, set(known))
     text = itertools.chain(head, lines)
     size = 0
 
@@ -306,6 +322,33 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
         raise NotReadable(why or f"cannot be read from here on: {error}") from None
 
 
+def first_lines(file: TextIO, known: Iterable[str]) -> Iterator[int]:
+    """Yield the line on which each row of a CSV file begins, and that of what is not CSV.
+
+    Args:
+        file: the text of the file.
+        known: as for `csv_lines`.
+    """
+    lines = _lines(file)
+    head, delimiter, ended = _head(lines, set(known))
+
+    def counted() -> Iterator[str]:
+        nonlocal ended
+        for line in itertools.chain(head, lines):
+            ended += line.endswith("\n")  # not a lone \r, after which nobody else counts
+            yield line
+
+    yield ended + 1
+    with suppress(csv.Error, NotReadable):
+        for _ in csv.reader(counted(), delimiter=delimiter, strict=True):
+            yield ended + 1
+
+
+def delimiter_of(file: TextIO, known: Iterable[str]) -> str:
+    """The delimiter of a CSV file; `known` as for `csv_lines`."""
+    return _head(_lines(file), set(known))[1]
+
+
 _NOT_CSV = {
     "unexpected end of data": "has a quotation mark that is never closed",
     "field limit": f"has a cell of more than {csv.field_size_limit():,} characters; shorten it, or "
@@ -321,16 +364,20 @@ _NOT_CSV = {
 _RUNS = re.compile(r"""['"\s]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]""")
 
 
-def csv_line(cells: Iterable[object], delimiter: str = ",") -> str:
-    """A line of a CSV file to be written, without cells that a spreadsheet runs as formulas."""
-    out = io.StringIO(newline="")
-    csv.writer(out, delimiter=delimiter).writerow([with_escape(cell) for cell in cells])
-    return out.getvalue().removesuffix("\r\n") + "\n"
-
-
 def with_escape(cell: object) -> object:
     """Escape a cell so that a spreadsheet does not run it as a formula."""
     return f"'{cell}" if isinstance(cell, str) and _RUNS.match(cell) else cell
+
+
+def csv_line(
+    cells: Iterable[object],
+    delimiter: str = ",",
+    escape: Callable[[object], object] = with_escape,
+) -> str:
+    """A line of a CSV file to be written, without cells that a spreadsheet runs as formulas."""
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter).writerow([escape(cell) for cell in cells])
+    return out.getvalue().removesuffix("\r\n") + "\n"
 
 
 def without_escape(cell: object) -> object:
@@ -353,8 +400,12 @@ def _is_comment(text: str) -> bool:
     return text.lstrip('"').startswith(COMMENT)
 
 
-def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str]:
-    """Read the lines up to the header, without the Excel line, and find the delimiter."""
+def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str, int]:
+    """Read the lines up to the header.
+
+    Returns:
+        The lines, the delimiter, and the number of lines left out: 1 for that of Excel, or 0.
+    """
     head: list[str] = []
     header, best = "", _Split(0, 0, ",")
     for line in itertools.islice(lines, _HEAD):
@@ -368,10 +419,10 @@ def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str]:
             break
     said = _SEP.fullmatch(head[0]) if head else None
     if said:
-        return head[1:], said[1]
+        return head[1:], said[1], 1
     if best.cells == 1 and "|" in header:
         raise NotReadable("separates its columns by |; save it with ; or tabs between them")
-    return head, best.delimiter
+    return head, best.delimiter, 0
 
 
 class _Split(NamedTuple):
@@ -399,7 +450,7 @@ def json_records(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, d
     """Yield the objects of JSON lines, or of one array; one whose only name is `#` is a comment."""
     number = 0
     try:
-        if _is_array(file):
+        if is_array(file):
             yield from _array(file, problems)
             return
         for number, line in enumerate(_lines(file), 1):
@@ -410,7 +461,8 @@ def json_records(file: TextIO, problems: list[Problem]) -> Iterator[tuple[int, d
         problems.append(Problem("json", str(error), number + 1))
 
 
-def _is_array(file: TextIO) -> bool:
+def is_array(file: TextIO) -> bool:
+    """Whether a JSON file is one array; the file stays at its beginning."""
     start = file.tell()
     try:
         head = file.read(_CHUNK).lstrip()

@@ -1,18 +1,23 @@
-"""Read the rows of an .ods file. PURE, but for the file."""
+"""Read the rows of an .ods file. PURE, but for the file.
+
+calamine would make a blank cell of a failed formula, and 0.2 of a cell that shows `20%`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime, time
-from typing import TYPE_CHECKING
 
-from postiz_async._campaign.read.packages import SheetPart, count_of
-from postiz_async._campaign.read.texts import MAX_TEXT, UNCALCULATED, Odd, is_cell_error
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from postiz_async._campaign.read.packages import Cell, ChooseSheet, Package
+from postiz_async._campaign.read.packages import (
+    Cell,
+    ChooseSheet,
+    Package,
+    SheetFacts,
+    SheetPart,
+    count_of,
+)
+from postiz_async._campaign.read.texts import MAX_TEXT, UNCALCULATED, Odd, is_cell_error, tidied
 
 _CONTENT = "content.xml"
 _TIME = re.compile(r"PT(\d{1,9})H(\d{1,9})M(\d{1,9})(?:[.,]\d+)?S")
@@ -21,9 +26,11 @@ _MOST_ALIKE = 1_000
 """Repetitions of one row, at most; each would be a post."""
 
 
-def ods_rows(package: Package, choose: ChooseSheet) -> Iterator[tuple[int, list[Cell]]]:
+def ods_rows(
+    package: Package, choose: ChooseSheet, facts: SheetFacts
+) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the rows of a sheet that are not blank, with their numbers."""
-    return _OdsSheet(package, choose(_sheets(package))).read()
+    return _OdsSheet(package, choose(_sheets(package)), facts).read()
 
 
 def _sheets(package: Package) -> list[tuple[str, bool]]:
@@ -43,9 +50,12 @@ def _sheets(package: Package) -> list[tuple[str, bool]]:
 
 
 class _OdsSheet(SheetPart):
-    def __init__(self, package: Package, sheet: str) -> None:
+    def __init__(self, package: Package, sheet: str, facts: SheetFacts) -> None:
         super().__init__(package, _CONTENT)
         self._sheet = sheet
+        self._facts = facts
+        self._merged: dict[int, tuple[Cell, int]] = {}
+        """Cells that cover others below them, and the last of these rows, by column."""
         self._is_in_sheet = False
         self._next = 1
         self._times = 1
@@ -75,6 +85,8 @@ class _OdsSheet(SheetPart):
                 self.text.append("\n")
             self._room -= 1
             self.take_text(takes=True)
+        elif name == "annotation":
+            self._facts.comments += 1
         elif not self.takes_text:
             return
         elif name == "s":
@@ -91,6 +103,10 @@ class _OdsSheet(SheetPart):
             elif self.depth == self._cell_depth - 1:
                 cell = _value(self._cell, "".join(self.text))
                 times = count_of(self._cell.get("table:number-columns-repeated", "1"))
+                rows = count_of(self._cell.get("table:number-rows-spanned", "1"))
+                if rows > 1:
+                    merged = tidied(cell) if isinstance(cell, str) else cell
+                    self._merged[self.column] = merged, self.row + rows - 1
                 self._cell = None
                 self.put(cell, times)
         elif name == "table-row" and self.cells:
@@ -98,6 +114,9 @@ class _OdsSheet(SheetPart):
                 self.column = 0
                 why = f"is in a row that stands there {self._times:,} times"
                 self.refuse(why, "Delete the rows below the last post.")
+            for column, (cell, last) in self._merged.items():
+                if self.row <= last:
+                    self.fill(column, cell)
             self.rows += [(self.row + place, list(self.cells)) for place in range(self._times)]
         elif name == "table":
             self._is_in_sheet = False

@@ -10,17 +10,15 @@ import io
 import itertools
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from pathlib import Path
+from typing import NoReturn, TypeAlias
 from xml.parsers import expat
 
 from postiz_async._campaign.read.texts import MAX_COLUMNS, MAX_ROW_TEXT, MAX_TEXT, Odd
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-    from typing import NoReturn
 
 Cell: TypeAlias = str | float | bool | datetime | date | time | timedelta
 
@@ -44,6 +42,19 @@ _MAX_DEPTH = 200
 _MAX_ELEMENTS = 100_000
 _MAX_ROW = 1 << 24
 _COPY = "Copy its cells into a new spreadsheet, or save it as .csv."
+
+
+@dataclass(slots=True)
+class SheetFacts:
+    """What is known of a sheet: whether it was guessed; once it is read, its name and comments.
+
+    `visible` are the sheets beside which it stands.
+    """
+
+    name: str = ""
+    comments: int = 0
+    is_guessed: bool = False
+    visible: Sequence[str] = ()
 
 
 class Package:
@@ -231,6 +242,14 @@ class SheetPart(XmlPart):
             column, letter = divmod(column, 26)
             letters, column = chr(65 + letter) + letters, column - 1
         return f"cell {letters}{self.row}"
+
+    def fill(self, column: int, cell: Cell) -> None:
+        """Fill a cell of the row that is covered by a merged one above."""
+        if column >= MAX_COLUMNS or cell == "":
+            return
+        self.cells += [""] * (column + 1 - len(self.cells))
+        if self.cells[column] == "":
+            self.cells[column] = cell
 
     def read(self) -> Iterator[tuple[int, list[Cell]]]:
         """Yield the rows that are not blank, with their numbers."""

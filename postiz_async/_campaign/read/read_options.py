@@ -7,28 +7,25 @@ import difflib
 import os
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 import msgspec
 import tomli_w
 from msgspec import structs
 
 from postiz_async._campaign.read.columns import COLUMNS, OTHER_NAMES, is_column, thread_column
-from postiz_async._campaign.read.dates import check_date_format, find_zone, no_such_zone, says_hour
+from postiz_async._campaign.read.dates import check_date_format, says_hour, zone_named
 from postiz_async._campaign.read.file_formats import is_spreadsheet
+from postiz_async._campaign.read.rows import CampaignSource
+from postiz_async._campaign.read.slots import Slots, read_slots
 from postiz_async._resources.channel_names import folded
+from postiz_async._uploads import own_hosts
 from postiz_async.errors import CampaignError, ConfigurationError, Problem
 from postiz_async.stores._files import replace_file
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from zoneinfo import ZoneInfo
-
-    from postiz_async._campaign.read.rows import CampaignSource
-
 
 Advice: TypeAlias = Literal[
     "doubles", "encoding", "formulas", "midnight", "repeats", "rhythm", "tags"
@@ -54,6 +51,9 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
         timezone: the zone of dates that have none.
         timezones: the zone of dates that have none, by the text of `channel`; overrides
             `timezone`, and a row's own zone overrides both.
+        slots: when rows without a date are published, like "mon-fri 9:00 13:00; sat 11:00", each in
+            the next free slot of its channel; or such texts by the text of `channel`, with
+            `default` for the others.
         encoding: the encoding of a text file that is not UTF-8 and has no mark, like `cp1252`.
         sheet: the name of the sheet of a spreadsheet that has several.
         template: fill `{name}` in content, thread and settings with the row's column of that
@@ -66,22 +66,38 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
     date_format: str | None = None
     timezone: str | None = None
     timezones: Mapping[str, str] = {}
+    slots: str | Mapping[str, str] = ""
     encoding: str | None = None
     sheet: str | None = None
     template: bool | None = None
     ignore: tuple[Advice, ...] = ()
 
 
-def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions:
+def reading_of(
+    timezone: str | None, slots: str | Mapping[str, str], reading: ReadOptions | None
+) -> ReadOptions:
     """Combine the given arguments into one `ReadOptions`.
 
     Raises:
-        ConfigurationError: two time zones are given.
+        ConfigurationError: two time zones or two kinds of slots are given, or slots are unreadable.
     """
     said = reading if reading is not None else ReadOptions()
     if timezone and said.timezone and timezone != said.timezone:
         raise ConfigurationError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
-    return structs.replace(said, timezone=timezone or said.timezone)
+    if slots and said.slots and slots != said.slots:
+        raise ConfigurationError("Two kinds of slots are given: slots=, and those of reading=.")
+    _slots_of(slots or said.slots)
+    return structs.replace(said, timezone=timezone or said.timezone, slots=slots or said.slots)
+
+
+def slots_by_channel(said: str | Mapping[str, str]) -> Mapping[str, str]:
+    """The texts of slots by the text of `channel`, with `default` for the others."""
+    return ({"default": said} if said else {}) if isinstance(said, str) else said
+
+
+def _slots_of(said: str | Mapping[str, str]) -> dict[str, Slots]:
+    texts = slots_by_channel(said).items()
+    return {folded(channel): read_slots(text) for channel, text in texts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +111,28 @@ class Rules:
     date_format: str | None
     zone: ZoneInfo | None
     zones: Mapping[str, ZoneInfo]
+    slots: Mapping[str, Slots]
     encoding: str | None
     sheet: str | None
     template: bool
     ignore: frozenset[Advice]
     written: Mapping[str, str]
     """Names of columns and channels as written, by their lower-case form."""
+    kept: frozenset[str]
+    """Those of `columns` that a file next to it maps."""
+    guesses: bool
+    """Whether the meaning of columns that are not mapped is guessed."""
     is_day_format: bool
     """Whether `date_format` has no time, which is then in a column of its own."""
+
+    @property
+    def needed(self) -> Sequence[str]:
+        """The columns that a campaign needs."""
+        return ("channel",) if self.slots else ("channel", "date")
+
+    def slots_of(self, channel: str) -> Slots | None:
+        """The slots of rows without a date on this channel."""
+        return self.slots.get(folded(channel)) or self.slots.get("default")
 
     def zone_of(self, channel: str) -> ZoneInfo | None:
         """The zone of dates without one, for this channel."""
@@ -111,11 +141,17 @@ class Rules:
         return self.zones.get(folded(channel), self.zone)
 
 
-def rules_of(reading: ReadOptions) -> Rules:
+def rules_of(reading: ReadOptions, kept: Iterable[str] = (), *, guess: bool = False) -> Rules:
     """Check the options for reading a campaign.
+
+    Args:
+        reading: the options.
+        kept: columns that a file next to the campaign maps.
+        guess: whether the meaning of columns is guessed.
 
     Raises:
         CampaignError: a column, zone or format that does not exist.
+        ConfigurationError: the slots are unreadable.
     """
     columns = {folded(name): _target(name, to) for name, to in reading.columns.items()}
     doubles = [to for to, count in Counter(columns.values()).items() if to and count > 1]
@@ -133,13 +169,22 @@ def rules_of(reading: ReadOptions) -> Rules:
         },
         defaults=defaults,
         date_format=reading.date_format,
-        zone=_zone(reading.timezone) if reading.timezone else None,
-        zones={folded(key): _zone(name) for key, name in reading.timezones.items()},
+        zone=zone_named(reading.timezone, CampaignError) if reading.timezone else None,
+        zones={
+            folded(key): zone_named(name, CampaignError) for key, name in reading.timezones.items()
+        },
+        slots=_slots_of(reading.slots),
         encoding=_encoding(reading.encoding) if reading.encoding is not None else None,
         sheet=reading.sheet,
         template=bool(reading.template),
         ignore=frozenset(reading.ignore),
-        written={folded(name): name.strip() for name in (*reading.columns, *reading.timezones)},
+        kept=frozenset(map(folded, kept)),
+        guesses=guess,
+        written={
+            folded(name): name.strip()
+            for names in (reading.columns, reading.timezones, slots_by_channel(reading.slots))
+            for name in names
+        },
         is_day_format=reading.date_format is not None and not says_hour(reading.date_format),
     )
 
@@ -171,13 +216,6 @@ def _encoding(name: str) -> str:
         ) from None
 
 
-def _zone(name: str) -> ZoneInfo:
-    zone = find_zone(name)
-    if zone is None:
-        raise CampaignError(no_such_zone(name))
-    return zone
-
-
 # ------------------------------------------------------------------ file options
 
 
@@ -197,11 +235,13 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
         name: its name, which marks its posts.
         align: how far dates may move, like `15m`.
         media_root: folders from which it may take media; relative ones start at its own folder.
+        web_media: hosts from which it may take media; those that are not public are ignored.
     """
 
     name: str | None = None
     align: str | None = None
     media_root: tuple[str, ...] = ()
+    web_media: tuple[str, ...] = ()
 
     @classmethod
     def saved(cls, source: CampaignSource) -> FileOptions:
@@ -254,7 +294,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
         )
         try:
             rules_of(structs.replace(kept, date_format=None))  # whose times may be said elsewhere
-        except CampaignError as error:
+        except (CampaignError, ConfigurationError) as error:
             raise CampaignError(
                 f"{path} says how {source} is read, and is wrong: {error}"
             ) from error
@@ -274,11 +314,19 @@ def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:
         date_format=kept.date_format if said.date_format is None else said.date_format,
         timezone=kept.timezone if said.timezone is None else said.timezone,
         timezones={**kept.timezones, **said.timezones},
+        slots=_merged_slots(said.slots, kept.slots),
         encoding=kept.encoding if said.encoding is None else said.encoding,
         sheet=kept.sheet if said.sheet is None else said.sheet,
         template=kept.template if said.template is None else said.template,
         ignore=tuple(dict.fromkeys((*kept.ignore, *said.ignore))),
     )
+
+
+def _merged_slots(
+    said: str | Mapping[str, str], kept: str | Mapping[str, str]
+) -> str | Mapping[str, str]:
+    merged = {**slots_by_channel(kept), **slots_by_channel(said)}
+    return merged if merged.keys() - {"default"} else merged.get("default", "")
 
 
 def _columns(said: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:
@@ -293,14 +341,7 @@ def _columns(said: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]
     return left | dict(said)
 
 
-def save_options(
-    campaign: Path,
-    reading: ReadOptions,
-    *,
-    name: str | None,
-    align: str | None,
-    media_root: Sequence[Path | str],
-) -> Path:
+def save_options(campaign: Path, options: FileOptions) -> Path:
     """Save options beside a campaign, without those that have their defaults.
 
     Returns:
@@ -309,11 +350,13 @@ def save_options(
     Raises:
         CampaignError: the file cannot be written.
     """
+    own = own_hosts(options.web_media)  # which are named each time
     said: dict[str, object] = {
-        "name": name,
-        **structs.asdict(reading),
-        "align": align,
-        "media_root": [_beside(Path(root), campaign.parent) for root in media_root],
+        "name": options.name,
+        **structs.asdict(options),
+        "slots": options.slots or None,
+        "media_root": [_beside(Path(root), campaign.parent) for root in options.media_root],
+        "web_media": [host for host in dict.fromkeys(options.web_media) if host not in own],
     }
     filled = {key: value for key, value in said.items() if value not in (None, {}, [], ())}
     path = options_path(campaign)

@@ -6,11 +6,12 @@ import hashlib
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterable, Callable, Container, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import structs
@@ -39,6 +40,12 @@ EditedField: TypeAlias = Literal[
 ]  # fmt: skip
 """A field of `SaidRow`, by the name that users see."""
 
+SLOT = "slot"
+"""What is written for a date that is the next free slot."""
+
+UNDATED = datetime.fromtimestamp(0, UTC)
+"""The date of a row for which none has been chosen yet."""
+
 _MADE_REF = re.compile(r"[0-9a-f]{24}(-\d+)?")
 
 
@@ -59,7 +66,7 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
         channel: a `Channel`, or its id, its name, or its provider when there is only one.
         content: plain text, `Text` with mentions, `Markdown` or `Html`.
         at: when it is published: with a zone, or in that of `timezone`; a text is read as in a
-            file.
+            file. None: in the next free slot of the campaign's `slots`.
         media: files, or media that are uploaded already. A relative name begins at the working
             directory. A `Path` may lead anywhere; a text stays below that directory or a
             `media_root` of the campaign.
@@ -68,13 +75,15 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
         settings: a struct of `postiz_async.providers`, or the settings as the API names them.
         thread: further parts, in order: contents, or `ThreadPart` with media or a delay.
         tags: names of tags that exist in Postiz.
+        repeat: make a post for each of several dates, like "mon, thu until 2031-03-31"; the local
+            time of `at` stays.
         repeat_days: repeat after this many days, for ever.
         tolerance: by how much the date may move to share a request (a `timedelta`, seconds, or a
             text like `15m`); as the campaign says if None.
         ref: a name of your own for the row; made from its content if empty.
     """
 
-    at: datetime | str
+    at: datetime | str | None
     timezone: str = ""
     media: Sequence[Media | PurePath | str] = ()
     alt: Sequence[str] | str = ()
@@ -84,6 +93,7 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
     tags: Sequence[str] = ()
     type: PostType = "schedule"
     short_link: bool = False
+    repeat: str = ""
     repeat_days: int | None = None
     tolerance: float | timedelta | str | None = None
     ref: str = ""
@@ -93,10 +103,11 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
         cls,
         post: NewPost,
         *,
-        at: datetime | str,
+        at: datetime | str | None,
         tags: Sequence[str] = (),
         type: PostType = "schedule",  # noqa: A002
         short_link: bool = False,
+        repeat: str = "",
         repeat_days: int | None = None,
         tolerance: float | timedelta | str | None = None,
         ref: str = "",
@@ -107,10 +118,11 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
 
         Args:
             post: the post.
-            at: when it is published.
+            at: as for a row.
             tags: as for a row.
             type: as for a row.
             short_link: as for a row.
+            repeat: as for a row.
             repeat_days: as for a row.
             tolerance: as for a row.
             ref: as for a row.
@@ -125,6 +137,7 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
             tags=tags,
             type=type,
             short_link=short_link,
+            repeat=repeat,
             repeat_days=repeat_days,
             tolerance=tolerance,
             ref=ref,
@@ -177,7 +190,11 @@ def _mentions(content: Content) -> Sequence[Mention]:
 
 
 def _with_source(content: Content, source: str) -> Content:
-    return source if isinstance(content, str) else structs.replace(content, source=source)
+    if isinstance(content, str):
+        return source
+    if isinstance(content, Text):  # mentions may be given as a list
+        return Text(source, tuple(content.mentions))
+    return structs.replace(content, source=source)
 
 
 class PandasFrame(Protocol):
@@ -227,11 +244,50 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
     """Those of `media` that a program gave as `Path`: they may lead anywhere."""
     alt: tuple[str, ...] = ()
     """A text for each medium, or none at all."""
+    timezone: str = ""
+    """The name of the zone of the date, which `date` does not keep."""
     post: NewPost | None = None
     """What a program gave that no file can say: uploaded media, mentions, parts with media.
 
     The texts are in `content` and `thread`.
     """
+    written: str = ""
+    """What the campaign says where `date` is chosen; empty: `date` is what it says.
+
+    `slot`, the words of a date that counts from now with their zone, or an absolute date that was
+    shifted. It identifies the row; the chosen date does not.
+    """
+
+    @property
+    def says(self) -> str:
+        """What the campaign says for the date, which is a part of the row's identity."""
+        return self.written or self.asked_for.isoformat()
+
+    @property
+    def is_slot(self) -> bool:
+        """Whether the date is the next free slot, which never moves by a tolerance."""
+        return self.written == SLOT
+
+    @property
+    def words(self) -> str:
+        """The words of a date that counts from now; empty for other rows."""
+        if not self.is_undated or self.is_slot:
+            return ""
+        return self.written.removesuffix(f" {self.zone}")
+
+    @property
+    def is_undated(self) -> bool:
+        """Whether the campaign says no absolute date, so that hosts may choose different ones."""
+        return bool(self.written) and not self.written[0].isdigit()
+
+    def chosen(self, date: datetime) -> Row:
+        """The row with a date that was chosen for what the campaign says."""
+        return structs.replace(self, date=date, moved_from=None, written=self.says)
+
+    @property
+    def zone(self) -> ZoneInfo | None:
+        """The zone of the date; None if it has an offset."""
+        return ZoneInfo(self.timezone) if self.timezone else None
 
     @property
     def uploaded(self) -> Sequence[Media]:
@@ -240,12 +296,15 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
 
     def described(self, media: Iterable[Media]) -> list[Media]:
         """The media with their alternative texts."""
-        texts = zip_longest([*media, *self.uploaded], self.alt)
+        files = [*media, *self.uploaded]
+        if not self.alt:
+            return files
+        texts = zip_longest(files, self.alt)
         return [structs.replace(each, alt=alt) if alt else each for each, alt in texts]
 
     @property
     def asked_for(self) -> datetime:
-        """The date in the campaign."""
+        """The date in the campaign, or the chosen one."""
         return self.moved_from or self.date
 
     def at(self, date: datetime) -> Row:
@@ -282,14 +341,16 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
         """The content of the row, for the journal."""
         values: dict[str, Any] = {name: getattr(self, name) for name in SaidRow.__struct_fields__}
         values["date"] = self.asked_for
+        values["post"] = self.post and _as_sent(self.post)
         # a name of a file may hold bytes that are not UTF-8, which JSON cannot
         values["media"] = tuple(n.encode("utf-8", "backslashreplace").decode() for n in self.media)
         return SaidRow(**values)
 
     @property
     def fingerprint(self) -> str:
-        """A hash of everything that would be sent."""
-        return _hash(self.said.write())
+        """A hash of everything that would be sent, with what the campaign says for the date."""
+        said = structs.replace(self.said, date=UNDATED, written=self.says)
+        return _hash(said.write())
 
     @property
     def shared(self) -> tuple[object, ...]:
@@ -314,6 +375,12 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     repeat_days: int | None = None
     post: NewPost | None = None
     channel: str
+    written: str = ""
+
+    @property
+    def says(self) -> str:
+        """What the campaign says for the date; see `Row.says`."""
+        return self.written or self.date.isoformat()
 
     def write(self) -> str:
         """Encode as JSON."""
@@ -325,6 +392,17 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
         return msgspec.json.decode(text, type=cls)
 
 
+def _as_sent(post: NewPost) -> NewPost:
+    """What is sent of a post: of its media without what only this process knows of them."""
+
+    def sent(media: Iterable[Media]) -> tuple[Media, ...]:
+        return tuple(structs.replace(m, name="", width=0, height=0, size=0) for m in media)
+
+    parts = cast("Sequence[ThreadPart]", post.thread)
+    thread = tuple(structs.replace(part, media=sent(part.media)) for part in parts)
+    return structs.replace(post, media=sent(post.media), thread=thread)
+
+
 def has_own_ref(ref: str) -> bool:
     """Whether the ref was given, and not derived from the content of the row."""
     return _MADE_REF.fullmatch(ref) is None
@@ -332,6 +410,16 @@ def has_own_ref(ref: str) -> bool:
 
 def _hash(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def ref_on(ref: str, channel: str) -> str:
+    """The ref of a row with several channels on one of them, given its id."""
+    return f"{ref} {channel}"
+
+
+def ref_at(ref: str, day: date) -> str:
+    """The ref of a row that repeats on one of its local days."""
+    return f"{ref}@{day}"
 
 
 def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
@@ -352,7 +440,7 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
             result.append(row)
             continue
         media = (*row.media, *(each.id for each in row.uploaded))
-        base = _hash(row.channel, row.date.isoformat(), row.content, row.thread, media)
+        base = _hash(row.channel, row.says, row.content, row.thread, media)
         counts[base] += 1
         result.append(
             structs.replace(row, ref=base if counts[base] == 1 else f"{base}-{counts[base]}")
@@ -360,7 +448,9 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
     return result
 
 
-def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
+def keep_refs(
+    rows: Sequence[Row], known: Mapping[str, str], out: Container[str] = ()
+) -> tuple[Row, ...]:
     """Give rows that share the base of their derived refs the refs that the journal has.
 
     Rows that differ only in settings or tags share the base of their derived refs. Their numbering
@@ -369,6 +459,8 @@ def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
     Args:
         rows: rows of a campaign.
         known: ref to fingerprint, from the journal.
+        out: refs of posts that were published: a row without an absolute date that says something
+            else has a ref of its own.
     """
     if not known:
         return tuple(rows)
@@ -381,27 +473,28 @@ def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
         if ref[:24] in groups and _MADE_REF.fullmatch(ref):
             free[ref[:24]][ref] = fingerprint
     renamed = {
-        number: ref
+        made: ref
         for base, group in groups.items()
-        for number, ref in _known_refs(base, group, free[base]).items()
+        for made, ref in _known_refs(base, group, free[base], out).items()
     }
     return tuple(
-        structs.replace(row, ref=renamed[row.number])
-        if renamed.get(row.number, row.ref) != row.ref
+        structs.replace(row, ref=renamed[row.ref])
+        if renamed.get(row.ref, row.ref) != row.ref
         else row
         for row in rows
     )
 
 
-def _known_refs(base: str, group: Sequence[Row], known: Mapping[str, str]) -> dict[int, str]:
-    """Refs by row number: first for rows with a known fingerprint, then edited, then new ones."""
-    left = dict(known)
-    refs: dict[int, str] = {}
-    for row in group:
-        same = next((ref for ref, print_ in left.items() if print_ == row.fingerprint), None)
-        if same is not None:
-            refs[row.number] = same
-            del left[same]
+def _known_refs(
+    base: str, group: Sequence[Row], known: dict[str, str], out: Container[str]
+) -> dict[str, str]:
+    """Refs by derived ref: first for rows with a known fingerprint, then edited, then new ones."""
+    same: defaultdict[str, list[str]] = defaultdict(list)
+    for ref in reversed(known):
+        same[known[ref]].append(ref)
+    refs = {row.ref: same[print_].pop() for row in group if same.get(print_ := row.fingerprint)}
+    taken = set(refs.values())
+    left = (ref for ref in known if ref not in taken and not (group[0].is_undated and ref in out))
     names = itertools.chain([base], (f"{base}-{count}" for count in itertools.count(2)))
-    unused = itertools.chain(list(left), (name for name in names if name not in known))
-    return refs | {row.number: next(unused) for row in group if row.number not in refs}
+    unused = itertools.chain(left, (name for name in names if name not in known))
+    return refs | {row.ref: next(unused) for row in group if row.ref not in refs}

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio.lowlevel
 import anyio.to_thread
+from msgspec import structs
 
 from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader
+from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.columns import COLUMNS, EXPORT_ONLY, is_column, unknown_columns
 from postiz_async._campaign.read.dates import describe_drift, explain_dates
 from postiz_async._campaign.read.file_formats import (
+    MAX_FILE,
     Line,
     NotReadable,
     csv_lines,
+    first_lines,
+    is_array,
     is_json,
     is_spreadsheet,
     json_records,
     open_campaign,
     without_escape,
 )
-from postiz_async._campaign.read.header import AbsentColumn, MissingColumns, read_header
-from postiz_async._campaign.read.read_options import ReadOptions, rules_of, warning
-from postiz_async._campaign.read.rows import CampaignRow, Row, record_of, with_refs
+from postiz_async._campaign.read.header import Columns, ReadTable, read_header
+from postiz_async._campaign.read.packages import SheetFacts
+from postiz_async._campaign.read.read_options import Advice, ReadOptions, Rules, rules_of, warning
+from postiz_async._campaign.read.rows import (
+    CampaignRow,
+    Row,
+    record_of,
+    ref_on,
+    with_refs,
+)
+from postiz_async._campaign.read.settings_columns import field_of, is_setting
 from postiz_async._campaign.read.spreadsheets import sheet_rows
 from postiz_async._campaign.read.texts import (
     BEGINNINGS,
@@ -35,16 +51,14 @@ from postiz_async._campaign.read.texts import (
     describe_lost_letters,
     is_cell_error,
     shown,
+    tidied,
 )
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import CampaignError, Problem
+from postiz_async._resources.create_body import input_type_problems
+from postiz_async.errors import CampaignError, Problem, UsageError
 from postiz_async.models.posts import NewPost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from postiz_async._campaign.read.header import Columns
-    from postiz_async._campaign.read.read_options import Advice, Rules
     from postiz_async._campaign.read.rows import CampaignSource, Given, PandasFrame, PolarsFrame
 
 
@@ -53,6 +67,9 @@ MAX_ROWS = 1_000_000
 
 TOO_MANY_PROBLEMS = 100_000
 """Number of problems after which reading stops."""
+
+_MOST_SHEETS = 20
+"""Sheets in which a campaign is looked for, at most."""
 
 _READ_AT_ONCE = 500
 """Rows of a program that are read before other tasks may run."""
@@ -68,6 +85,8 @@ class ReadCampaign:
     warnings: tuple[Problem, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     """The file's names of columns, by the campaign's names, where they differ."""
+    table: ReadTable | None = None
+    """The table of the file; None for JSON and rows of a program."""
 
     @property
     def unread(self) -> tuple[int, ...]:
@@ -79,42 +98,63 @@ class ReadCampaign:
 
 def labelled(problems: Iterable[Problem], labels: Mapping[str, str]) -> Iterator[Problem]:
     """Replace the column names in problems by the names in the file."""
+    fields = {to: own for to, own in labels.items() if is_setting(to)}
     for problem in problems:
         column, dot, rest = problem.where.partition(".")
-        label = labels.get(column)
-        yield problem if label is None else replace(problem, where=f"{label}{dot}{rest}")
+        said = [own for to, own in fields.items() if dot and field_of(to) == rest.lower()]
+        if len(said) == 1:
+            yield replace(problem, where=said[0])
+        elif column in labels:
+            yield replace(problem, where=f"{labels[column]}{dot}{rest}")
+        else:
+            yield problem
 
 
-def read_campaign(path: Path, *, reading: ReadOptions | None = None) -> ReadCampaign:
+def read_campaign(
+    path: Path, *, reading: ReadOptions | None = None, words: ChannelWords | None = None
+) -> ReadCampaign:
     """Read a CSV file, a spreadsheet or JSON.
 
     Args:
         path: the file; `.jsonl`, `.ndjson` and `.json` are JSON lines or an array, `.xlsx`,
             `.xlsm` and `.ods` spreadsheets, everything else is CSV.
         reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
+        words: the words that mean a channel; None: only the names of providers.
 
     Raises:
         CampaignError: the file cannot be read at all.
     """
+    return _read_file(path, rules_of(reading or ReadOptions()), words or ChannelWords.of())
+
+
+def _read_file(path: Path, rules: Rules, words: ChannelWords) -> ReadCampaign:
+    facts = SheetFacts()
     try:
-        return _read_file(path, rules_of(reading or ReadOptions()))
-    except AbsentColumn as absent:
-        raise CampaignError(str(absent)) from None
-    except MissingColumns as missing:
-        raise missing.error() from None
+        return _read_table(path, rules, words, facts)
+    except CampaignError:
+        if not rules.guesses or facts.name or len(facts.visible) > _MOST_SHEETS:
+            raise
+        found: list[ReadCampaign] = []
+        for name in facts.visible:
+            with suppress(CampaignError):  # it is no campaign
+                its = SheetFacts(is_guessed=True)
+                found.append(_read_table(path, replace(rules, sheet=name), words, its))
+        if len(found) != 1:
+            raise
+        return found[0]
 
 
-def _read_file(path: Path, rules: Rules) -> ReadCampaign:
-    collector = _Collector(str(path), rules)
+def _read_table(path: Path, rules: Rules, words: ChannelWords, facts: SheetFacts) -> ReadCampaign:
+    collector = _Collector(str(path), rules, words)
     if is_spreadsheet(path):
         if rules.encoding is not None:
             raise CampaignError(f"{path} is a spreadsheet, which has no encoding. Leave it out.")
-        lines = (
+        lines: Iterator[Line] = (
             Line(number, cells)
-            for number, cells in sheet_rows(path, rules.sheet)
+            for number, cells in sheet_rows(path, rules.sheet, facts)
             if not _is_blank(cells)
         )
-        collector.take_table(lines)
+        collector.take_table(lines, facts)
         return collector.campaign(path)
     if rules.sheet is not None:
         raise CampaignError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
@@ -127,27 +167,52 @@ def _read_file(path: Path, rules: Rules) -> ReadCampaign:
             for number, record in json_records(file.text, collector.problems):
                 collector.take(number, record)
         else:
-            collector.take_table(csv_lines(file.text, {*COLUMNS, *rules.columns}))
+            lines = csv_lines(file.text, {*COLUMNS, *rules.columns})
+            collector.take_table(lines, facts)
     return collector.campaign(path)
 
 
-async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) -> ReadCampaign:
+def row_lines(path: Path, reading: ReadOptions) -> Sequence[int]:
+    """The line on which each row of a file begins, from row 1 on; empty if rows are no lines.
+
+    Args:
+        path: the file, which was read before.
+        reading: as it was read.
+    """
+    if is_spreadsheet(path):
+        return ()
+    with open_campaign(path, reading.encoding) as file:
+        if is_json(path):
+            return () if is_array(file.text) else range(1, MAX_FILE)
+        return tuple(first_lines(file.text, {*COLUMNS, *rules_of(reading).columns}))
+
+
+async def read_source(
+    source: CampaignSource,
+    path: Path,
+    reading: ReadOptions,
+    words: ChannelWords,
+    *,
+    kept: Iterable[str] = (),
+    guess: bool = False,
+) -> ReadCampaign:
     """Read a campaign from a file or from rows; rows of a program are numbered from 1.
 
     Args:
         source: a file, or rows; rows are iterated once, in the event loop.
         path: the name of a campaign that is not a file.
         reading: as `read_campaign` takes it.
+        words: the words that mean a channel.
+        kept: columns that a file next to it maps.
+        guess: whether the meaning of columns is guessed.
 
     Raises:
         CampaignError: the file or a row cannot be read at all.
-        AbsentColumn: a mapped column is missing.
-        MissingColumns: the column of channels or dates is missing.
     """
-    rules = rules_of(reading)
+    rules = rules_of(reading, kept, guess=guess)
     if isinstance(source, str | Path):
-        return await anyio.to_thread.run_sync(_read_file, Path(source), rules)
-    collector = _Collector("the campaign", rules)
+        return await anyio.to_thread.run_sync(_read_file, Path(source), rules, words)
+    collector = _Collector("the campaign", rules, words)
     rows = rows_given(source)
     if isinstance(rows, AsyncIterable):
         async for given in rows:
@@ -163,24 +228,58 @@ async def read_source(source: CampaignSource, path: Path, reading: ReadOptions) 
 def rows_given(
     source: Iterable[Given] | AsyncIterable[Given] | PandasFrame | PolarsFrame,
 ) -> Iterable[Given] | AsyncIterable[Given]:
-    """The rows of a source that is not a file; those of a table as mappings."""
+    """The rows of a source that is not a file; those of a table as mappings.
+
+    Raises:
+        UsageError: it has no rows.
+    """
     table = cast("Any", source)
     if hasattr(table, "iter_rows"):
         records: Iterable[Mapping[object, object]] = table.iter_rows(named=True)
-    elif hasattr(table, "to_dict"):
+    elif hasattr(table, "to_dict") and hasattr(table, "columns"):
         records = table.to_dict("records")
+    elif isinstance(source, Iterable | AsyncIterable):
+        return source
     else:
-        return cast("Iterable[Given] | AsyncIterable[Given]", source)
-    return ({str(name): _cell(value) for name, value in each.items()} for each in records)
+        raise UsageError(
+            f"A campaign is a file, a table or rows; {type(source).__name__} is none of these. A "
+            "lazy table has to be collected first."
+        )
+    return (
+        {str(name): _cell(value, str(name)) for name, value in each.items()} for each in records
+    )
 
 
-def _cell(value: object) -> object:
+def _cell(value: Any, column: str) -> object:
     """A cell of a table: None where it is empty (NaN, NaT, NA), text where it is a number."""
     if type(value).__name__ in {"NaTType", "NAType"}:
         return None
-    if isinstance(value, float):
-        return None if math.isnan(value) else f"{value:.0f}" if value.is_integer() else str(value)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime(warn=False)
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float | Decimal) and math.isnan(value):
+        return None
+    if column == "tolerance" or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return f"{value:.0f}" if isinstance(value, int) or value.is_integer() else str(value)
+
+
+def _type_problems(row: CampaignRow) -> Iterator[Problem]:
+    """Problems for values of the wrong type, which no cell of a file can have."""
+    media: Any = row.media
+    if isinstance(media, list | tuple):
+        media = [each for each in row.media if not isinstance(each, str | PurePath)]
+    post = NewPost(row.channel, row.content, media, row.settings, row.thread)
+    for problem in input_type_problems(post, ""):
+        yield replace(problem, where=problem.where.removeprefix("."))
+    listed: list[tuple[str, object, tuple[type, ...]]] = [
+        ("tags", row.tags, (list, tuple)),
+        ("alt", row.alt, (list, tuple, str)),
+    ]
+    for name, value, kinds in listed:
+        if not isinstance(value, kinds):
+            yield Problem(name, f"is {shown(value)}", hint="a list of texts is expected")
 
 
 _SUSPECT = ("=", *BEGINNINGS)
@@ -190,13 +289,17 @@ _SUSPECT = ("=", *BEGINNINGS)
 class _Collector:
     """Takes records one by one and collects rows and problems."""
 
-    def __init__(self, name: str, rules: Rules) -> None:
+    def __init__(self, name: str, rules: Rules, words: ChannelWords) -> None:
         self.name = name
         self.rules = rules
+        self.words = words
+        self._channels_of = lru_cache(1_000)(words.split)
+        self._provider_of = lru_cache(1_000)(words.provider)
         self.rows: list[Row] = []
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self.labels: Mapping[str, str] = {}
+        self.table: ReadTable | None = None
         self.taken = 0
         self.dated = 0
         self.undated: list[tuple[int, str]] = []
@@ -209,9 +312,12 @@ class _Collector:
         if kind not in self.rules.ignore:
             self.warnings.append(warning(kind, column, message, row, hint))
 
-    def take_table(self, lines: Iterator[Line]) -> None:
+    def take_table(self, lines: Iterator[Line], facts: SheetFacts) -> None:
         """Take the header and the rows of a table."""
-        columns = read_header(lines, self.name, self.rules)
+        columns, lines = read_header(lines, self.name, self.rules, self.words)
+        self.table = table = ReadTable(columns, facts, bool(self.rules.kept))
+        guessed = {folded(own): to for own, to in columns.guessed.items()}
+        self.rules = replace(self.rules, columns={**self.rules.columns, **guessed})
         number = columns.number
         unknown = list(unknown_columns(columns.unknown.values(), number))
         self._unseen.clear()
@@ -220,11 +326,14 @@ class _Collector:
         try:
             for line in lines:
                 number = line.number
-                self.problems += [
-                    replace(problem, row=number)
-                    for place, problem in zip(columns.unknown, unknown, strict=True)
-                    if place < len(line.cells) and cell_text(line.cells[place]).strip()
-                ]
+                table.saw(number, line.cells)
+                for (place, own), problem in zip(columns.unknown.items(), unknown, strict=True):
+                    if place >= len(line.cells) or not cell_text(line.cells[place]).strip():
+                        continue
+                    if own in columns.guessed:
+                        table.filled.add(own)
+                    else:
+                        self.problems.append(replace(problem, row=number))
                 record = columns.record(line.cells)
                 if isinstance(record, str):
                     hint = "is a comma or semicolon not quoted?"
@@ -261,7 +370,12 @@ class _Collector:
         number = self.taken + 1
         if isinstance(given, CampaignRow):
             self.labels = {"date": "at"}
-            self.take(number, *record_of(given))
+            wrong = [replace(problem, row=number) for problem in _type_problems(given)]
+            if wrong:
+                self.taken = number
+                self.problems += wrong
+            else:
+                self.take(number, *record_of(given))
         elif isinstance(given, Mapping):
             named = cast("Mapping[object, object]", given)
             self.take(number, {str(name): value for name, value in named.items()})
@@ -280,12 +394,26 @@ class _Collector:
             post: what no cell can say.
         """
         self.taken += 1
-        if self.taken > MAX_ROWS:
+        if max(self.taken, len(self.rows)) > MAX_ROWS:
             raise CampaignError(
                 f"{self.name} has more than {MAX_ROWS:,} rows, which is as many as one campaign "
                 "may have. Split it: each part is a campaign of its own, and they share the quota."
             )
-        self._read(RowReader(number, *self._renamed(number, values), self.rules, post))
+        record, fields = self._renamed(number, values)
+        said = record.get("channel") or self.rules.defaults.get("channel")
+        channels = self._channels_of(said) if isinstance(said, str) else {"": ""}
+        providers = list(map(self._provider_of, channels.values()))
+        before, warned = len(self.problems), len(self.warnings)
+        several = len(channels) > 1
+        if several:
+            record = {k: tidied(v) if isinstance(v, str) else v for k, v in record.items()}
+        for (id_, channel), provider in zip(channels.items(), providers, strict=True):
+            each = {**record, "channel": channel} if several else record
+            reader = RowReader(number, each, fields, self.rules, post, provider, providers)
+            self._read(reader, id_ if several else "")
+        if several:  # what is wrong with each of them is one problem
+            self.problems[before:] = dict.fromkeys(self.problems[before:])
+            self.warnings[warned:] = dict.fromkeys(self.warnings[warned:])
         if len(self.problems) > TOO_MANY_PROBLEMS:
             raise CampaignError(
                 f"{self.name} has more than {TOO_MANY_PROBLEMS:,} problems; the first is in "
@@ -315,21 +443,25 @@ class _Collector:
                 fields[small] = value
         return record, {**record, **fields} if template else fields
 
-    def _read(self, reader: RowReader) -> None:
-        row = reader.read()
+    def _read(self, reader: RowReader, id_: str) -> None:
+        rows = reader.rows()
+        if id_:
+            rows = [structs.replace(r, ref=r.ref and ref_on(r.ref, id_)) for r in rows]
+        row = rows[0] if rows else None
         self.problems.extend(reader.problems)
+        self.rows.extend(rows)
         if row is not None:
-            self.rows.append(row)
             for place, text in enumerate((row.content, *row.thread)):
                 lost = describe_lost_letters(text)
                 if lost:
                     hint = "write it anew, or save the file as UTF-8 (in Excel: CSV UTF-8)"
                     where = f"thread {place + 1}" if place else "content"
                     self.warn("encoding", where, lost, row.number, hint)
-        if reader.unread_date:
-            self.undated.append((reader.number, reader.unread_date))
+        undated = reader.number, reader.unread_date
+        if reader.unread_date and undated not in self.undated[-1:]:  # of the same row
+            self.undated.append(undated)
         self.dated += reader.has_date
-        if row is not None and row.repeat_days and reader.zone is not None:
+        if row is not None and row.repeat_days and reader.zone is not None and not row.written:
             drift = describe_drift(row.date, reader.zone)
             if drift:
                 hint = "Postiz counts days of 24 hours"
@@ -337,7 +469,7 @@ class _Collector:
         self.clocked += reader.has_clock
         if reader.is_day:
             self.days.append(reader.number)
-        if self.rules.zones:
+        if self.rules.zones or self.rules.slots:
             self._channels.add(folded(str(reader.record.get("channel", ""))))
 
     def campaign(self, path: Path) -> ReadCampaign:
@@ -350,7 +482,7 @@ class _Collector:
         rows = with_refs(self.rows, self.problems)
         self.problems.sort(key=lambda problem: problem.row or 0)
         found, warned = tuple(self.problems), tuple(self.warnings)
-        return ReadCampaign(path, tuple(rows), found, warned, self.labels)
+        return ReadCampaign(path, tuple(rows), found, warned, self.labels, self.table)
 
     def _explain_dates(self) -> None:
         """Report once per column which format reads dates that could not be read."""
@@ -382,12 +514,12 @@ class _Collector:
         if self._unseen:
             column = self.rules.written[min(self._unseen)]
             raise CampaignError(f"{self.name} has no column {column!r}, which was mapped.")
-        for name in self.rules.zones:
+        for name in sorted((self.rules.zones.keys() | self.rules.slots.keys()) - {"default"}):
             if name not in self._channels:
                 there = ", ".join(sorted(filter(None, self._channels))[:12])
                 raise CampaignError(
                     f"{self.name} has no row for {self.rules.written[name]!r}, which was given a "
-                    f"time zone. It has rows for: {there}."
+                    f"time zone or slots. It has rows for: {there}."
                 )
 
 

@@ -7,36 +7,30 @@ all memory for a file with one cell in the last corner. PURE, but for the files.
 from __future__ import annotations
 
 import difflib
-import io
 import shlex
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from postiz_async._campaign.read.excel import xlsx_rows
 from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, campaign_file
 from postiz_async._campaign.read.open_document import ods_rows
-from postiz_async._campaign.read.packages import DAMAGE, Package
-from postiz_async._extras import extra_needed
+from postiz_async._campaign.read.packages import DAMAGE, Cell, Package, SheetFacts
 from postiz_async._resources.channel_names import folded
-from postiz_async.errors import CampaignError, ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from postiz_async._campaign.read.packages import Cell
-
+from postiz_async.errors import CampaignError
 
 _LISTED = 20
 """Sheets named in a message, at most."""
 
 
-def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]:
+def sheet_rows(path: Path, name: str | None, facts: SheetFacts) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the rows of a sheet that are not blank, with their numbers.
+
+    A cell that is merged with others below it stands in each row that it covers.
 
     Args:
         path: the spreadsheet.
         name: the name of the sheet; None for the only visible one.
+        facts: filled in with what else is known of the sheet.
 
     Raises:
         CampaignError: the file cannot be read, or it has several sheets and none is named.
@@ -52,7 +46,13 @@ def sheet_rows(path: Path, name: str | None) -> Iterator[tuple[int, list[Cell]]]
                 rows = xlsx_rows
             else:
                 raise CampaignError(f"{path} {package.describe()}; {CAMPAIGNS_ARE}")
-            yield from rows(package, lambda sheets: _chosen(path, sheets, name))
+
+            def choose(sheets: Sequence[tuple[str, bool]]) -> str:
+                facts.visible = [each for each, is_visible in sheets if is_visible]
+                facts.name = _chosen(path, sheets, name)
+                return facts.name
+
+            yield from rows(package, choose, facts)
         except DAMAGE as error:
             why = str(error) or "it ends too early"
             raise CampaignError(
@@ -102,47 +102,3 @@ def _some(names: Sequence[str], between: str) -> str:
     """Some of the names, shortened, for a message."""
     listed = between.join(name[:200] for name in names[:_LISTED])
     return listed if len(names) <= _LISTED else f"{listed}{between}..."
-
-
-# ------------------------------------------------------------------ writing
-
-MAX_CELL = 32_767
-"""Characters of an Excel cell, at most."""
-
-_WIDTHS = {"content": 60, "settings": 30, "channel": 26, "date": 17, "timezone": 16}
-
-
-def workbook(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Write an .xlsx file of one sheet, with texts as text and dates as dates.
-
-    Raises:
-        CampaignError: a text is too long for a cell.
-        ConfigurationError: the extra is not installed.
-    """
-    try:
-        from xlsxwriter import Workbook  # noqa: PLC0415  # pyright: ignore[reportMissingTypeStubs]
-    except ImportError:
-        message = extra_needed("Files that end in .xlsx need", "xlsx")
-        raise ConfigurationError(message) from None
-    out = io.BytesIO()
-    with Workbook(out, {"in_memory": True}) as opened:
-        book: Any = opened  # it has no types
-        sheet = book.add_worksheet("Posts")
-        sheet.freeze_panes(1, 0)
-        form = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        bold = book.add_format({"bold": True})
-        for column, name in enumerate(head):
-            sheet.set_column(column, column, _WIDTHS.get(name, 12))
-            sheet.write_string(0, column, name, bold)
-        for number, cells in enumerate(rows, 1):
-            for column, cell in enumerate(cells):
-                if isinstance(cell, datetime):
-                    sheet.write_datetime(number, column, cell, form)
-                elif len(str(cell)) > MAX_CELL:
-                    raise CampaignError(
-                        f"{head[column]} has {len(str(cell)):,} characters in row {number + 1}; a "
-                        f"cell of Excel holds {MAX_CELL:,}. Export to .csv or .jsonl."
-                    )
-                elif cell != "":
-                    sheet.write_string(number, column, str(cell))
-    return out.getvalue()

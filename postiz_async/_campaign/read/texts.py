@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import msgspec
 
 from postiz_async._resources.channel_names import folded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_TEXT = 131_072
 """Characters of one cell, at most; a request has room for 102,400 bytes."""
@@ -72,12 +70,6 @@ class Odd(str):
         return cell
 
 
-class Merged(str):
-    """An empty cell that is merged with the one above."""
-
-    __slots__ = ()
-
-
 class CellProblem(NamedTuple):
     """A problem of a cell, and the advice."""
 
@@ -120,6 +112,11 @@ def shown(value: object) -> str:
     """A value for a message, cut to 40 characters."""
     text = str(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def tidied(text: str) -> str:
+    """A cell as it is read; done once, the rows that it holds for share one text."""
+    return text.strip().replace("\r\n", "\n")
 
 
 def cell_text(cell: object) -> str:

@@ -1,4 +1,6 @@
-"""Decide by the list whether the post of a row may be changed or deleted. PURE.
+"""The posts that were sent, and whether the post of a row may be changed or deleted now. PURE.
+
+The list of the server decides:
 
 | condition | the post                                                | may be changed           |
 |-----------|---------------------------------------------------------|--------------------------|
@@ -6,7 +8,7 @@
 | EDITED    | somebody moved it, or changed its text, state or tags   | only if that is asked for|
 | DUE       | is about to be published                                | no                       |
 | PUBLISHED | is out, and stays on its network whatever is deleted    | no                       |
-| FAILED    | was refused by its network                              | no                       |
+| FAILED    | was refused by its network                              | by some deletions        |
 | SHARED    | another post has its group, which is deleted as a whole | no                       |
 | HIDDEN    | is on a channel that is gone: nothing of it is listed   | no                       |
 | GONE      | is listed nowhere                                       | there is nothing to do   |
@@ -14,23 +16,87 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET
 
-from postiz_async._delivery.matching import CLIENT_REF, listed_ref
-from postiz_async._resources.matching import stored_at
+from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._delivery.matching import CLIENT_REF, listed_ref, says
+from postiz_async._delivery.outcomes import SentRequest
+from postiz_async._resources.matching import is_on, stored_at
+from postiz_async._wire import parse_date
+from postiz_async.models.posts import Post, PostItem
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime, timedelta
 
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.run.intents import SentPost
-    from postiz_async.models.posts import Post
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One post of a request of this job, as sent."""
+
+    ref: str
+    request: int
+    moment: datetime
+    item: PostItem
+    short_link: bool
+    tags: tuple[str, ...] = ()
+
+    def says(self, post: Post) -> bool:
+        """Whether a listed text is the server's form of the sent one."""
+        return says(self.item, post, short=self.short_link)
+
+    def equals(self, post: Post) -> bool:
+        """Whether a listed post is on the same channel with the same text."""
+        return is_on(self.item.channel.id, post) and self.says(post)
+
+
+def intents(requests: Iterable[SentRequest]) -> list[Intent]:
+    """All posts that were ever sent, the oldest first."""
+    return [
+        Intent(ref, sent.id, moment, item, sent.body.short_link, tags)
+        for sent in requests
+        for moment in [parse_date(sent.body.date)]
+        for tags in [tuple(tag.label for tag in sent.body.tags)]
+        for ref, item in zip(sent.refs, sent.body.posts, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SentPost:
+    """A state in which a post was sent: the post, its date and its tags."""
+
+    intent: Intent
+    is_draft: bool
+
+
+def sent_posts(requests: Iterable[SentRequest]) -> dict[str, list[SentPost]]:
+    """All states in which the post of each row was sent, by ref, the oldest first."""
+    found: dict[str, list[SentPost]] = {}
+    for sent in requests:
+        for intent in intents([sent]):
+            post = SentPost(intent, sent.body.type == "draft")
+            found.setdefault(intent.ref, []).append(post)
+    return found
+
+
+def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> frozenset[str]:
+    """Ids of posts of other runs that are certainly complete, with their thread and publishing job.
+
+    The server creates the posts of a request one after another, and they share an instant; so all
+    but the last are complete.
+
+    Args:
+        listed: posts.
+        own: ids of the posts that this run stored; they tell nothing about requests of others.
+    """
+    by_instant: defaultdict[datetime, list[str]] = defaultdict(list)
+    for post in listed:
+        if post.id not in own:
+            by_instant[stored_at(post)].append(post.id)
+    return frozenset(each for ids in by_instant.values() for each in sorted(ids)[:-1])
 
 
 class PostCondition(StrEnum):
@@ -48,31 +114,42 @@ class PostCondition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A row, its post as listed now, and the condition of the post."""
+    """A row, its post as listed now, its condition, and whether another post has its group."""
 
     record: RowRecord
     condition: PostCondition
     post: Post | None = None
+    is_shared: bool = False
 
 
-def may_change(condition: PostCondition, *, edited: bool) -> bool:
+def may_change(condition: PostCondition, *, edited: bool, failed: bool = False) -> bool:
     """Whether a post may be changed or deleted.
 
     Args:
         condition: the condition of the post.
         edited: whether posts that people edited may be, too.
+        failed: whether posts that their network refused may be, too.
     """
-    return condition is PostCondition.OURS or (edited and condition is PostCondition.EDITED)
+    return (
+        condition is PostCondition.OURS
+        or (edited and condition is PostCondition.EDITED)
+        or (failed and condition is PostCondition.FAILED)
+    )
 
 
 def condition_of(
-    post: Post | None, sent: Sequence[SentPost], *, now: datetime, near: timedelta, is_shared: bool
+    post: Post | None,
+    is_ours: Callable[[Post], bool],
+    *,
+    now: datetime,
+    near: timedelta,
+    is_shared: bool,
 ) -> PostCondition:
     """The condition of a post.
 
     Args:
         post: the post as listed; None: it is not.
-        sent: the states in which the post was sent.
+        is_ours: whether a listed post is as it was put; see `is_as_sent`.
         now: the server's time.
         near: how long before its date the post is left alone.
         is_shared: another post has its group.
@@ -85,14 +162,19 @@ def condition_of(
         return PostCondition.DUE
     if is_shared:
         return PostCondition.SHARED
-    return (
-        PostCondition.OURS
-        if any(_is_as_sent(post, each) for each in sent)
-        else PostCondition.EDITED
-    )
+    return PostCondition.OURS if is_ours(post) else PostCondition.EDITED
 
 
 _ENDS = {"PUBLISHED": PostCondition.PUBLISHED, "ERROR": PostCondition.FAILED}
+
+
+STATES = {"schedule": "QUEUE", "draft": "DRAFT"}
+"""The states in which posts are stored, by the type of the request."""
+
+
+def is_as_sent(sent: Iterable[SentPost], post: Post) -> bool:
+    """Whether a post is in one of the states in which it was sent, as far as the list shows."""
+    return any(_is_as_sent(post, each) for each in sent)
 
 
 def _is_as_sent(post: Post, sent: SentPost) -> bool:
@@ -114,7 +196,7 @@ def _is_as_sent(post: Post, sent: SentPost) -> bool:
         (at == intent.moment or by_another_host)
         and (not is_new or intent.item.group in {UNSET, post.group})
         and intent.equals(post)
-        and post.state == ("DRAFT" if sent.is_draft else "QUEUE")
+        and post.state == STATES["draft" if sent.is_draft else "schedule"]
         and set(post.tags) <= set(intent.tags)
         and (post.settings is None or has_settings(post.settings, intent.item.settings))
     )

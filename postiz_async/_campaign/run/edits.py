@@ -11,42 +11,41 @@ are held together, the surest first:
 | channel | date and text                           | surely, where one has gone and one came|
 | text    | channel and date, and how much of a text| surely from half of it on              |
 | both    | the text alone, one gone and one come   | probably                               |
+| out     | channel and half of a text; published   | surely, if the new row has no date     |
 
 Only posts that are still to come count, those of which nobody knows whether they are stored, and
-those whose row was edited before they came out: a row that says what was published before is a post
-of its own.
+those whose row was edited before they came out: a row with a date that says what was published
+before is a post of its own. Rows whose date is a slot all have the same, so they also need half of
+a text in common.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import msgspec
 from msgspec import structs
 
-from postiz_async._campaign.journal.rows import Finding
-from postiz_async._campaign.read.rows import EditedField, SaidRow, has_own_ref, keep_refs
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._campaign.plan.row_state import differs
+from postiz_async._campaign.read.rows import (
+    SLOT,
+    UNDATED,
+    EditedField,
+    Row,
+    SaidRow,
+    has_own_ref,
+    keep_refs,
+    ref_on,
+)
 from postiz_async._delivery.outcomes import RowState
-
-if TYPE_CHECKING:
-    from collections.abc import (
-        Callable,
-        Collection,
-        Hashable,
-        Iterable,
-        Iterator,
-        Mapping,
-        Sequence,
-    )
-    from datetime import datetime
-
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.read.rows import Row
-
 
 SURE, LIKELY = 0.5, 0.25
 """Likeness of two texts from which a row is surely, or probably, the same."""
@@ -168,20 +167,39 @@ def recognise(
     """
     if not records:
         return Recognised(tuple(rows))
-    kept = keep_refs(rows, {ref: record.fingerprint for ref, record in records.items()})
+    rows = _on_their_channels(rows, records, channel_of)
+    prints = {ref: record.fingerprint for ref, record in records.items()}
+    kept = keep_refs(rows, prints, {ref for ref, r in records.items() if _is_out(r, now)})
     here = {row.ref for row in kept}
     vanished = [r for ref, r in records.items() if ref not in here and not has_own_ref(ref)]
     appeared = [r for r in kept if r.ref not in records and not has_own_ref(r.ref)]
     if not vanished or not appeared:
         return Recognised(kept)
-    found = _Pairing(vanished, appeared, channel_of)
+    found = _Pairing(vanished, appeared, channel_of, now)
     found.exact()
     if not as_new:
-        found.keep_only(lambda record: _may_be_edited(record, now))
         found.by_likeness()
     refs = found.refs
     named = (structs.replace(row, ref=refs[row.ref]) if row.ref in refs else row for row in kept)
     return Recognised(tuple(named), frozenset(found.alike), frozenset(found.unsure))
+
+
+def _on_their_channels(
+    rows: Sequence[Row], records: Mapping[str, RowRecord], channel_of: Callable[[str], str]
+) -> list[Row]:
+    """Rows whose cell of channels names more or fewer than before, with the refs that they had."""
+    here = {row.ref for row in rows}
+    found: list[Row] = []
+    for row in rows:
+        known, record = row, records.get(row.ref)
+        id_ = channel_of(row.channel)
+        if (record is None or record.channel != id_) and has_own_ref(row.ref):
+            alone = row.ref.removesuffix(ref_on("", id_))
+            other = alone if alone != row.ref else ref_on(row.ref, id_)
+            if other in records and records[other].channel == id_ and other not in here:
+                known = structs.replace(row, ref=other)
+        found.append(known)
+    return found
 
 
 def _may_be_edited(record: RowRecord, now: datetime) -> bool:
@@ -194,6 +212,12 @@ def _may_be_edited(record: RowRecord, now: datetime) -> bool:
     return record.state in _HELD and is_to_come(record, now)
 
 
+def _is_out(record: RowRecord, now: datetime) -> bool:
+    """Whether Postiz has published the post of a row, or tried to."""
+    is_due = record.state is RowState.STORED and not is_to_come(record, now)
+    return is_due or record.state in {RowState.PUBLISHED, RowState.FAILED}
+
+
 @dataclass(frozen=True, slots=True)
 class _Side:
     """A row or a record, with the values that are compared."""
@@ -201,13 +225,25 @@ class _Side:
     ref: str
     fingerprint: str
     channel: str
-    date: float
+    date: str
     said: SaidRow
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether the campaign says an absolute date."""
+        return self.date[0].isdigit()
 
     @property
     def order(self) -> tuple[object, ...]:
         """A sort key that does not depend on the order of the file."""
         return (self.date, self.channel, self.said.content, self.fingerprint, self.ref)
+
+    @property
+    def exact(self) -> Hashable:
+        """All that would be sent, however the channel is written."""
+        return structs.replace(
+            self.said, channel=self.channel, date=UNDATED, written=self.date
+        ).write()
 
     @property
     def text(self) -> Hashable:
@@ -224,55 +260,74 @@ class _Pairing:
         vanished: Iterable[RowRecord],
         appeared: Iterable[Row],
         channel_of: Callable[[str], str],
+        now: datetime,
     ) -> None:
+        self._now = now
         self.refs: dict[str, str] = {}
         """Maps the ref of a new row to the ref that the journal has."""
         self.alike: set[str] = set()
         self.unsure: set[str] = set()
         self._records = {record.ref: record for record in vanished}
         gone = (
-            _Side(r.ref, r.fingerprint, r.channel, said.date.timestamp(), said)
+            _Side(r.ref, r.fingerprint, r.channel, said.says, said)
             for r in self._records.values()
             for said in (SaidRow.read(r.said),)
         )
         came = (
-            _Side(r.ref, r.fingerprint, channel_of(r.channel), r.asked_for.timestamp(), r.said)
-            for r in appeared
+            _Side(r.ref, r.fingerprint, channel_of(r.channel), r.says, r.said) for r in appeared
         )
         self._gone = sorted(gone, key=lambda side: side.order)
         self._came = sorted(came, key=lambda side: side.order)
 
     def exact(self) -> None:
         """Pair rows that would be sent exactly alike."""
-        self._by(lambda side: side.fingerprint, is_alike=False)
-
-    def keep_only(self, accepts: Callable[[RowRecord], bool]) -> None:
-        """Forget the records that are not accepted."""
-        self._gone = [side for side in self._gone if accepts(self._records[side.ref])]
+        self._by(lambda side: side.exact, is_alike=False)
 
     def by_likeness(self) -> None:
         """Pair rows by likeness, the surest stage first."""
+        out = [side for side in self._gone if self._is_published(side)]
+        self._gone = [
+            side for side in self._gone if _may_be_edited(self._records[side.ref], self._now)
+        ]
         self._by(lambda side: (side.channel, side.text))
         self._by(lambda side: (side.date, side.text))
         for gone, came in self._groups(lambda side: (side.channel, side.date)):
-            self._by_words(gone, came)
+            self._by_words(gone, came, least=SURE if gone[0].date == SLOT else LIKELY)
         self._forget_paired()
         for gone, came in self._groups(lambda side: side.text):
             if len(gone) == len(came) == 1:
                 self._pair(gone[0], came[0], sure=False)
         self._forget_paired()
+        # a row without a date of its own would come out again
+        undated = (side for side in self._came if not side.is_dated)
+        self._came = sorted(undated, key=lambda side: side.said.content)
+        self._gone = out
+        self._forget_paired()
+        self._by(lambda side: (side.channel, side.text))
+        for gone, came in self._groups(lambda side: side.channel):
+            self._by_words(gone, came, least=SURE)
+
+    def _is_published(self, side: _Side) -> bool:
+        record = self._records[side.ref]
+        return record.state is not RowState.FAILED and _is_out(record, self._now)
 
     def _by(self, key: Callable[[_Side], Hashable], *, is_alike: bool = True) -> None:
-        """Pair rows with equal keys, in order of date."""
+        """Pair rows with equal keys, in order of date.
+
+        Of a series that is partly published, the dates to come are those of the posts to come.
+        """
         for gone, came in self._groups(key):
+            if is_alike and len(gone) != len(came):
+                gone.sort(key=lambda side: self._records[side.ref].at <= self._now)
+                came[:] = [each for each in came if not each.is_dated or each.said.date > self._now]
             sure = len(gone) == len(came) == 1
             for one, other in zip(gone, came, strict=False):
                 self._pair(one, other, sure=sure, is_alike=is_alike)
         self._forget_paired()
 
-    def _by_words(self, gone: Sequence[_Side], came: Sequence[_Side]) -> None:
-        """Pair similar texts of one channel and moment, the most similar first."""
-        if len(gone) == len(came) == 1:
+    def _by_words(self, gone: Sequence[_Side], came: Sequence[_Side], *, least: float) -> None:
+        """Pair similar texts of one channel, the most similar first."""
+        if len(gone) == len(came) == 1 and least < SURE:
             self._pair(gone[0], came[0], sure=likeness(gone[0].said, came[0].said) >= SURE)
             return
         scores = [
@@ -283,7 +338,7 @@ class _Pairing:
         scores.sort(key=lambda score: (-score[0], score[1].order, score[2].order))
         paired: set[str] = set()
         for score, one, other in scores:
-            if score >= LIKELY and paired.isdisjoint({one.ref, other.ref}):
+            if score >= least and paired.isdisjoint({one.ref, other.ref}):
                 paired |= {one.ref, other.ref}
                 self._pair(one, other, sure=score >= SURE)
 
@@ -320,13 +375,14 @@ def _neighbours(one: _Side, came: Sequence[_Side]) -> Sequence[_Side]:
 
 def likeness(one: SaidRow, other: SaidRow) -> float:
     """The likeness of two texts from 0 to 1, by groups of three letters (Dice coefficient)."""
-    mine, theirs = _threes(one), _threes(other)
+    mine, theirs = (_threes("\n".join((said.content, *said.thread))) for said in (one, other))
     whole = mine.total() + theirs.total()
     return 2 * (mine & theirs).total() / whole if whole else 1.0
 
 
-def _threes(said: SaidRow) -> Counter[str]:
-    text = " ".join("\n".join((said.content, *said.thread)).casefold().split())
+@lru_cache(4 * _WINDOW)
+def _threes(text: str) -> Counter[str]:
+    text = " ".join(text.casefold().split())
     padded = f"  {text} " if text else ""
     return Counter(padded[place : place + 3] for place in range(len(padded) - 2))
 
@@ -361,7 +417,7 @@ def find_edits(
         record = records.get(row.ref)
         if record is None:
             new.append(row)
-        elif record.state in _STORED and record.fingerprint != row.fingerprint:
+        elif record.state in _STORED and differs(row, record):
             fields = changes(row, record, channel_of)
             if fields:
                 changed.append(Changed(row, record, fields, row.ref not in unsure))
@@ -392,6 +448,11 @@ def changes(
             old, new = tuple(sorted(old)), tuple(sorted(new))
         if name == "thread":
             found += _thread(old, new)
+        elif name == "date":
+            if before.says != after.says or old != new != UNDATED:
+                found.append(FieldChange("date", old, after.says if new == UNDATED else new))
+        elif name == "written":
+            continue  # what the date was chosen for
         elif name == "channel":
             if record.channel != channel_of(row.channel):
                 written = record.name or record.channel

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from postiz_async._campaign.read.rows import Row
-
+from postiz_async._campaign.read.rows import Row
 
 IN_A_ROW = 3
 """Refusals in a row of one channel with the same words, after which the channel is paused."""

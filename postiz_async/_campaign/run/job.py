@@ -5,19 +5,21 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import anyio
 
 from postiz_async._campaign.journal.purposes import NewPosts, Purpose
-from postiz_async._delivery.lookup import Doubts
-from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.lookup import Doubts, Fence
+from postiz_async._delivery.outcomes import RowState, SentRequest
+from postiz_async._delivery.pauses import Outage
 from postiz_async._scheduler.hooks import check_hook, told
 from postiz_async.errors import PostizError, UsageError
 from postiz_async.models._base import Value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from anyio.abc import TaskGroup
 
@@ -28,10 +30,8 @@ if TYPE_CHECKING:
     from postiz_async._campaign.plan.plan import PlannedRequest
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.already_stored import ClientRefs
-    from postiz_async._delivery.client import CampaignClient
     from postiz_async._delivery.listing import Calendar
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.pauses import Outage
+    from postiz_async._resources.api import OpenClient
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
@@ -39,14 +39,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+async def ignore(_: object) -> None:
+    """Ignore the argument."""
+
+
+@dataclass(slots=True, kw_only=True)
 class ConcurrentChanges:
     """Changes by others in Postiz during a job; the default is that there are none."""
 
-    def __init__(self, client_refs: ClientRefs) -> None:
-        self.client_refs = client_refs
-        """The marks of the rows."""
-        self.on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = ignore
-        """Called with the rows that were adopted while the job ran; see `report`."""
+    client_refs: ClientRefs
+    """The marks of the rows."""
+    on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = ignore
+    """Called with the rows that were adopted while the job ran; see `report`."""
 
     async def give_way(self, request: PlannedRequest) -> PlannedRequest:
         """Wait until the request may be sent; return it without rows that other runs store."""
@@ -64,6 +68,10 @@ class ConcurrentChanges:
     async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
         """Note that the request was answered."""
 
+    def take_lost(self) -> Sequence[Row]:
+        """The rows whose slots were taken before they left, each once."""
+        return ()
+
     async def report(self) -> None:
         """Report adopted and left rows."""
 
@@ -71,24 +79,62 @@ class ConcurrentChanges:
         """Note that the request has ended, with any outcome."""
 
 
-@dataclass(slots=True)
-class Job:
+class ChosenAgain(NamedTuple):
+    """Rows that could not have their slots: with other ones, and those that have none."""
+
+    moved: tuple[Row, ...]
+    stuck: tuple[Row, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class JobContext:
+    """What the parts of a job have in common: its client, its journal, and its pauses."""
+
+    postiz: OpenClient
+    journal: Journal
+    outage: Outage
+    """The pauses while Postiz is away."""
+    fence: Fence
+    """Is told of answers, and says which absence of a post proves something."""
+    doubts: Doubts
+    """The requests that are being looked up."""
+
+    @classmethod
+    def of(cls, postiz: OpenClient, journal: Journal, doubts: Doubts | None = None) -> JobContext:
+        """A context for a job of its own."""
+        outage = Outage.of(postiz)
+        return JobContext(
+            postiz=postiz,
+            journal=journal,
+            outage=outage,
+            fence=Fence(postiz, outage),
+            doubts=Doubts() if doubts is None else doubts,
+        )
+
+    @property
+    def now(self) -> datetime:
+        """The server's time."""
+        return self.postiz.scheduler.server_now()
+
+
+@dataclass(slots=True, kw_only=True)
+class Job(JobContext):
     """The input of a runner."""
 
-    postiz: CampaignClient
-    journal: Journal
     checked: Checked
     calendar: Calendar
-    outage: Outage
     options: CampaignOptions
     others: ConcurrentChanges
+    choose_again: Callable[[Sequence[Row]], Awaitable[ChosenAgain]] | None = None
+    """Chooses other slots for rows that cannot have theirs, and writes them down; None: no row has
+    one."""
     purpose: Purpose = field(default_factory=NewPosts)
     on_left: Callable[[SentRequest], object] | None = None
     """Called with each request that is about to leave."""
     elsewhere: set[str] = field(default_factory=set[str])
     """Refs of rows that other hosts are working on."""
-    doubts: Doubts = field(default_factory=Doubts)
-    """The requests that are being looked up."""
+    is_paused: bool = False
+    """Whether nothing new is sent, so that lost requests are only looked up."""
     targets: Mapping[str, Post] | None = None
     """The stored posts that become what the rows say, by ref; None: new posts are created."""
 
@@ -131,10 +177,6 @@ class Outcome(Value, frozen=True):
 def outcome_of(record: RowRecord) -> Outcome:
     """The outcome of a row, from its record in the journal."""
     return Outcome(record.number, record.ref, record.state, record.post_id, record.note)
-
-
-async def ignore(_: object) -> None:
-    """Ignore the argument."""
 
 
 def checked_hook(

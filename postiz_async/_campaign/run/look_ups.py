@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from postiz_async._campaign.journal.purposes import RowEnd
-from postiz_async._campaign.journal.requests import open_request, open_requests
-from postiz_async._campaign.run.job import task_group
+from postiz_async._campaign.journal.purposes import Purpose, RowEnd
+from postiz_async._campaign.journal.requests import RequestHandle, open_request, open_requests
+from postiz_async._campaign.run.job import JobContext, task_group
 from postiz_async._delivery import transitions
 from postiz_async._delivery.delivery import DeliveryLookUp, FoundPosts
-from postiz_async._delivery.lookup import Fence, LookUp
-from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.lookup import LookUp
+from postiz_async._delivery.options import OnDoubt
+from postiz_async._delivery.outcomes import Account, RowState, SentRequest
+from postiz_async._delivery.record import DeliveryRecord
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.errors import APIConnectionError, ServerError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
-
-    from postiz_async._campaign.journal.journal import Journal
-    from postiz_async._campaign.journal.purposes import Purpose
-    from postiz_async._campaign.journal.requests import RequestHandle
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async._delivery.lookup import Doubts
-    from postiz_async._delivery.options import OnDoubt
-    from postiz_async._delivery.outcomes import Account, SentRequest
-    from postiz_async._delivery.pauses import Outage
-    from postiz_async._delivery.record import DeliveryRecord
-    from postiz_async.models.posts import Post
+from postiz_async.models.posts import Post
 
 _UNSEEN = "its answer was lost, and Postiz could not be reached until its date"
 
@@ -37,34 +26,22 @@ _STEP = 60.0
 
 
 class LookUps:
-    """The look-ups of a job; its journal says which posts are accounted for (`client.Accounts`).
+    """The look-ups of a job; its journal says which posts are accounted for (`outcomes.Accounts`).
 
     Args:
-        postiz: an open client.
-        journal: an open journal.
+        job: what the parts of the job have in common.
         purpose: the purpose of the requests.
-        fence: the fence of the job.
-        outage: the outage of the job.
         on_doubt: how to treat a request whose outcome is not certain by its date.
-        doubts: counts the requests that are being looked up.
     """
 
-    def __init__(
-        self,
-        postiz: CampaignClient,
-        journal: Journal,
-        purpose: Purpose,
-        fence: Fence,
-        outage: Outage,
-        *,
-        on_doubt: OnDoubt = "skip",
-        doubts: Doubts | None = None,
-    ) -> None:
-        self._clock = postiz.clock
-        self._journal = journal
+    def __init__(self, job: JobContext, purpose: Purpose, on_doubt: OnDoubt = "skip") -> None:
+        self._clock = job.postiz.clock
+        self._journal = job.journal
         self._purpose = purpose
         self._held: dict[int, DeliveryLookUp] = {}
-        self._look_up = LookUp(postiz, self, fence, outage, on_doubt=on_doubt, doubts=doubts)
+        self._look_up = LookUp(
+            job.postiz, self, job.fence, job.outage, on_doubt=on_doubt, doubts=job.doubts
+        )
 
     @property
     def taken(self) -> set[str]:
@@ -152,7 +129,7 @@ class LookUps:
             await self._clock.sleep(self._journal.hold / 3 or _STEP)
             await held.handle.move(held.held)
 
-    # ---------- what the journal accounts for; see `_delivery.client.Accounts`
+    # ---------- what the journal accounts for; see `_delivery.outcomes.Accounts`
 
     async def account(self, posts: Iterable[Post]) -> Account:
         del posts
@@ -174,16 +151,7 @@ def end_without_campaign(ref: str, doubt: str) -> RowEnd:
     return RowEnd(RowState.UNDECIDED, doubt) if doubt else RowEnd()
 
 
-async def look_up_lost(
-    postiz: CampaignClient,
-    journal: Journal,
-    purpose: Purpose,
-    outage: Outage,
-    refs: Collection[str],
-    *,
-    fence: Fence | None = None,
-    doubts: Doubts | None = None,
-) -> bool:
+async def look_up_lost(job: JobContext, purpose: Purpose, refs: Collection[str]) -> bool:
     """Look up requests of these rows whose answers were lost. Sends no post.
 
     Posts that are proved not to be stored are planned again. Returns whether there were such
@@ -191,11 +159,10 @@ async def look_up_lost(
     """
     lost = [
         each
-        for each in await open_requests(journal, purpose)
+        for each in await open_requests(job.journal, purpose)
         if not set(refs).isdisjoint(each.refs)
     ]
-    fence = fence or Fence(postiz, outage)
-    look_ups = LookUps(postiz, journal, purpose, fence, outage, doubts=doubts)
+    look_ups = LookUps(job, purpose)
 
     async def find_out(request: RequestHandle) -> None:
         with suppress(OvertakenError):  # another host looks it up

@@ -17,12 +17,14 @@ from __future__ import annotations
 import logging
 import math
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
+from postiz_async._campaign.plan.choose import AROUND, Holders, chosen_date, is_chosen, slot_span
 from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.run.already_stored import (
     Taken,
@@ -33,26 +35,26 @@ from postiz_async._campaign.run.already_stored import (
     find_rows,
     may_move,
 )
-from postiz_async._campaign.run.intents import are_whole
+from postiz_async._campaign.run.conditions import are_whole
 from postiz_async._campaign.run.job import ConcurrentChanges
-from postiz_async._campaign.run.resume import past_of
+from postiz_async._campaign.run.resume import ReadJournal, past_of
+from postiz_async._delivery.outcomes import RowState
+from postiz_async._resources.matching import stored_at
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import APIConnectionError, CampaignError, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-    from datetime import date
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.journal.rows import Copy, RowRecord
+    from postiz_async._campaign.journal.rows import ChosenDate, Copy, RowRecord
     from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.already_stored import ClientRefs, Past, StoredRows
-    from postiz_async._campaign.run.resume import ReadJournal
-    from postiz_async._delivery.client import CampaignClient
+    from postiz_async._campaign.run.already_stored import Past, StoredRows
     from postiz_async._delivery.listing import Calendar
     from postiz_async._delivery.pauses import Outage
+    from postiz_async._resources.api import OpenClient
     from postiz_async.models.posts import Post
 
 
@@ -70,13 +72,16 @@ BURST = 60.0
 TOO_NEAR = 120.0
 """Seconds before its date from which a request does not wait for another run."""
 
-_NOW_WAS = timedelta(days=31)
-"""How far back to look for a row of type `now` sent by another run."""
-
 _NOW_IS = timedelta(minutes=30)
 _SECOND = timedelta(seconds=1)
 
 
+async def _as_it_is(request: PlannedRequest) -> PlannedRequest:
+    """Return the request unchanged."""
+    return request
+
+
+@dataclass(slots=True, kw_only=True)
 class OtherRuns(ConcurrentChanges):
     """Finds rows that other runs store, and adopts their posts.
 
@@ -85,42 +90,35 @@ class OtherRuns(ConcurrentChanges):
         outage: the outage of the job; a look that fails begins one.
         options: the user's options.
         past: posts and requests that the journal accounts for.
-        client_refs: the marks of the campaign.
         place: the place of the journal, for messages.
         here: refs of all rows of the campaign; None where the journal has no others.
+        chosen: the dates that were chosen for rows, by ref.
     """
 
-    def __init__(
-        self,
-        postiz: CampaignClient,
-        outage: Outage,
-        options: CampaignOptions,
-        past: Past,
-        client_refs: ClientRefs,
-        place: JournalPlace,
-        here: Collection[str] | None,
-    ) -> None:
-        super().__init__(client_refs)
-        self.make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] = _as_it_is
-        """Called with the request that leaves; returns it without rows whose posts have to stay."""
-        self._postiz = postiz
-        self._outage = outage
-        self._options = options
-        self._past = past
-        self._place = place
-        self.here = here
-        self._journal: Journal | None = None
-        self._copies: list[Copy] = []
-        self._taken: list[Taken] = []
-        self._unreported: list[RowRecord] = []
-        self._refs: set[str] = set()
-        """Refs of rows that were adopted."""
-        self._gives_way = False
-        self._has_said_so = False
-        self._turn = anyio.Lock()
-        self._burst_ends = -math.inf
-        self._looked_back = False
-        self._first_over = anyio.Event()
+    postiz: OpenClient
+    outage: Outage
+    options: CampaignOptions
+    past: Past
+    place: JournalPlace
+    here: Collection[str] | None
+    chosen: Mapping[str, ChosenDate]
+    make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] = _as_it_is
+    """Called with the request that leaves; returns it without rows whose posts have to stay."""
+    _lost: list[Row] = field(default_factory=list["Row"])
+    _slots_end: datetime | None = None
+    """The end of the dates that rows with slots may have."""
+    _journal: Journal | None = None
+    _copies: list[Copy] = field(default_factory=list["Copy"])
+    _taken: list[Taken] = field(default_factory=list[Taken])
+    _unreported: list[RowRecord] = field(default_factory=list["RowRecord"])
+    _refs: set[str] = field(default_factory=set[str])
+    """Refs of rows that were adopted."""
+    _gives_way: bool = False
+    _has_said_so: bool = False
+    _turn: anyio.Lock = field(default_factory=anyio.Lock)
+    _burst_ends: float = -math.inf
+    _looked_back: bool = False
+    _first_over: anyio.Event = field(default_factory=anyio.Event)
 
     # -------------------------------------------------------------- at the start
 
@@ -151,13 +149,17 @@ class OtherRuns(ConcurrentChanges):
         days: set[date] = set()
         for row in rows:
             days.add(row.date.date())
-            if slack := may_move(row, self._options.span):
+            if slack := may_move(row, self.options.span):
                 days |= {(row.date - slack).date(), (row.date + slack).date()}
         moments = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
         await calendar.look(at + timedelta(days=by) for at in moments for by in (-1, 0, 1))
         now = self._now()
+        span = slot_span(rows, now)
+        if span is not None:
+            self._slots_end = span[1]
+            await calendar.span(*span)
         if any(row.type == "now" and row.ref in records for row in rows):
-            await calendar.span(now - _NOW_WAS, now)
+            await calendar.span(now - AROUND, now)
         for start, end in self._left_late(rows, now):
             await calendar.span(start, end)
         posts = list(calendar.posts.values())
@@ -185,7 +187,9 @@ class OtherRuns(ConcurrentChanges):
         if not taken:
             return []
         records = [adopted_record(each) for each in taken]
-        records = await journal.adopt(records, [adopted_body(each) for each in taken])
+        bodies = [adopted_body(each) for each in taken]
+        dates = [chosen_date(each.row) for each in taken if each.row.written]
+        records = await journal.adopt(records, bodies, dates)
         self._refs.update(record.ref for record in records)
         return records
 
@@ -202,20 +206,18 @@ class OtherRuns(ConcurrentChanges):
         if not posts:
             return ()
         found = self._find(rows, posts, past)
-        decision = decide(found, self._options.existing, known=records, to_send=to_send)
+        decision = decide(found, self.options.existing, known=records, to_send=to_send)
         if decision.ask:
             is_new = self._journal is None and not records
             raise CampaignError(
-                explain_existing_posts(
-                    decision.ask, rows, self._place, known=records, is_new=is_new
-                )
+                explain_existing_posts(decision.ask, rows, self.place, known=records, is_new=is_new)
             )
         whole = are_whole(posts, past.post_ids)
         by_ref = {row.ref: row for row in rows}
         self._copies += decision.leave
         self._taken += [
             Taken(
-                row=by_ref[ref],
+                row=self._adopting(by_ref[ref], post),
                 post=post,
                 channel=self.client_refs.channels[ref],
                 is_ours=is_ours,
@@ -226,8 +228,14 @@ class OtherRuns(ConcurrentChanges):
         ]
         return found.others
 
+    def _adopting(self, row: Row, post: Post) -> Row:
+        """A row with the date of its post, where another host has chosen that."""
+        if not row.written or (is_chosen(row, self.chosen) and not row.is_slot):
+            return row
+        return row.chosen(stored_at(post).replace(microsecond=0))
+
     def _find(self, rows: Sequence[Row], posts: Sequence[Post], past: Past) -> StoredRows:
-        align = self._options.span
+        align = self.options.span
         return find_rows(rows, posts, client_refs=self.client_refs, past=past, align=align)
 
     # -------------------------------------------------------------- while the job runs
@@ -238,18 +246,18 @@ class OtherRuns(ConcurrentChanges):
         Raises:
             CampaignError: rows are in Postiz, and `existing` does not say how to treat them.
         """
-        now = self._postiz.clock.monotonic()
+        now = self.postiz.clock.monotonic()
         is_first, self._burst_ends = now >= self._burst_ends, now + BURST
         if is_first:
             self._looked_back, self._first_over = False, anyio.Event()
         else:
-            with self._postiz.clock.move_on_after(LOOK_SECONDS):
+            with self.postiz.clock.move_on_after(LOOK_SECONDS):
                 await self._first_over.wait()
         try:
             request = await self._without_stored(request)
             return request if self.comes_first(request) else await self.make_room(request)
         except (APIConnectionError, ServerError) as error:
-            self._outage.failed(error)  # nothing leaves before the outage is over
+            self.outage.failed(error)  # nothing leaves before the outage is over
             return request
 
     async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
@@ -279,7 +287,7 @@ class OtherRuns(ConcurrentChanges):
 
     def comes_first(self, request: PlannedRequest) -> bool:
         """Whether another run is at work, and there is time to wait for it."""
-        left = request.deadline - self._postiz.scheduler.server_time() if request.rows else 0.0
+        left = request.deadline - self.postiz.scheduler.server_time() if request.rows else 0.0
         return self._gives_way and left > TOO_NEAR
 
     async def give_way(self, request: PlannedRequest) -> PlannedRequest:
@@ -288,10 +296,10 @@ class OtherRuns(ConcurrentChanges):
             return request
         async with self._turn:
             for pause in LOOK_PAUSES:
-                request = await self._outage.read(partial(self._without_stored, request))
+                request = await self.outage.read(partial(self._without_stored, request))
                 if not self.comes_first(request):
                     return request
-                await self._postiz.clock.sleep(pause)
+                await self.postiz.clock.sleep(pause)
             self._gives_way = False
         return request
 
@@ -312,7 +320,7 @@ class OtherRuns(ConcurrentChanges):
         records = {} if self._journal is None else await self._journal.rows(refs)
         posts = await self._listed(rows)
         asked = [row.at(row.asked_for) for row in rows]
-        if self._find(asked, posts, self._past).is_something:
+        if self._find(asked, posts, self.past).is_something:
             past = await self._past_of(posts, self._read)
             self._decide(asked, posts, past, records=records, to_send=refs)
             if self._taken:
@@ -320,7 +328,22 @@ class OtherRuns(ConcurrentChanges):
             if self._journal is not None and (self._taken or self._copies):
                 taken = await self.write_down(self._journal)
                 self._unreported += taken  # only after writing: other runs may have reported these
-        return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
+        left = [row for row in rows if row.ref not in self._refs]
+        there = Holders()
+        there.add_posts(posts)
+        lost = {
+            row.ref
+            for row in left
+            if row.is_slot
+            and (row.ref not in records or records[row.ref].state is RowState.PLANNED)
+            and there.at(self.client_refs.channels[row.ref].id, row.date)
+        }
+        self._lost += (row for row in left if row.ref in lost)
+        return PlannedRequest(tuple(row for row in left if row.ref not in lost))
+
+    def take_lost(self) -> Sequence[Row]:
+        lost, self._lost = self._lost, []
+        return lost
 
     @property
     def _read(self) -> ReadJournal | None:
@@ -328,37 +351,34 @@ class OtherRuns(ConcurrentChanges):
 
     async def _past_of(self, posts: Collection[Post], read: ReadJournal | None) -> Past:
         """What the journal accounts for now, as far as these posts are concerned."""
-        return await past_of(read, self._past.campaign, posts, self.here)
+        return await past_of(read, self.past.campaign, posts, self.here)
 
     async def _listed(self, rows: Sequence[Row]) -> list[Post]:
         """The posts at the possible dates of rows; empty if the server is too slow."""
         posts: dict[str, Post] = {}
-        scheduler = self._postiz.scheduler
+        scheduler = self.postiz.scheduler
         if scheduler.is_counted(LIST_POSTS.name):
             return []
         now = self._now()
-        with self._postiz.clock.move_on_after(LOOK_SECONDS):
+        with self.postiz.clock.move_on_after(LOOK_SECONDS):
             late = self._left_late(rows, now)
-            for start, end in (*_spans(rows, self._options.span, now), *late):
-                listed = await self._postiz.once.posts.list(start=start, end=end)
+            slots = [(now - _NOW_IS, self._slots_end)] if self._slots_end else []
+            slots = slots if any(row.is_undated for row in rows) else []
+            for start, end in (*_spans(rows, self.options.span, now), *late, *slots):
+                listed = await self.postiz.once.posts.list(start=start, end=end)
                 posts |= {post.id: post for post in listed}
         return list(posts.values())
 
     def _left_late(self, rows: Iterable[Row], now: datetime) -> list[tuple[datetime, datetime]]:
         """The ranges of dates at which another run may have sent late rows."""
-        late = self._options.late_rule
+        late = self.options.late_rule
         dates = [row.date for row in rows if row.type == "schedule" and row.date <= now]
         if late == "skip" or not dates:
             return []
         return [(min(dates), now + _SECOND + (timedelta() if late == "send" else late))]
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
-
-
-async def _as_it_is(request: PlannedRequest) -> PlannedRequest:
-    """Return the request unchanged."""
-    return request
+        return self.postiz.scheduler.server_now()
 
 
 def _spans(

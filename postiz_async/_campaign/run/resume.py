@@ -3,51 +3,61 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import anyio.to_thread
 
 from postiz_async._campaign.journal.file import of_another_server
+from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.journal.tables import owners_of, read_copies, read_meta, sent_between
-from postiz_async._campaign.plan.row_state import new_records, with_changes
-from postiz_async._campaign.read.source import labelled, read_campaign
+from postiz_async._campaign.plan.choose import is_chosen, moved_slots, with_chosen
+from postiz_async._campaign.plan.row_state import is_unstored, new_records, with_changes
+from postiz_async._campaign.read.channel_cells import ChannelWords
+from postiz_async._campaign.read.source import ReadCampaign, labelled, read_campaign
 from postiz_async._campaign.run.already_stored import Past
-from postiz_async._campaign.run.edits import find_edits, recognise
-from postiz_async._campaign.run.intents import intents
+from postiz_async._campaign.run.conditions import intents
+from postiz_async._campaign.run.edits import Edits, find_edits, recognise
+from postiz_async._campaign.run.pause import while_paused
+from postiz_async._campaign.run.shift import shifts
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import stored_at
-from postiz_async.errors import CampaignError, by_reader
+from postiz_async.errors import CampaignError, Problem, by_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.journal.rows import RowRecord
+    from postiz_async._campaign.journal.rows import ChosenDate, RowRecord
     from postiz_async._campaign.journal.tables import Tables
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.read.source import ReadCampaign
-    from postiz_async._campaign.run.edits import Edits
-    from postiz_async.errors import Problem
     from postiz_async.models.channels import Channel
     from postiz_async.models.posts import Post
 
 T = TypeVar("T")
 
 
-async def recorded(
-    journal: JournalPlace, base_url: str, campaign: str | None = None
-) -> tuple[dict[str, RowRecord], tuple[Problem, ...], str]:
-    """Read the journal of an earlier run: rows by ref, problems of left-out rows, contents.
+class Recorded(NamedTuple):
+    """What the journal of an earlier run has; `contents` as for `tables.Meta`."""
+
+    rows: Mapping[str, RowRecord] = {}
+    chosen: Mapping[str, ChosenDate] = {}
+    """The dates that were chosen for rows, by ref."""
+    left_out: tuple[Problem, ...] = ()
+    contents: str = ""
+    state: CampaignState = CampaignState()
+
+
+async def recorded(journal: JournalPlace, base_url: str, campaign: str | None = None) -> Recorded:
+    """Read the journal of an earlier run; empty if there is none.
 
     Args:
         journal: the place of the journal.
@@ -58,7 +68,7 @@ async def recorded(
         CampaignError: the journal belongs to another server or campaign, or cannot be read.
     """
     if not await anyio.to_thread.run_sync(lambda: journal.is_there):
-        return {}, (), ""
+        return Recorded()
     summary = await in_thread(partial(read_summary, journal))
     if summary.base_url != base_url:
         raise of_another_server(journal, summary.base_url, base_url)
@@ -70,7 +80,7 @@ async def recorded(
             f"{name} away to go on with it, or use another {other}."
         )
     known = {record.ref: record for record in summary.rows}
-    return known, summary.left_out, summary.contents
+    return Recorded(known, summary.chosen, summary.left_out, summary.contents, summary.state)
 
 
 def contents_of(rows: Iterable[Row]) -> str:
@@ -225,10 +235,32 @@ class FileComparison:
     edits: Edits
     problems: tuple[Problem, ...]
     """Why rows cannot be read."""
+    chosen: tuple[Row, ...] = ()
+    """Rows that say no absolute date and are not sent yet, with the dates chosen for them."""
+    warnings: tuple[Problem, ...] = ()
+    """Rows of these that have another slot than before, and why."""
+
+    @property
+    def shifted(self) -> Mapping[timedelta, Sequence[int]]:
+        """The numbers of rows that were shifted, by how far."""
+        return shifts(self.rows)
+
+
+def recorded_words(records: Iterable[RowRecord]) -> ChannelWords:
+    """The words that mean a channel, as far as a journal knows them."""
+    return ChannelWords.of(
+        (record.name, record.channel, record.provider) for record in records if record.name
+    )
 
 
 def compare_file(
-    file: Path, records: Sequence[RowRecord], *, reading: ReadOptions, now: datetime
+    file: Path,
+    records: Sequence[RowRecord],
+    chosen: Mapping[str, ChosenDate],
+    state: CampaignState,
+    *,
+    reading: ReadOptions,
+    now: datetime,
 ) -> FileComparison:
     """Compare a file with its journal, without asking the server for channels.
 
@@ -241,17 +273,31 @@ def compare_file(
     def channel_of(name: str) -> str:
         return ids.get(name, name)
 
-    campaign = read_campaign(file, reading=reading)
+    campaign = read_campaign(file, reading=reading, words=recorded_words(records))
     found = recognise(campaign.rows, known, channel_of=channel_of, now=now)
+    rows = with_chosen(found.rows, chosen)
     edits = find_edits(
-        found.rows,
+        while_paused(rows, known, state),
         known,
         channel_of=channel_of,
         now=now,
         unsure=found.unsure,
         unread=campaign.unread,
     )
-    return FileComparison(found.rows, edits, tuple(labelled(campaign.problems, campaign.labels)))
+    waiting = tuple(
+        row
+        for row in rows
+        if row.is_undated
+        and is_chosen(row, chosen)
+        and ((it := known.get(row.ref)) is None or is_unstored(it))
+    )
+    return FileComparison(
+        rows,
+        edits,
+        tuple(labelled(campaign.problems, campaign.labels)),
+        waiting,
+        tuple(labelled(moved_slots(waiting, chosen), campaign.labels)),
+    )
 
 
 _GONE = "not in the campaign file any more"
@@ -280,7 +326,7 @@ async def write_rows(
         apart: refs of rows whose posts are being changed, which are left alone.
     """
     records, rows = checked.records, checked.campaign.rows
-    fresh = new_records(unsent, checked.channels)
+    fresh = new_records(unsent, checked.channels, checked.chosen)
     await journal.put(
         record if known is None else replace(record, version=known.version)
         for record in fresh

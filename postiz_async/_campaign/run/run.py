@@ -7,40 +7,32 @@ while a lost answer is looked up.
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import anyio
+from anyio.abc import TaskGroup
 
+from postiz_async._campaign.journal.chosen import read_chosen
 from postiz_async._campaign.journal.purposes import RowEnd
+from postiz_async._campaign.journal.requests import RequestHandle
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import PlannedRequest, plan
 from postiz_async._campaign.plan.row_state import new_records
+from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.isolate import Bisection, Refusals
-from postiz_async._campaign.run.job import Outcome, outcome_of, task_group
+from postiz_async._campaign.run.job import Job, Outcome, outcome_of, task_group
 from postiz_async._campaign.run.look_ups import LookUps
 from postiz_async._campaign.run.media import MediaUploads
-from postiz_async._campaign.run.send import RequestSender, may_return
-from postiz_async._delivery.lookup import HIDDEN, Fence
+from postiz_async._campaign.run.send import RequestSender, SentRows, may_return
+from postiz_async._delivery.lookup import HIDDEN
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.send import Lost, Refused, Stored, TooLate
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._resources.matching import stored_at
 from postiz_async._scheduler.limits import MAX_CREATES
 from postiz_async._wire import parse_date
-
-if TYPE_CHECKING:
-    from collections import deque
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-
-    from anyio.abc import TaskGroup
-
-    from postiz_async._campaign.journal.requests import RequestHandle
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.job import Job
-    from postiz_async._campaign.run.send import SentRows
-
 
 _FRUITLESS = 2
 """Searches in a row without a stored post, after which few rows are sent at a time."""
@@ -54,41 +46,27 @@ class Runner:
     Args:
         job: the input of the run.
         on_outcome: called with the outcome of each row.
-        fence: the fence of another job beside this one; None: a new one.
     """
 
-    def __init__(
-        self,
-        job: Job,
-        on_outcome: Callable[[Outcome], Awaitable[None]],
-        fence: Fence | None = None,
-    ) -> None:
+    def __init__(self, job: Job, on_outcome: Callable[[Outcome], Awaitable[None]]) -> None:
         self.job = job
         self._on_outcome = on_outcome
         self._senders = anyio.Semaphore(MAX_CREATES)
-        self._fence = fence or Fence(job.postiz, job.outage)
+        self._fence = job.fence
         self._refusals = Refusals()
         self.all_sent = anyio.Event()
         """Set once only look-ups of lost requests are left."""
         self._to_send = 0
         self._unsent: Counter[str] = Counter()
         """The number of posts that were not sent because their channel is paused, by channel id."""
-        self._look_ups = LookUps(
-            job.postiz,
-            job.journal,
-            job.purpose,
-            self._fence,
-            job.outage,
-            on_doubt=job.options.on_doubt,
-            doubts=job.doubts,
-        )
-        self._media = MediaUploads(job.postiz, job.journal, job.checked.facts, job.outage)
-        self._sender = RequestSender(job, self._fence, self._media.medium)
+        self._look_ups = LookUps(job, job.purpose, job.options.on_doubt)
+        self._media = MediaUploads(job, job.checked.facts)
+        self._sender = RequestSender(job, self._media.medium)
         job.others.on_taken = self._taken
 
     def another(self) -> Runner:
         """A new runner for the same job."""
-        return Runner(self.job, self._on_outcome, self._fence)
+        return Runner(self.job, self._on_outcome)
 
     async def run(
         self,
@@ -145,7 +123,8 @@ class Runner:
         """
         try:
             request = await self._without_paused(await self._with_media(request))
-            request, rest = self._cut(request)
+            most = self.job.postiz.scheduler.budget.request_posts  # stored in time
+            request, rest = PlannedRequest(request.rows[:most]), request.rows[most:]
             if expect is not None:
                 expect(-1)
             sent = await self._sender.send(request) if request.rows else None
@@ -154,6 +133,8 @@ class Runner:
             self._fence.coming -= 1
         if sent is not None:
             await self._go_on(sent)
+        if lost := self.job.others.take_lost():
+            await self._choose_again(lost)
         if rest:
             await self._replan(rest)
         self._counted(-1)
@@ -177,11 +158,6 @@ class Runner:
             self._counted(-1)
             await self._look_up_and_go_on(sent.kept, {row.ref: row for row in rows})
             self._counted(1)
-
-    def _cut(self, request: PlannedRequest) -> tuple[PlannedRequest, tuple[Row, ...]]:
-        """Split a request into what the server can store in time, and the rest."""
-        most = self.job.postiz.scheduler.budget.request_posts
-        return PlannedRequest(request.rows[:most]), request.rows[most:]
 
     async def _with_media(self, request: PlannedRequest) -> PlannedRequest:
         """Wait for the media of a request; rows whose media were refused end here."""
@@ -219,12 +195,23 @@ class Runner:
     async def _too_late(self, rows: Sequence[Row]) -> None:
         """Plan late rows again; rows that had moved to an earlier date get back their own."""
         now = self.job.postiz.scheduler.server_time()
-        back = tuple(row.at(row.asked_for) for row in rows if may_return(row, now))
-        gone = tuple(row for row in rows if not may_return(row, now))
+        dated = [row for row in rows if not row.is_slot]
+        back = tuple(
+            row.at(row.asked_for) for row in dated if row.type == "draft" or may_return(row, now)
+        )
+        await self._choose_again([row for row in rows if row.is_slot])
+        gone = tuple(row for row in dated if row.type != "draft" and not may_return(row, now))
         if gone and self.job.options.late_rule == "skip":
             await self._end(gone, RowState.LATE, "its date passed before a slot was free")
             gone = ()
         await self._replan((*back, *gone))
+
+    async def _choose_again(self, rows: Sequence[Row]) -> None:
+        """Choose other slots for rows that cannot have theirs, and plan them again."""
+        if rows and self.job.choose_again is not None:
+            again = await self.job.choose_again(rows)
+            await self._end(again.stuck, RowState.PLANNED, _NO_SLOT)
+            await self._replan(again.moved)
 
     # -------------------------------------------------------------- refused
 
@@ -347,9 +334,11 @@ class Runner:
             if end.state is RowState.PLANNED
         ]
         if again:
-            fresh = new_records(again, self.job.channels)
+            chosen = await self.job.journal.read(read_chosen)
+            fresh = new_records(again, self.job.channels, chosen)
             await self.job.journal.plan_again(self.job.purpose, fresh)
-            await self._replan(tuple(again))
+            if not self.job.is_paused:
+                await self._replan(tuple(again))
 
     async def _report(self, request: RequestHandle, rows: Mapping[str, Row]) -> None:
         """Report the outcomes of a lost request's rows."""
@@ -392,6 +381,10 @@ _WHAT_TO_DO = (
 )
 
 
+_NO_SLOT = (
+    "not sent: its slot passed or was taken, and it has no other; run again with --slots, or give "
+    "it a date"
+)
 _PAUSED = "not sent: its channel was refused again and again; run again to go on"
 
 

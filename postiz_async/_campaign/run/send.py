@@ -6,10 +6,10 @@ import logging
 import random
 import re
 import uuid
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -17,7 +17,10 @@ from msgspec.structs import replace
 from postiz_async._campaign.journal.purposes import RowsTakenError
 from postiz_async._campaign.journal.requests import RequestHandle
 from postiz_async._campaign.journal.rows import day_and_time
+from postiz_async._campaign.plan.choose import chosen_date
 from postiz_async._campaign.plan.plan import PlannedRequest
+from postiz_async._campaign.read.rows import Row
+from postiz_async._campaign.run.job import Job
 from postiz_async._delivery import transitions
 from postiz_async._delivery.delivery import DeliverySending
 from postiz_async._delivery.matching import (
@@ -26,33 +29,24 @@ from postiz_async._delivery.matching import (
     from_milliseconds,
     in_milliseconds,
 )
+from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, State
-from postiz_async._delivery.send import Refused, Sender, Stored, Unsent
+from postiz_async._delivery.send import Refused, Sender, SendResult, Stored, Unsent
 from postiz_async._resources.create_body import build_item
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire import format_date, parse_date
-from postiz_async.errors import InvalidInputError, StoreError
-from postiz_async.models.posts import NewPost, PostRequest, TagRef
+from postiz_async.errors import (
+    BadRequestError,
+    DeliveryUnknownError,
+    InvalidInputError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    StoreError,
+)
+from postiz_async.models.channels import Channel
+from postiz_async.models.media import Media
+from postiz_async.models.posts import NewPost, Post, PostItem, PostRequest, TagRef
 from postiz_async.stores._deliveries import TakenError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.job import Job
-    from postiz_async._delivery.lookup import Fence
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.send import SendResult
-    from postiz_async.errors import (
-        BadRequestError,
-        DeliveryUnknownError,
-        PayloadTooLargeError,
-        PermissionDeniedError,
-    )
-    from postiz_async.models.channels import Channel
-    from postiz_async.models.media import Media
-    from postiz_async.models.posts import Post, PostItem
-
 
 _POST_INDEX = re.compile(r"\bposts\.(\d+)\b")
 
@@ -197,11 +191,10 @@ class RequestSender:
 
     Args:
         job: the input of the run.
-        fence: is told of answers.
         medium: returns the uploaded medium for a name in the campaign.
     """
 
-    def __init__(self, job: Job, fence: Fence, medium: Callable[[str], Media]) -> None:
+    def __init__(self, job: Job, medium: Callable[[str], Media]) -> None:
         first = random.randint(1, 999)  # noqa: S311
         self.marks = Marking(exact_seconds=job.options.exact_seconds, first=first)
         self._job = job
@@ -209,7 +202,7 @@ class RequestSender:
         self._sender = Sender(
             job.postiz,
             job.outage,
-            fence,
+            job.fence,
             late=job.options.late_rule,
             keeps_intents=job.targets is None,  # while a change waits, its post may be published
         )
@@ -273,7 +266,7 @@ class _CampaignSending(DeliverySending):
         return None if self.planned.rows[0].type == "draft" else self.planned.date
 
     def is_over(self, now: float) -> bool:
-        return self.planned.rows[0].type == "schedule" and self.planned.deadline <= now
+        return self.planned.rows[0].type != "now" and self.planned.deadline <= now
 
     def draft(self) -> PostRequest:
         return self._body(self.planned.date)
@@ -285,9 +278,9 @@ class _CampaignSending(DeliverySending):
         return bool(self.planned.rows) and not others.comes_first(self.planned)
 
     async def shift(self, date: int) -> bool:
-        """Move late rows; False if a row that was moved earlier can have its own date back."""
+        """Move late rows; False if one can have its own date back, or chooses another slot."""
         now = self._job.postiz.scheduler.server_time()
-        if any(may_return(row, now) for row in self.planned.rows):
+        if any(row.is_slot or may_return(row, now) for row in self.planned.rows):
             return False
         await self.set_aside()
         moment = datetime.fromtimestamp(date, UTC)
@@ -325,6 +318,7 @@ class _CampaignSending(DeliverySending):
             self.handle = RequestHandle(self._job.journal, self._job.purpose, self.attempt)
         self.handle.body, self.handle.refs = body, self._refs
         self.handle.date = self.planned.date.timestamp()
+        self.handle.dates = {row.ref: chosen_date(row) for row in self.planned.rows}
 
     def left(self, was: DeliveryRecord, date: str, now: float) -> DeliveryRecord:
         return transitions.left(

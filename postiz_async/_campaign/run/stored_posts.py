@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
 
-from postiz_async._campaign.run.conditions import PostCondition, Standing, condition_of
-from postiz_async._campaign.run.intents import sent_posts
+from msgspec.structs import replace
+
+from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._campaign.run.conditions import (
+    PostCondition,
+    SentPost,
+    Standing,
+    condition_of,
+    is_as_sent,
+    sent_posts,
+)
+from postiz_async._campaign.run.job import JobContext
 from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.outcomes import SentRequest
+from postiz_async._delivery.pauses import Outage
+from postiz_async._resources.api import OpenClient
 from postiz_async._resources.listing import SEARCHED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from postiz_async._campaign.journal.journal import Journal
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.run.intents import SentPost
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async._delivery.outcomes import SentRequest
-    from postiz_async._delivery.pauses import Outage
+from postiz_async._resources.matching import stored_at
+from postiz_async.models.posts import Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +40,15 @@ class StoredPosts:
         near: how long before its date a post is left alone.
     """
 
-    postiz: CampaignClient
+    postiz: OpenClient
     outage: Outage
     by_ref: dict[str, list[SentPost]]
     near: timedelta
 
     @classmethod
-    async def of(
-        cls, postiz: CampaignClient, outage: Outage, journal: Journal, near: timedelta
-    ) -> StoredPosts:
+    async def of(cls, job: JobContext, near: timedelta) -> StoredPosts:
         """Make one with the requests of a journal."""
-        return cls(postiz, outage, sent_posts(await journal.requests()), near)
+        return cls(job.postiz, job.outage, sent_posts(await job.journal.requests()), near)
 
     def learn(self, request: SentRequest) -> None:
         """Note a further state in which a post may be."""
@@ -87,24 +91,59 @@ class StoredPosts:
         }
         if is_patient:
             await calendar.search(ids, min(moments) - SEARCHED, max(moments) + SEARCHED)
-        groups = Counter(post.group for post in calendar.posts.values())
-        now = datetime.fromtimestamp(self.postiz.scheduler.server_time(), UTC)
+        shared = self._shared_groups(calendar.posts.values())
+        now = self.postiz.scheduler.server_now()
         found: list[Standing] = []
         for record in records:
             post = calendar.posts.get(record.post_id or "")
             if post is None and record.channel not in channels:
                 found.append(Standing(record, PostCondition.HIDDEN))
                 continue
-            condition = condition_of(
-                post,
-                self.by_ref.get(record.ref, ()),
-                now=now,
-                near=self.near,
-                is_shared=post is not None and post.group is not None and groups[post.group] > 1,
-            )
-            found.append(Standing(record, condition, post))
+            is_shared = post is not None and post.group in shared
+            is_ours = partial(self._is_ours, record)
+            condition = condition_of(post, is_ours, now=now, near=self.near, is_shared=is_shared)
+            found.append(Standing(record, condition, post, is_shared))
         return found
+
+    def _is_ours(self, record: RowRecord, post: Post) -> bool:
+        return is_as_sent(self.by_ref.get(record.ref, ()), post)
+
+    def _shared_groups(self, posts: Iterable[Post]) -> AbstractSet[str]:
+        """Groups of which a part has to stay, of the listed posts."""
+        groups = Counter(post.group for post in posts)
+        return {group for group, count in groups.items() if group is not None and count > 1}
 
     def _moments(self, record: RowRecord) -> list[datetime]:
         put = [each.intent.moment for each in self.by_ref.get(record.ref, ())]
         return [datetime.fromtimestamp(record.seconds, UTC), *put]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPosts(StoredPosts):
+    """Finds posts that no journal knows: each is a row that has the id of the post as its ref.
+
+    Such a post is edited if it differs from how it was listed before.
+
+    Args:
+        listed: the posts by id, as they were listed.
+        shared: groups that also have other posts, as far as they are known.
+    """
+
+    listed: Mapping[str, Post]
+    shared: AbstractSet[str]
+
+    def _is_ours(self, record: RowRecord, post: Post) -> bool:
+        return _stored(post) == _stored(self.listed[record.ref])
+
+    def _shared_groups(self, posts: Iterable[Post]) -> AbstractSet[str]:
+        return self.shared | groups_beside(self.listed, posts)
+
+
+def groups_beside(listed: Mapping[str, Post], posts: Iterable[Post]) -> AbstractSet[str]:
+    """The groups of posts that are not among the listed ones."""
+    return {post.group for post in posts if post.group is not None and post.id not in listed}
+
+
+def _stored(post: Post) -> Post:
+    """A post without the dates of its repetitions."""
+    return replace(post, publish_date=stored_at(post), actual_date=None)

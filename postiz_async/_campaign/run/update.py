@@ -18,34 +18,52 @@ asked for. While a lost answer is looked up, all that does not depend on it goes
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal
 
+from anyio.abc import TaskGroup
 from msgspec import UNSET, structs
 
 from postiz_async._campaign.journal.purposes import Becomes, Changes, RowEnd
 from postiz_async._campaign.journal.requests import open_requests
-from postiz_async._campaign.journal.rows import Finding
-from postiz_async._campaign.plan.plan import PlannedRequest
+from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._campaign.options import CampaignOptions
+from postiz_async._campaign.plan.check import Checked
+from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
 from postiz_async._campaign.plan.row_state import new_records
+from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import ClientRefs
-from postiz_async._campaign.run.conditions import PostCondition, Standing, may_change
-from postiz_async._campaign.run.job import ConcurrentChanges, Job, Outcome, ignore, task_group
+from postiz_async._campaign.run.conditions import PostCondition, SentPost, Standing, may_change
+from postiz_async._campaign.run.edits import Edits
+from postiz_async._campaign.run.job import (
+    ConcurrentChanges,
+    Job,
+    JobContext,
+    Outcome,
+    ignore,
+    task_group,
+)
 from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.stored_posts import StoredPosts
-from postiz_async._campaign.run.update_plan import NEAR, UpdatePlan, is_made, wanted, with_settings
-from postiz_async._campaign.run.withdraw import DUE_NOW, Withdrawal, withdrawn
+from postiz_async._campaign.run.undo import DUE_NOW, Withdrawal, withdrawn
+from postiz_async._campaign.run.update_plan import (
+    NEAR,
+    ChangeOptions,
+    UpdatePlan,
+    is_made,
+    wanted,
+    with_settings,
+)
 from postiz_async._delivery.listing import Calendar
-from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState, SentRequest
-from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.matching import stored_at
+from postiz_async._resources.posts import Posts
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import (
@@ -55,111 +73,62 @@ from postiz_async.errors import (
     NotFoundError,
     ServerError,
 )
-from postiz_async.models.posts import PostRequest, TagRef
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
-    from datetime import timedelta
-
-    from anyio.abc import TaskGroup
-
-    from postiz_async._campaign.journal.journal import Journal
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.options import CampaignOptions
-    from postiz_async._campaign.plan.check import Checked
-    from postiz_async._campaign.plan.plan import Forecast, Planner
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.edits import Edits
-    from postiz_async._campaign.run.intents import SentPost
-    from postiz_async._delivery.client import CampaignClient
-    from postiz_async._delivery.lookup import Doubts
-    from postiz_async.models.posts import Post
-
+from postiz_async.models.posts import Post, PostRequest, StoredType, TagRef
 
 LOOK_SECONDS, DELETE_SECONDS = 10.0, 30.0
 """Seconds for a look, and for a deletion between two looks, while a slot is held."""
 
 
+@dataclass(frozen=True, slots=True)
 class Update:
     """Updates the posts of one journal.
 
     Args:
-        postiz: an open client.
-        journal: an open journal.
+        job: what the parts of the job have in common.
         options: the options of the campaign.
-        force: also change posts that people edited or deleted in Postiz.
-        on_outcome: called with the outcome of each row.
-        doubts: counts the requests that are being looked up.
+        how: how posts are changed.
     """
 
-    def __init__(
-        self,
-        postiz: CampaignClient,
-        journal: Journal,
-        options: CampaignOptions,
-        *,
-        force: bool,
-        on_outcome: Callable[[Outcome], Awaitable[None]],
-        doubts: Doubts,
-    ) -> None:
-        self._postiz = postiz
-        self._journal = journal
-        self._doubts = doubts
-        self._options = replace(options, late="skip", exact_seconds=False)
-        self._force = force
-        self._on_outcome = on_outcome
-        self._outage = Outage.of(postiz)
-        self.fence: Fence = Fence(postiz, self._outage)
+    job: JobContext
+    options: CampaignOptions
+    how: ChangeOptions
 
     async def in_doubt(self) -> frozenset[str]:
         """The refs of rows in changes whose answers were lost."""
-        lost = await open_requests(self._journal, Changes())
+        lost = await open_requests(self.job.journal, Changes())
         return frozenset(ref for each in lost for ref in each.refs)
-
-    async def _look_up(self, refs: Collection[str]) -> None:
-        """Look up changes of an earlier update whose answers were lost."""
-        await look_up_lost(
-            self._postiz,
-            self._journal,
-            Changes(),
-            self._outage,
-            refs,
-            fence=self.fence,
-            doubts=self._doubts,
-        )
 
     # -------------------------------------------------------------- what is to be done
 
     async def plan(
-        self, checked: Checked, edits: Edits, *, prune: bool, in_doubt: Collection[str] = ()
+        self, checked: Checked, edits: Edits, *, in_doubt: Collection[str] = ()
     ) -> UpdatePlan:
         """Plan what to do with each changed row, after a look at its post.
 
         Args:
             checked: the validated campaign.
             edits: the differences of the campaign.
-            prune: whether to delete posts whose rows are gone.
             in_doubt: rows in earlier changes that have to be looked up first.
         """
-        stored = await self._stored(NEAR)
+        stored = await StoredPosts.of(self.job, NEAR)
         changes = [each for each in edits.changed if each.row.ref not in in_doubt]
         looked = await stored.look([each.record for each in changes])
-        plan = UpdatePlan(checked)
-        wrong = {problem.row for problem in checked.problems}
+        wrong = frozenset(problem.row for problem in checked.problems if problem.row is not None)
+        plan = UpdatePlan(checked, self.how, invalid=wrong)
         for each, standing in zip(changes, looked, strict=True):
-            if each.row.number in wrong:
+            if each.row.number in wrong and not each.names <= {"type"}:
                 plan.leave("invalid", each.row.number)
             else:
-                plan.place(each, standing, stored, now=self._now(), force=self._force)
+                plan.place(each, standing, stored, now=self.job.now)
         changed = {each.row.ref for each in edits.changed}
         for row in checked.campaign.rows:
             record = checked.records.get(row.ref)
             is_begun = record is not None and record.state is RowState.WITHDRAWING
             if is_begun and row.ref not in changed:
                 plan.leave("begun", row.number)
-        gone = [each for each in edits.gone if prune and each.ref not in in_doubt]
-        for standing in await (await self._stored(DUE_NOW)).look(gone):
-            plan.prune(standing, force=self._force)
+        gone = [each for each in edits.gone if self.how.prune and each.ref not in in_doubt]
+        for standing in await (await StoredPosts.of(self.job, DUE_NOW)).look(gone):
+            plan.prune(standing)
         return plan
 
     # -------------------------------------------------------------- doing it
@@ -187,68 +156,53 @@ class Update:
         """
         async with task_group() as group:
             if in_doubt:
-                group.start_soon(self._look_up, in_doubt)
-            await self._carry_out(plan, planner, coming, group)
+                group.start_soon(look_up_lost, self.job, Changes(), in_doubt)
+            checked, stored = plan.checked, await StoredPosts.of(self.job, NEAR)
+            rows = [*(row for row, _ in plan.replaced.values()), *plan.free]
+            records = new_records(rows, checked.channels, checked.chosen)
+            changes = Changes({record.ref: record for record in records})
+            past = await past_of(self.job.journal.read, self.job.journal.campaign)
+            client_refs = ClientRefs(past, checked.campaign.rows, checked.channels)
+            await _FreeChanges(self.job, plan, changes, stored, client_refs).make()
+            others = _EditGuard(client_refs=client_refs, job=self.job, plan=plan, stored=stored)
+            await self._replace(plan, changes, others, planner, group)
+            plan.keep_late(coming())
+            await self._delete(plan)
             yield
-
-    async def _carry_out(
-        self,
-        plan: UpdatePlan,
-        planner: Planner,
-        coming: Callable[[], Forecast | None],
-        group: TaskGroup,
-    ) -> None:
-        stored = await self._stored(NEAR)
-        records = list(new_records(_rows(plan), plan.checked.channels))
-        changes = Changes({record.ref: record for record in records})
-        client_refs = await self._client_refs(plan)
-        free = _FreeChanges(
-            postiz=self._postiz,
-            outage=self._outage,
-            journal=self._journal,
-            changes=changes,
-            stored=stored,
-            client_refs=client_refs,
-            on_outcome=self._on_outcome,
-            now=self._now,
-        )
-        await free.make(plan)
-        await self._replace(plan, changes, stored, client_refs, planner, group)
-        plan.keep_late(coming())
-        await self._delete(plan)
 
     async def _replace(
         self,
         plan: UpdatePlan,
         changes: Changes,
-        stored: StoredPosts,
-        client_refs: ClientRefs,
+        others: _EditGuard,
         planner: Planner,
         group: TaskGroup,
     ) -> None:
-        requests, _ = plan.requests(planner, self._options.span)
+        requests, _ = plan.requests(planner, self.options.span)
         if not requests:
             return
 
         async def saw(outcome: Outcome) -> None:
             if outcome.state in _NOT_MADE:
                 plan.leave(_NOT_MADE[outcome.state], outcome.row)
-            await self._on_outcome(outcome)
+            await self.how.on_outcome(outcome)
 
+        context = self.job
         job = Job(
-            postiz=self._postiz,
-            journal=self._journal,
+            postiz=context.postiz,
+            journal=context.journal,
+            outage=context.outage,
+            fence=context.fence,
+            doubts=context.doubts,
             checked=plan.checked,
-            calendar=Calendar(self._outage.wrap(self._postiz.posts.list)),
-            outage=self._outage,
-            options=self._options,
-            others=_EditGuard(self._postiz, self._outage, plan, stored, client_refs, self._force),
+            calendar=Calendar(context.outage.wrap(context.postiz.posts.list)),
+            options=replace(self.options, late="skip", exact_seconds=False),
+            others=others,
             purpose=changes,
-            on_left=stored.learn,
-            doubts=self._doubts,
+            on_left=others.stored.learn,
             targets=plan.targets,
         )
-        runner = Runner(job, saw, self.fence)
+        runner = Runner(job, saw)
         group.start_soon(runner.run, deque(requests))
         await runner.all_sent.wait()
         for row in (row for request in requests for row in request.rows):
@@ -256,11 +210,11 @@ class Update:
                 plan.leave("elsewhere", row.number)
 
     async def _delete(self, plan: UpdatePlan) -> None:
-        await self._journal.found(_planned(record) for _, record in plan.again)
-        deleting = await self._deleting(self._on_outcome, withdrawn)
+        await self.job.journal.found(_planned(record) for _, record in plan.again)
+        deleting = await self._deleting(self.how.on_outcome, withdrawn)
         for each in await deleting.delete(plan.pruned):
             plan.leave(each.condition.value, each.record.number)
-        if self._postiz.scheduler.is_counted(LIST_POSTS.name):  # no look while a slot is held
+        if self.job.postiz.scheduler.is_counted(LIST_POSTS.name):  # no look while a slot is held
             await self._make_room(plan, plan.to_channel)
 
     async def make_room(self, plan: UpdatePlan, request: PlannedRequest) -> PlannedRequest:
@@ -276,11 +230,11 @@ class Update:
         moved = [(row, record) for row, record in plan.moving if row.ref in refs]
         if not moved:
             return request
-        if request.deadline <= self._now().timestamp() + DUE_NOW.total_seconds():
+        if request.deadline <= self.job.now.timestamp() + DUE_NOW.total_seconds():
             for row, _ in moved:
                 plan.stay(row, "no_slot")
         else:
-            with self._postiz.clock.move_on_after(DELETE_SECONDS) as time:
+            with self.job.postiz.clock.move_on_after(DELETE_SECONDS) as time:
                 await self._make_room(plan, moved)
             if time.cancelled_caught:
                 raise APITimeoutError("Postiz is slow to delete a post.")
@@ -292,7 +246,8 @@ class Update:
         deleting = await self._deleting(ignore, _planned)
         for each in await deleting.delete([record for _, record in moved]):
             plan.stay(rows.pop(each.record.ref), each.condition.value)
-        await self._journal.put(new_records(rows.values(), plan.checked.channels))
+        records = new_records(rows.values(), plan.checked.channels, plan.checked.chosen)
+        await self.job.journal.put(records)
         plan.gone |= rows.keys()
 
     async def _deleting(
@@ -300,36 +255,16 @@ class Update:
         on_outcome: Callable[[Outcome], Awaitable[None]],
         ended: Callable[[RowRecord], RowRecord],
     ) -> Withdrawal:
-        stored = await self._stored(DUE_NOW)
         return Withdrawal(
-            self._postiz,
-            self._journal,
-            self._outage,
-            stored,
-            edited=self._force,
+            self.job.journal,
+            await StoredPosts.of(self.job, DUE_NOW),
+            edited=self.how.force,
             on_outcome=on_outcome,
             ended=ended,
         )
 
-    # -------------------------------------------------------------- what it works with
-
-    async def _stored(self, near: timedelta) -> StoredPosts:
-        return await StoredPosts.of(self._postiz, self._outage, self._journal, near)
-
-    async def _client_refs(self, plan: UpdatePlan) -> ClientRefs:
-        rows, channels = plan.checked.campaign.rows, plan.checked.channels
-        past = await past_of(self._journal.read, self._journal.campaign)
-        return ClientRefs(past, rows, channels)
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
-
 
 _NOT_MADE = {RowState.REFUSED: "refused", RowState.LATE: "late"}
-
-
-def _rows(plan: UpdatePlan) -> list[Row]:
-    return [*(row for row, _ in plan.replaced.values()), *plan.free]
 
 
 def _planned(record: RowRecord) -> RowRecord:
@@ -339,60 +274,51 @@ def _planned(record: RowRecord) -> RowRecord:
     )
 
 
+@dataclass(slots=True, kw_only=True)
 class _EditGuard(ConcurrentChanges):
     """Guards edits that people make to posts during an update."""
 
-    def __init__(
-        self,
-        postiz: CampaignClient,
-        outage: Outage,
-        plan: UpdatePlan,
-        stored: StoredPosts,
-        client_refs: ClientRefs,
-        force: bool,  # noqa: FBT001
-    ) -> None:
-        super().__init__(client_refs)
-        self._postiz = postiz
-        self._outage = outage
-        self._plan = plan
-        self._stored = stored
-        self._force = force
+    job: JobContext
+    plan: UpdatePlan
+    stored: StoredPosts
 
     async def before(self, request: PlannedRequest) -> PlannedRequest:
         """The request without posts that people edited since the plan, or that are due by now."""
-        if self._postiz.scheduler.is_counted(LIST_POSTS.name):
+        if self.job.postiz.scheduler.is_counted(LIST_POSTS.name):
             return PlannedRequest(tuple(row for row in request.rows if self._is_in_time(row)))
-        records = [self._plan.replaced[row.ref][1] for row in request.rows]
+        records = [self.plan.replaced[row.ref][1] for row in request.rows]
         looked: list[Standing] | None = None
         error: APIConnectionError | ServerError = APITimeoutError("The list of posts is slow.")
         try:
-            with self._postiz.clock.move_on_after(LOOK_SECONDS):
-                also = [stored_at(self._plan.targets[row.ref]) for row in request.rows]
-                looked = await self._stored.look(records, is_patient=False, also=also)
+            with self.job.postiz.clock.move_on_after(LOOK_SECONDS):
+                also = [stored_at(self.plan.targets[row.ref]) for row in request.rows]
+                looked = await self.stored.look(records, is_patient=False, also=also)
         except (APIConnectionError, ServerError) as failure:
             error = failure
         if looked is None:
-            self._outage.failed(error)  # nothing leaves before the outage is over; then look again
+            self.job.outage.failed(
+                error
+            )  # nothing leaves before the outage is over; then look again
             return request
         return PlannedRequest(tuple(self._kept(request.rows, looked)))
 
     def _is_in_time(self, row: Row) -> bool:
         """Whether a post is still to come, judging by the last look at it."""
-        post = self._plan.targets[row.ref]
-        now = datetime.fromtimestamp(self._postiz.scheduler.server_time(), UTC)
-        if post.state == "DRAFT" or stored_at(post) > now + NEAR:
+        post = self.plan.targets[row.ref]
+        if post.state == "DRAFT" or stored_at(post) > self.job.now + NEAR:
             return True
-        self._plan.leave(PostCondition.DUE.value, row.number)
+        self.plan.leave(PostCondition.DUE.value, row.number)
         return False
 
     def _kept(self, rows: Sequence[Row], looked: Sequence[Standing]) -> Sequence[Row]:
         kept: list[Row] = []
+        edited = self.plan.how.overwrites
         for row, standing in zip(rows, looked, strict=True):
-            if standing.post is not None and may_change(standing.condition, edited=self._force):
-                self._plan.targets[row.ref] = standing.post
+            if standing.post is not None and may_change(standing.condition, edited=edited):
+                self.plan.targets[row.ref] = standing.post
                 kept.append(row)
             else:
-                self._plan.leave(standing.condition.value, row.number)
+                self.plan.leave(standing.condition.value, row.number)
         return kept
 
 
@@ -407,93 +333,96 @@ class _FreeChanges:
     states, and each may be made again.
 
     Args:
-        postiz: an open client.
-        outage: the outage of the job.
-        journal: an open journal.
+        job: what the parts of the job have in common.
+        plan: the plan of the update.
         changes: the new state of rows.
         stored: the states in which posts were sent.
         client_refs: the marks of the campaign.
-        on_outcome: called with the outcome of each row.
-        now: returns the server's time.
     """
 
-    postiz: CampaignClient
-    outage: Outage
-    journal: Journal
+    job: JobContext
+    plan: UpdatePlan
     changes: Changes
     stored: StoredPosts
     client_refs: ClientRefs
-    on_outcome: Callable[[Outcome], Awaitable[None]]
-    now: Callable[[], datetime]
 
-    async def make(self, plan: UpdatePlan) -> None:
+    async def make(self) -> None:
         """Make the free changes of a plan. Without a route, plan the post as a replacement."""
+        plan = self.plan
         for row, standing in plan.status:
             meant = wanted(plan.checked, row, {"type"}, standing, self.stored)
-            call = partial(self._set_status, row, standing)
-            await self._make(plan, row, standing, meant, call)
+            kind: StoredType = "draft" if row.type == "draft" else "schedule"
+            change = partial(set_type, kind=kind, now=self.job.postiz.scheduler.server_now)
+            await self._make(row, standing, meant, change)
         for row, standing in plan.settings:
             meant = wanted(plan.checked, row, {"settings"}, standing, self.stored)
             if meant is not None:
                 mark = {CLIENT_REF: self.client_refs(row)}
                 meant = with_settings(meant, {**meant.intent.item.settings, **mark})
-            call = partial(self._set_settings, standing, meant)
-            await self._make(plan, row, standing, meant, call)
+            settings: Mapping[str, object] = {} if meant is None else meant.intent.item.settings
+            await self._make(row, standing, meant, partial(set_settings, settings=settings))
 
     async def _make(
         self,
-        plan: UpdatePlan,
         row: Row,
         standing: Standing,
         meant: SentPost | None,
-        call: Callable[[], Awaitable[datetime | None]],
+        change: Callable[[Posts, Post], Awaitable[datetime | None]],
     ) -> None:
-        post = standing.post
+        plan, journal, post = self.plan, self.job.journal, standing.post
         if post is None or meant is None:
             plan.leave(standing.condition.value, row.number)
             return
         body = _body(meant, post)
-        number = await self.journal.change_freely(standing.record, body)
-        self.stored.learn(SentRequest(number, body, (row.ref,), self.now().timestamp()))
+        number = await journal.change_freely(standing.record, body)
+        self.stored.learn(SentRequest(number, body, (row.ref,), self.job.now.timestamp()))
         try:
-            is_made_already = is_made(post, meant, self.now())
-            date = stored_at(post) if is_made_already else await self.outage.read(call)
+            is_made_already = is_made(post, meant, self.job.now)
+            call = partial(change, self.job.postiz.posts, post)
+            date = stored_at(post) if is_made_already else await self.job.outage.read(call)
         except NotFoundError:  # an old server has no such route
-            await self.journal.not_changed(number)
+            await journal.not_changed(number)
             plan.replace(row, standing)
             return
         except BadRequestError as error:
-            await self.journal.not_changed(number)
+            await journal.not_changed(number)
             end = RowEnd(RowState.REFUSED, error.text)
-            await self.journal.turn_away(self.changes, [row.ref], end)
+            await journal.turn_away(self.changes, [row.ref], end)
             plan.leave("refused", row.number)
-            await self.on_outcome(Outcome(row.number, row.ref, RowState.REFUSED, None, error.text))
+            await plan.how.on_outcome(
+                Outcome(row.number, row.ref, RowState.REFUSED, None, error.text)
+            )
             return
         if date is None:
-            await self.journal.not_changed(number)
+            await journal.not_changed(number)
             plan.leave("due", row.number)
             return
         body = structs.replace(body, date=format_date(date))
         becomes = Becomes.of(self.changes.becoming[row.ref], standing.record.seconds)
-        await self.journal.changed_freely(number, row.ref, becomes, body)
-        await self.on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
+        await journal.changed_freely(number, row.ref, becomes, body)
+        await plan.how.on_outcome(Outcome(row.number, row.ref, RowState.STORED, post.id))
 
-    async def _set_status(self, row: Row, standing: Standing) -> datetime | None:
-        """Set the status; None if the post is due: it would be published at once, or once more."""
-        post = standing.post
-        if post is None or (row.type != "draft" and stored_at(post) <= self.now() + NEAR):
-            return None
-        status: Literal["draft", "schedule"] = "draft" if row.type == "draft" else "schedule"
-        await self.postiz.posts.set_status(post.id, status)
-        return stored_at(post)
 
-    async def _set_settings(self, standing: Standing, meant: SentPost | None) -> datetime | None:
-        """Set the settings; returns the new date of the post, without milliseconds."""
-        if standing.post is None or meant is None:
-            return None
-        settings = meant.intent.item.settings.items()
-        sent = {key: value for key, value in settings if key != "__type"}
-        return await self.postiz.posts.update_settings(standing.post.id, sent)
+async def set_type(
+    posts: Posts, post: Post, kind: StoredType, *, now: Callable[[], datetime]
+) -> datetime | None:
+    """Make a post a draft or schedule it; returns its date.
+
+    None if it is to be scheduled and is due: it would be published at once, or once more.
+    """
+    if kind == "schedule" and stored_at(post) <= now() + NEAR:
+        return None
+    await posts.set_status(post.id, kind)
+    return stored_at(post)
+
+
+async def set_settings(posts: Posts, post: Post, settings: Mapping[str, object]) -> datetime:
+    """Set settings; returns the new date of the post, without milliseconds.
+
+    The settings have to include the `client_ref` of the post, which goes otherwise.
+    """
+    sent = {key: value for key, value in settings.items() if key != "__type"}
+    return await posts.update_settings(post.id, sent)
 
 
 def _body(meant: SentPost, post: Post) -> PostRequest:

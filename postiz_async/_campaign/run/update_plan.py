@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._campaign.plan.check import Checked
+from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
+from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.conditions import (
     PostCondition,
+    SentPost,
+    Standing,
     condition_of,
     has_settings,
+    is_as_sent,
     may_change,
 )
+from postiz_async._campaign.run.edits import Changed, Edits
+from postiz_async._campaign.run.job import Outcome
+from postiz_async._campaign.run.stored_posts import StoredPosts
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._quota import SILENT
 from postiz_async._resources.create_body import build_item
-from postiz_async.models.posts import NewPost
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from datetime import datetime
-
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.plan.check import Checked
-    from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.conditions import Standing
-    from postiz_async._campaign.run.edits import Changed
-    from postiz_async._campaign.run.intents import SentPost
-    from postiz_async._campaign.run.stored_posts import StoredPosts
-    from postiz_async.models.posts import Post
-
+from postiz_async.models.posts import NewPost, Post
 
 NEAR = timedelta(seconds=SILENT) + timedelta(minutes=3)
 """How long before its date a post is left alone: a delayed request would publish it again after it
@@ -46,16 +41,17 @@ class UpdateResult:
     """The changes that an update made, or would make.
 
     `changed` are rows whose posts become what the rows say, `free` those of them that cost nothing.
-    `resent` are rows whose posts are deleted and sent anew: on another channel, or, with `force`,
-    those that people deleted. `pruned` were gone from the campaign, `new` are sent as by a run.
+    `resent` are rows whose posts are deleted and sent anew: on another channel, or, by an update
+    with `force`, those that people deleted. `pruned` were gone from the campaign, `new` are sent
+    as by a run.
     `left` has the numbers of rows whose posts stay as they are, by the reason: `edited` in Postiz,
     `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter of an hour, `late`
     (the new date has passed), `no_slot` (for a post on another channel there is no create request
     left before its date), `refused`, `invalid` (with `skip_invalid`), `shared`, `hidden`, `now`,
-    `begun` (to be deleted by an undo that did not come to its end), `elsewhere` (another host is
-    working on it). `requests` and `lower_bound`
-    are for posts that are changed in place; the forecast is for all create requests, None if none
-    has to be sent.
+    `repeats` (published, and cannot be paused), `begun` (to be deleted by an undo that did not come
+    to its end), `elsewhere` (another host is working on it), `paused` (would be sent anew, but the
+    campaign is paused), `unknown` (not in the campaign). `requests` and `lower_bound` are for posts
+    that are changed in place; the forecast is for all create requests, None if none has to be sent.
     """
 
     changed: tuple[Row, ...]
@@ -67,6 +63,8 @@ class UpdateResult:
     requests: int
     lower_bound: int
     forecast: Forecast | None = None
+    edits: Edits = field(default_factory=Edits)
+    """The differences that it applies."""
     unclear: tuple[int, ...] = ()
     """Numbers of rows in requests without an answer, which are being looked up."""
 
@@ -93,11 +91,35 @@ def joined(first: UpdateResult, second: UpdateResult) -> UpdateResult:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeOptions:
+    """How stored posts are changed."""
+
+    on_outcome: Callable[[Outcome], Awaitable[None]]
+    """Called with the outcome of each row."""
+    force: bool
+    """Whether posts that people edited in Postiz are changed, too."""
+    dry_run: bool
+    """Whether nothing is changed, only planned."""
+    prune: bool = False
+    """Whether posts whose rows are gone are deleted."""
+    resends: bool = False
+    """Whether posts that people deleted are sent anew."""
+    types_only: bool = False
+    """Whether posts only become drafts, or are scheduled again, whatever else they say."""
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether edits that people made in Postiz are overwritten."""
+        return self.force and not self.types_only
+
+
 @dataclass(slots=True)
 class UpdatePlan:
     """What to do with changed rows; `left` has numbers by reason."""
 
     checked: Checked
+    how: ChangeOptions
     replaced: dict[str, tuple[Row, RowRecord]] = field(
         default_factory=dict[str, "tuple[Row, RowRecord]"]
     )
@@ -108,6 +130,8 @@ class UpdatePlan:
     again: list[tuple[Row, RowRecord]] = field(default_factory=list["tuple[Row, RowRecord]"])
     """Rows whose posts people deleted, to be sent anew."""
     pruned: list[RowRecord] = field(default_factory=list["RowRecord"])
+    invalid: frozenset[int] = frozenset()
+    """Numbers of rows that no create request can make."""
     gone: set[str] = field(default_factory=set[str])
     """Refs of `to_channel` rows whose posts are deleted by now."""
     left: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
@@ -167,6 +191,9 @@ class UpdatePlan:
     def replace(self, row: Row, standing: Standing) -> None:
         """Note that a create request has to change a post to what its row says."""
         assert standing.post is not None  # noqa: S101  (only a listed one is changed)
+        if row.number in self.invalid:
+            self.leave("invalid", row.number)
+            return
         self.replaced[row.ref] = row, standing.record
         self.targets[row.ref] = standing.post
 
@@ -180,13 +207,7 @@ class UpdatePlan:
     # -------------------------------------------------------------- placing rows
 
     def place(
-        self,
-        changed: Changed,
-        standing: Standing,
-        stored: StoredPosts,
-        *,
-        now: datetime,
-        force: bool,
+        self, changed: Changed, standing: Standing, stored: StoredPosts, *, now: datetime
     ) -> None:
         """Decide what to do with a row.
 
@@ -195,29 +216,63 @@ class UpdatePlan:
             standing: its post as listed now.
             stored: the states in which it was sent.
             now: the server's time.
-            force: also change posts that people edited or deleted in Postiz.
         """
         row, record, condition = changed.row, changed.record, standing.condition
+        if _is_as_it_was(changed, standing):
+            return
+        if self.how.types_only and condition in _OUT and record.at <= now:
+            if row.repeat_days is not None and row.type == "draft":
+                self.leave("repeats", row.number)
+            return
         moves = "channel" in changed.names
         why = condition.value if condition in _NEVER else self._cannot(row, now)
         if why:
             self.leave(why, row.number)
-        elif moves and _may_move(standing, force=force):
-            self.to_channel.append((row, record))
-        elif condition is PostCondition.GONE and force:
-            self.again.append((row, record))
-        elif _is_freely(self.checked, changed, standing, stored, now):
+        elif moves and self._may_move(standing):
+            self._send_anew(self.to_channel, row, record)
+        elif condition is PostCondition.GONE and self.how.resends:
+            self._send_anew(self.again, row, record)
+        elif self._is_freely(changed, standing, stored, now):
             routes = self.status if changed.names <= {"type"} else self.settings
             routes.append((row, standing))
-        elif may_change(condition, edited=force) and not moves:
+        elif may_change(condition, edited=self.how.overwrites) and not moves:
             self.replace(row, standing)
         else:
             self.leave(condition.value, row.number)
 
-    def prune(self, standing: Standing, *, force: bool) -> None:
+    def _is_freely(
+        self, changed: Changed, standing: Standing, stored: StoredPosts, now: datetime
+    ) -> bool:
+        """Whether a change costs nothing; it may have been made already.
+
+        A pause makes no draft its own that somebody else made.
+        """
+        post = standing.post
+        meant = wanted(self.checked, changed.row, changed.names, standing, stored)
+        if meant is None or post is None:
+            return False
+        if changed.names <= {"type"} and post.creation_method is None:
+            return False  # a server before v2.21.8; its route for this came one release before
+        if may_change(standing.condition, edited=self.how.force and self.how.types_only):
+            return True
+        return not (self.how.types_only and meant.is_draft) and is_made(post, meant, now)
+
+    def _may_move(self, standing: Standing) -> bool:
+        """Whether a post may be deleted to be sent anew elsewhere, or was deleted for this."""
+        was_deleted = self.how.resends or standing.record.state is RowState.WITHDRAWING
+        is_gone = standing.condition is PostCondition.GONE and was_deleted
+        return is_gone or may_change(standing.condition, edited=self.how.force)
+
+    def _send_anew(self, to: list[tuple[Row, RowRecord]], row: Row, record: RowRecord) -> None:
+        if self.checked.state.is_paused:
+            self.leave("paused", row.number)
+        else:
+            to.append((row, record))
+
+    def prune(self, standing: Standing) -> None:
         """Decide what to do with a post whose row is gone."""
         is_gone = standing.condition is PostCondition.GONE
-        if is_gone or may_change(standing.condition, edited=force):
+        if is_gone or may_change(standing.condition, edited=self.how.force):
             self.pruned.append(standing.record)
         else:
             self.leave(standing.condition.value, standing.record.number)
@@ -231,25 +286,20 @@ class UpdatePlan:
         return "late" if row.type == "schedule" and row.asked_for <= now else ""
 
 
+_OUT = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.GONE}
+"""Conditions in which a post whose date has passed is none that a pause would stop."""
+
 _NEVER = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.HIDDEN}
 """Conditions in which a post is never changed."""
 
 
-def _may_move(standing: Standing, *, force: bool) -> bool:
-    """Whether a post may be deleted to be sent anew elsewhere, or was deleted for this."""
-    was_deleted = force or standing.record.state is RowState.WITHDRAWING
-    is_gone = standing.condition is PostCondition.GONE and was_deleted
-    return is_gone or may_change(standing.condition, edited=force)
-
-
-def _is_freely(
-    checked: Checked, changed: Changed, standing: Standing, stored: StoredPosts, now: datetime
-) -> bool:
-    """Whether a change costs nothing; it may have been made already."""
-    meant = wanted(checked, changed.row, changed.names, standing, stored)
-    if meant is None or standing.post is None:
-        return False
-    return may_change(standing.condition, edited=False) or is_made(standing.post, meant, now)
+def _is_as_it_was(changed: Changed, standing: Standing) -> bool:
+    """Whether nothing has to change: a pause asks for posts that may be drafts already."""
+    change, post = changed.fields[0], standing.post
+    is_draft = post is not None and post.state == "DRAFT"
+    return change.before == change.after and (
+        post is None or is_draft == (changed.row.type == "draft")
+    )
 
 
 def wanted(
@@ -285,7 +335,7 @@ def with_settings(sent: SentPost, settings: Mapping[str, object]) -> SentPost:
 
 def is_made(post: Post, meant: SentPost, now: datetime) -> bool:
     """Whether a post is in the wanted state already, as after a crash."""
-    made = condition_of(post, [meant], now=now, near=NEAR, is_shared=False)
+    made = condition_of(post, partial(is_as_sent, [meant]), now=now, near=NEAR, is_shared=False)
     listed = post.settings
     return made is PostCondition.OURS and (
         listed is None or has_settings(listed, meant.intent.item.settings, all_of_them=True)

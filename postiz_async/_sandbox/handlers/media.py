@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 from collections.abc import Mapping
 
 from postiz_async._sandbox.messages import (
@@ -19,7 +21,7 @@ from postiz_async._sandbox.messages import (
 from postiz_async._sandbox.rows import MediaRow
 from postiz_async._sandbox.rules.fields import MISSING, as_mapping, defined, is_list, to_text
 from postiz_async._sandbox.rules.files import FileKind, kind_of
-from postiz_async._sandbox.rules.formats import EXTENSION_RULE, day_of, has_media_extension
+from postiz_async._sandbox.rules.formats import EXTENSION_RULE, day_of, has_media_extension, iso
 from postiz_async._sandbox.state import ReceivedCall
 
 _PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
@@ -83,11 +85,43 @@ def store_media(
     name = f"{call.state.ids.file_name()}.{kind.extension}"
     folder = day_of(call.state.now).replace("-", "/")
     path = f"{call.state.host}/uploads/{folder}/{name}"
-    media = MediaRow(call.state.ids.uuid(), name, path, size, sha256)
+    media = MediaRow(call.state.ids.uuid(), name, path, size, sha256, call.state.now)
     call.organization.media[media.id] = media
     call.state.measure(path, head)
-    answer = {"id": media.id, "name": media.name, "originalName": None, "path": media.path}
-    return json_response(201, answer | {"thumbnail": None, "alt": None})
+    return json_response(201, _described(media))
+
+
+def _described(media: MediaRow) -> dict[str, object]:
+    answer: dict[str, object] = {"id": media.id, "name": media.name}
+    answer |= {"originalName": media.original_name, "path": media.path}
+    return answer | {"thumbnail": None, "alt": None}
+
+
+_A_PAGE = 18
+_NUMBER = re.compile(r"\d{1,9}")
+
+
+async def list_media(call: ReceivedCall) -> Response:
+    """A page of the library, newest first: of all media, or of those with a name."""
+    query = call.request.query_value
+    search, number = str(query("search") or "").lower(), _NUMBER.match(str(query("page")))
+    page = max(1, int(number[0])) if number else 1
+    found = [
+        each
+        for each in reversed(call.organization.media.values())
+        if search in (each.original_name or "").lower()
+    ]
+    shown = found[(page - 1) * _A_PAGE : page * _A_PAGE]
+    results = [
+        _described(each)
+        | {
+            "type": "video" if each.name.endswith("mp4") else "image",
+            "fileSize": each.size,
+            "createdAt": iso(each.created_at),
+        }
+        for each in shown
+    ]
+    return json_response(200, {"pages": math.ceil(len(found) / _A_PAGE), "results": results})
 
 
 _OUTPUTS = ("vertical", "horizontal")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from html import escape
 from urllib.parse import urlencode, urlsplit
 
 from postiz_async._sandbox.messages import (
     HttpError,
     Response,
     check,
+    empty_response,
     invalid,
     json_response,
     key_lookup_failed,
@@ -24,7 +26,12 @@ from postiz_async._sandbox.rules.fields import (
     required_text,
     to_text,
 )
-from postiz_async._sandbox.state import AuthorizationCode, OAuthApp, OpenCall
+from postiz_async._sandbox.state import (
+    AuthorizationCode,
+    OAuthApp,
+    OpenCall,
+    SandboxState,
+)
 
 _SCOPE = "mcp:read mcp:write"
 _CODE_LIFE = 600_000
@@ -39,23 +46,39 @@ def _error(status: int, error: str, description: str | None = None) -> HttpError
 
 
 async def describe(call: OpenCall) -> Response:
-    """The facts about an app for the consent page."""
+    """The facts about an app for the consent page, or that page itself for a browser."""
     client_id = call.request.query_value("client_id")
     messages = required_text("client_id", MISSING if client_id is None else client_id)
     if call.request.query_value("response_type") != "code":
         messages.append("response_type must be one of the following values: code")
     check(messages)
-    app = _app(call, client_id)
+    app = _app(call.state, client_id)
     redirect_url = app.redirect_url(call.request.query_value("redirect_uri"))
     app.check_challenge(call.request.query_value("code_challenge"))
+    if "text/html" in call.request.headers.get("accept", ""):
+        return _consent_page(call)
     shown = {"name": app.name, "description": None, "picture": None, "clientId": app.client_id}
     answer: dict[str, object] = {"app": shown | {"redirectUrl": redirect_url}}
     token = call.request.query_value("state")
     return json_response(200, answer if token is None else answer | {"state": token})
 
 
-def _app(call: OpenCall, client_id: object) -> OAuthApp:
-    app = call.state.oauth.apps.get(str(client_id))
+def _consent_page(call: OpenCall) -> Response:
+    """The page on which a user decides, as the front end of Postiz has one."""
+    asked = dict(call.request.query)
+    if "action" in asked:
+        return empty_response(303, ("Location", decided(call.state, asked.get("auth"), asked)))
+    links = "".join(
+        f'<p><a href="?{escape(urlencode(asked | {"auth": user.session, "action": action}))}">'
+        f"{action} for {escape(user.name)}</a>"
+        for user in call.state.organizations
+        for action in ("approve", "deny")
+    )
+    return Response(200, (("Content-Type", "text/html; charset=utf-8"),), links.encode())
+
+
+def _app(state: SandboxState, client_id: object) -> OAuthApp:
+    app = state.oauth.apps.get(str(client_id))
     if app is None:
         raise status_only(400, "Invalid client_id")
     return app
@@ -64,32 +87,39 @@ def _app(call: OpenCall, client_id: object) -> OAuthApp:
 async def authorize(call: OpenCall) -> Response:
     """Handle the answer of a user, sent by the consent page with the user's session."""
     session = call.request.headers.get("auth")
-    organization = next(
-        (each for each in call.state.organizations if each.session == session), None
-    )
-    if organization is None:
+    redirect = decided(call.state, session, as_mapping(call.body))
+    return json_response(201, {"redirect": redirect})
+
+
+def decided(state: SandboxState, session: str | None, given: Mapping[str, object]) -> str:
+    """Carry out what a user decided; returns the address to which the browser is sent.
+
+    Args:
+        state: The server's state.
+        session: The user's session.
+        given: The request for access, and the user's `action`: approve or deny.
+
+    Raises:
+        HttpError: Nobody has this session, or the request for access cannot be granted.
+    """
+    user = next((each for each in state.organizations if each.session == session), None)
+    if user is None:
         raise key_lookup_failed()
-    given = as_mapping(call.body)
-    app = _app(call, given.get("client_id"))
+    app = _app(state, given.get("client_id"))
     redirect_url = app.redirect_url(_text(given, "redirect_uri"))
     app.check_challenge(given.get("code_challenge"))
     answer: dict[str, str] = {"error": "access_denied"}
     if given.get("action") == "approve":
         # a new consent ends the former token at once, before the new code is even exchanged
-        call.state.oauth.revoke(app.client_id, organization)
-        code = call.state.ids.letters(32)
-        call.state.oauth.codes[code] = AuthorizationCode(
-            app,
-            organization,
-            call.state.now + _CODE_LIFE,
-            _text(given, "code_challenge"),
-            redirect_url,
-        )
+        state.oauth.revoke(app.client_id, user)
+        code = state.ids.letters(32)
+        expires, challenge = state.now + _CODE_LIFE, _text(given, "code_challenge")
+        state.oauth.codes[code] = AuthorizationCode(app, user, expires, challenge, redirect_url)
         answer = {"code": code}
     token = _text(given, "state")
     if token is not None:
         answer["state"] = token
-    return json_response(201, {"redirect": f"{redirect_url}?{urlencode(answer)}"})
+    return f"{redirect_url}?{urlencode(answer)}"
 
 
 def _text(body: Mapping[str, object], name: str) -> str | None:

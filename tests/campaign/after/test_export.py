@@ -7,8 +7,10 @@ import csv
 import json
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 import pytest
@@ -16,17 +18,11 @@ from campaign_lab import START, Lab, at
 from processes import until
 from samples import PNG
 
-from postiz_async._campaign.after.export import EXPORTED
+from postiz_async._campaign.after.export import EXPORTED, ExportResult
 from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.source import read_campaign
+from postiz_async._sandbox import StoredPost
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from postiz_async._campaign.after.export import ExportResult
-    from postiz_async._sandbox import StoredPost
 
 CHANNELS = {"c-mastodon": "mastodon", "c-telegram": "telegram", "c-discord": "discord"}
 WHOLE = {"start": START, "end": START + timedelta(days=60)}

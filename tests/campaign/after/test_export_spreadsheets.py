@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,19 +15,17 @@ from hypothesis import given, strategies as st
 from python_calamine import CalamineWorkbook
 
 from postiz_async._campaign.after.export import FOR_PEOPLE, form_of
-from postiz_async._campaign.read.file_formats import csv_line, with_escape
+from postiz_async._campaign.after.tables import MAX_CELL, Table
+from postiz_async._campaign.read.file_formats import without_escape
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
-from postiz_async._campaign.read.spreadsheets import MAX_CELL, workbook
-from postiz_async._campaign.read.texts import cell_text
 from postiz_async.errors import CampaignError, ConfigurationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WHOLE: dict[str, Any] = {"start": START, "end": START + timedelta(days=400)}
 ZONE = "Europe/Berlin"
-both = pytest.mark.parametrize("name", ["out.xlsx", "out.csv"])
+both = pytest.mark.parametrize(
+    ("name", "locale"), [("out.xlsx", "C"), ("out.csv", "de_DE.UTF-8"), ("out.csv", "en_US.UTF-8")]
+)
 
 
 @pytest.fixture
@@ -61,7 +61,10 @@ ROWS: list[dict[str, Any]] = [
 
 
 @both
-async def test_what_is_exported_is_read_back_without_options(lab: Lab, name: str) -> None:
+async def test_what_is_exported_is_read_back_without_options(
+    lab: Lab, name: str, locale: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
     plain, path = lab.folder / "plain.jsonl", lab.folder / name
     async with lab.sandbox:
         lab.write(ROWS)
@@ -96,17 +99,19 @@ def fill(path: Path) -> None:
         text = path.read_text(encoding="utf-8").replace('"needs_media":"yes"', '"needs_media":""')
         path.write_text(text, encoding="utf-8")
     elif path.suffix == ".csv":
-        path.write_bytes(path.read_bytes().replace(b";yes;", b";;"))
+        path.write_bytes(re.sub(rb"([;,])yes\1", rb"\1\1", path.read_bytes()))
     else:
         sheet = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
         head, *rows = sheet.to_python()
         place = head.index("needs_media")
         for row in rows:
             row[place] = ""
-        path.write_bytes(workbook([str(name) for name in head], rows))
+        cells = [[without_escape(cell) for cell in row] for row in rows]
+        path.write_bytes(Table([str(name) for name in head], cells).workbook())
 
 
-async def test_a_csv_file_is_as_excel_wants_it(lab: Lab) -> None:
+async def test_a_csv_file_is_as_excel_wants_it(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     path = lab.folder / "out.csv"
     async with lab.sandbox:
         lab.write(ROWS[:2])
@@ -145,17 +150,17 @@ def test_a_form_and_a_name_have_to_go_together(tmp_path: Path) -> None:
 
 
 def test_a_text_that_no_cell_holds_is_refused() -> None:
-    assert workbook(["content"], [["x" * MAX_CELL]])
+    assert Table(["content"], [["x" * MAX_CELL]]).workbook()
     with pytest.raises(
         CampaignError, match="content has 32,768 characters in row 3; a cell of Excel"
     ):
-        workbook(["content"], [["a"], ["x" * (MAX_CELL + 1)]])
+        Table(["content"], [["a"], ["x" * (MAX_CELL + 1)]]).workbook()
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
     with pytest.raises(ConfigurationError, match=r"pip install .*\[xlsx\]"):
-        workbook(["a"], [])
+        Table(["a"], []).workbook()
 
 
 _texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=40)
@@ -166,10 +171,9 @@ def test_any_text_is_read_back(tmp_path_factory: pytest.TempPathFactory, text: s
     folder = tmp_path_factory.mktemp("export")
     head = ["channel", "date", "content", "state"]
     row: list[object] = ["x", datetime(2031, 1, 1, 9), f"a{text}", text]  # noqa: DTZ001
-    escaped = [with_escape(cell) for cell in row]
-    (folder / "a.xlsx").write_bytes(workbook(head, [escaped]))
-    lines = csv_line(head, ";") + csv_line(map(cell_text, row), ";")
-    (folder / "a.csv").write_text(lines, encoding="utf-8-sig", newline="")
+    table = Table(head, [row])
+    (folder / "a.xlsx").write_bytes(table.workbook())
+    (folder / "a.csv").write_text(table.csv(";"), encoding="utf-8-sig", newline="")
     for name in ("a.xlsx", "a.csv"):
         (read,) = read_campaign(folder / name, reading=ReadOptions(timezone="UTC")).rows
         assert read.content == f"a{text}".strip()

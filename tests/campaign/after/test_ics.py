@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
 from postiz_async import CampaignRow, Html, NewPost
 from postiz_async._campaign.after.ics import Event, calendar_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from postiz_async.testing import Sandbox
+from postiz_async.testing import Sandbox
 
 NOW = datetime(2027, 1, 14, 9, tzinfo=UTC)
 EVENT = Event(ref="r1", date=NOW + timedelta(days=1), channel="Mastodon", text="Hello")

@@ -5,36 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from campaign_lab import START, Lab, at, reconciled, rows
 from msgspec import structs
 
-from postiz_async import NewPost
+from postiz_async import CampaignStatus, NewPost
 from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
+from postiz_async.documents import report_document
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 async def look(lab: Lab) -> tuple[ReconcileResult, dict[str, RowRecord]]:
@@ -64,15 +49,60 @@ async def test_tags_that_postiz_does_not_know_are_reported(tmp_path: Path) -> No
         lab.write(records)
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
             assert (await campaign.run()).complete
-            assert "2 posts have the tag 'nwes', which" in campaign.remarks[-1]
-        found, _ = await look(lab)
-    assert found.lacking_tags == {"nwes": 2}
-    (remark,) = found.remarks
-    assert remark == (
-        "2 posts have the tag 'nwes', which Postiz does not seem to know: stored without it. "
-        "Make the tag in Postiz and add it to them."
-    )
-    assert found.is_fine
+        found, after = await look(lab)
+        assert found.lacking_tags == {"nwes": 2}
+        assert found.is_fine
+        assert [row.finding for row in after.values()] == ["untagged", "untagged", ""]
+        remark = (
+            "stored without the tag 'nwes': Postiz does not seem to know it; make it there and add "
+            "it to the post"
+        )
+        assert [row.remark for row in after.values()] == [remark, remark, ""]
+        lab.sandbox.add_tag("nwes")  # and somebody adds it to one of the posts
+        tags = tuple(lab.sandbox.organization.tags)
+        lab.sandbox.change_post(after["post 0"].post_id or "", tags=tags)
+        found, after = await look(lab)
+        assert found.lacking_tags == {"nwes": 1}
+        assert [row.finding for row in after.values()] == ["", "untagged", ""]
+
+
+async def test_a_row_without_its_tag_is_told_wherever_its_result_is(tmp_path: Path) -> None:
+    evil = "=1+1<b>;x\x1b[31m"
+    lab = Lab(tmp_path)
+    async with lab.sandbox:
+        records = rows([lab.channel("mastodon")], 3)
+        records[1]["tags"] = [evil]
+        lab.write(records)
+        report = await lab.run()
+        status = CampaignStatus.read(lab.path, journal=lab.journal)
+    assert report.complete
+    assert [row.number for row in report.troubles()] == [2]
+    (line,) = [line for line in report.to_records() if line["finding"] == "untagged"]
+    assert line["remark"] == report_document(report)["rows"][1]["remark"]
+    assert line["row"] == 2
+    page = status.html_report()
+    assert "1 post was stored without a tag" in page
+    assert "&lt;b&gt;" in page
+    assert "<b>;" not in page
+    assert "\x1b" not in page
+
+
+async def test_a_tag_that_is_corrected_in_the_file_is_put_right_by_an_update(
+    tmp_path: Path,
+) -> None:
+    lab = Lab(tmp_path, tags=["news"])
+    async with lab.sandbox:
+        records = rows([lab.channel("mastodon")], 2)
+        records[0] |= {"tags": "nwes", "ref": "a"}
+        lab.write(records)
+        await lab.run()
+        lab.write([records[0] | {"tags": "news"}, records[1]])
+        changed = await lab.run()
+        assert [row.finding for row in changed.rows] == ["changed", ""]
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            await campaign.update()
+            report = await campaign.report()
+    assert [row.finding for row in report.rows] == ["", ""]
 
 
 async def test_what_nobody_touched_is_fine(lab: Lab, channels: list[str]) -> None:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, strategies as st
 from journal_lab import write_request
 from msgspec.structs import replace
 
-from postiz_async._campaign.after.findings import with_findings
 from postiz_async._campaign.after.reconcile import _look, _suspects
-from postiz_async._campaign.after.sweep import SweepState, lacking_tags, suspects, sweep
+from postiz_async._campaign.after.sweep import Suspect, SweepState, suspects, sweep, with_findings
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import ADOPTED_UNSURE, Copy, Finding, RowRecord
 from postiz_async._campaign.journal.tables import Tables, take_over
-from postiz_async._campaign.run.intents import intents
+from postiz_async._campaign.run.conditions import intents
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState, SentRequest
@@ -37,12 +39,6 @@ from postiz_async.models.posts import (
     PostRequest,
     TagRef,
 )
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Mapping, Sequence
-
-    from postiz_async._campaign.after.sweep import Suspect
 
 _SAY = """
 UPDATE campaign_rows SET finding = :finding WHERE campaign = :campaign AND ref = :ref
@@ -70,6 +66,7 @@ FATES = (
     *("fine",) * 6,
     *("moved", "bare", "deleted", "lost", "absent", "noted", "found", "again", "changed"),
     *("withdrawn", "withdrawn there", "open", "open stored", "adopted", "adopted bare", "untagged"),
+    "mistagged",
 )
 EXTRAS = (
     *("nothing",) * 6,
@@ -107,7 +104,7 @@ class ReadCampaign:
             self._row(ref, item, moment, request, fate, extra)
 
     def _request(self, items: list[PostItem], moment: datetime, refs: tuple[str, ...]) -> int:
-        tags = [TagRef(value=name, label=name) for name in ("known", "unknown")]
+        tags = [TagRef(value=name, label=name) for name in ("known",)]
         body = PostRequest(type="schedule", date=format_date(moment), posts=items, tags=tags)
         number = len(self.requests) + 1
         self.requests.append(SentRequest(number, body, refs, 0.0))
@@ -125,9 +122,10 @@ class ReadCampaign:
         if state in {"open", "adopted", "changed"}:
             request = self._request([item], moment, (ref,))
             self.states[request] = state
-        if fate == "untagged":
+        if fate in {"untagged", "mistagged"}:
             sent = self.requests[request - 1]
-            body = replace(sent.body, tags=[])
+            tags = [TagRef(value="unknown", label="unknown")] if fate == "mistagged" else []
+            body = replace(sent.body, tags=tags)
             self.requests[request - 1] = SentRequest(sent.id, body, sent.refs, 0.0)
         own = self._post(item, moment)
         put = {
@@ -243,7 +241,7 @@ class ReadCampaign:
         return SimpleNamespace(
             posts=SimpleNamespace(list=listed),
             channels=SimpleNamespace(list=channels),
-            scheduler=SimpleNamespace(server_time=NOW.timestamp),
+            scheduler=SimpleNamespace(server_now=lambda: NOW),
         )
 
 
@@ -283,10 +281,6 @@ async def test_windows_say_what_the_whole_says(
             await campaign.write(journal)
             look = await _look(campaign.server(), journal, with_open=with_open)
             half = await _suspects(campaign.server(), journal, look)
-    lacking = lacking_tags(look.results, intents(look.requests))
-    for tags in look.sift.lacking.values():
-        lacking += tags
-    assert lacking == lacking_tags(whole, intents(all_sent))
     said = told(look.results) + Counter({"fine": sum(look.sift.fine.values())})
     assert said == told(whole)
     assert by_ref(with_findings(look.rows, look.results)) == by_ref(with_findings(seen, whole))
@@ -325,3 +319,35 @@ async def test_what_is_fine_is_counted_and_forgotten(tmp_path: Path) -> None:
     assert not (look.requests)
     assert not (look.results)
     assert not (look.sift.posts)
+
+
+@pytest.mark.parametrize(("fate", "is_searched"), [("absent", False), ("deleted", True)])
+async def test_long_ranges_are_listed_only_for_posts_that_were_there(
+    fate: str, tmp_path: Path, *, is_searched: bool
+) -> None:
+    campaign, ranges = ReadCampaign(lists_settings=True), list[timedelta]()
+    campaign.send([("c1", fate, "nothing")], hours=0, second=0)
+    server = campaign.server()
+    list_posts = server.posts.list
+
+    async def noted(*, start: datetime, end: datetime) -> list[Post]:
+        ranges.append(end - start)
+        return await list_posts(start=start, end=end)
+
+    server.posts.list = noted
+    async with await Journal.open(tmp_path / "c.journal", campaign="c", base_url=URL) as journal:
+        await campaign.write(journal)
+        await _look(server, journal, with_open=True)
+    assert (max(ranges) > timedelta(days=1)) is is_searched
+
+
+async def test_an_adopted_post_is_due_at_its_own_date() -> None:
+    """By which it is decided whether it can still be repaired."""
+    campaign = ReadCampaign(lists_settings=True)
+    campaign.send([("c1", "deleted", "far double")], hours=0, second=0)
+    [there] = campaign.listed
+    sent = campaign.requests
+    found = sweep(campaign.rows.values(), intents(sent), [there], channels={"c1"}, now=NOW)
+    [suspect] = suspects(found, sent, campaign.rows, [there])
+    assert suspect.post is there
+    assert suspect.sent.body.date == format_date(stored_at(there)) != sent[0].body.date

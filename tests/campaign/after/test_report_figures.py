@@ -88,6 +88,6 @@ def test_what_is_due() -> None:
 def test_a_csv_has_a_column_for_each_figure() -> None:
     figures = Figures({"p1": {"Likes": -5, "=Views": 2.5}})
     lines = make_report([row(1), row(2)], 1).to_csv(figures).splitlines()
-    assert lines[0].endswith(",link,figure Likes,figure =Views")
-    assert lines[1].endswith(",-5,2.5")
-    assert lines[2].endswith(",,")
+    assert lines[0].endswith(",moved_from,figure Likes,figure =Views,row,ref,post_id,channel_id")
+    assert lines[1].endswith(",-5,2.5,1,r1,p1,c")
+    assert lines[2].endswith(",,,2,r2,p2,c")

@@ -6,7 +6,8 @@ import itertools
 import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,9 +35,6 @@ from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import Sent
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DAY = 86_400
 FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC).timestamp()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from campaign_lab import START, Lab, at
@@ -15,10 +16,6 @@ from postiz_async._campaign.after.report import make_report
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async._delivery.outcomes import RowState
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 RUN = [

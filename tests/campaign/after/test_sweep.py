@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
-from postiz_async._campaign.after.findings import with_findings
-from postiz_async._campaign.after.sweep import SweepState, sweep
+from postiz_async._campaign.after.sweep import SweepResult, SweepState, sweep, with_findings
 from postiz_async._campaign.journal.rows import Finding, RowRecord
-from postiz_async._campaign.run.intents import are_whole, intents
+from postiz_async._campaign.run.conditions import are_whole, intents
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._wire import format_date, parse_date
@@ -28,12 +28,6 @@ from postiz_async.models.posts import (
     PostItem,
     PostRequest,
 )
-
-if TYPE_CHECKING:
-    import random
-    from collections.abc import Sequence
-
-    from postiz_async._campaign.after.sweep import SweepResult
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 FIRST = datetime(2027, 1, 15, 9, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from campaign_lab import START, Lab, at, rows
@@ -13,27 +13,10 @@ from campaign_lab import START, Lab, at, rows
 from postiz_async._campaign.after.wait_published import WaitResult
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.run.job import Outcome
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async._campaign.run.job import Outcome
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def records(lab: Lab) -> dict[str, RowRecord]:

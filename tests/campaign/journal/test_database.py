@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import START, Lab, rows
@@ -12,26 +15,26 @@ from journal_lab import leaves
 from postgres_lab import Place
 from postgres_server import why_no_postgres
 
-from postiz_async import CampaignError, CampaignStatus, ConfigurationError
+from postiz_async import (
+    Campaign,
+    CampaignChangedError,
+    CampaignError,
+    CampaignStatus,
+    ConfigurationError,
+)
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.places import journal_at
 from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.journal.requests import RequestHandle
 from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._client import Postiz
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.record import write_record
 from postiz_async.errors import StoreError
-from postiz_async.models.posts import PostRequest
+from postiz_async.models.posts import NewPost, PostRequest
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async import Campaign
-    from postiz_async._client import Postiz
-    from postiz_async.types import Report
+from postiz_async.types import Report
 
 pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 
@@ -124,6 +127,37 @@ async def test_each_host_tells_of_each_row_once(lab: SharedLab) -> None:
     assert one == other
     assert set(one.values()) == {1}
     assert len(one) == COUNT
+
+
+async def test_hosts_choose_slots_together(lab: SharedLab) -> None:
+    """What one chose, the other takes, also while slots are taken and both are at work."""
+    channels = [lab.channel(provider) for provider in ("mastodon", "telegram")]
+    lab.write({"channel": channels[n % 2], "content": f"post {n}"} for n in range(COUNT))
+    one, other = hosts(lab, 2)
+    options = {"slots": "daily 9:00 9:30 10:00 18:00", "timezone": "UTC"}
+
+    async def planned(host: SharedLab) -> dict[str, datetime]:
+        async with host.client() as postiz, host.campaign(postiz, **options) as campaign:
+            await campaign.plan()
+            return {row.ref: row.date for row in campaign.rows}
+
+    first, second = await asyncio.gather(planned(one), planned(other))
+    assert first == second
+    async with lab.client() as postiz:
+        for moment in sorted(set(first.values()))[2:5]:
+            await postiz.posts.schedule(NewPost(channels[0], "by hand"), at=moment)
+    await asyncio.gather(*(host.run(**options) for host in (one, other)))
+    own = [post for post in lab.sandbox.posts if post.content != "by hand"]
+    assert Counter(post.content for post in own) == Counter(TEXTS)
+    minutes = Counter(
+        (p.channel_id, p.date.replace(second=0, microsecond=0)) for p in lab.sandbox.posts
+    )
+    assert set(minutes.values()) == {1}
+    third = await planned(one)
+    assert third == await planned(other)
+    assert {ref for ref in third if third[ref] != first[ref]} == {
+        ref for ref, moment in first.items() if moment in sorted(set(first.values()))[2:5]
+    } & {row.ref for row in lab.status().report.rows if row.channel == channels[0]}
 
 
 @pytest.mark.parametrize("kind", ["drop_answer", "stop"])
@@ -233,6 +267,49 @@ async def test_it_is_undone_and_updated_from_other_hosts(lab: SharedLab) -> None
     assert len(undone.rows) == COUNT
     assert not lab.sandbox.posts
     assert other.status().report.counts == {"withdrawn": COUNT}
+
+
+async def test_a_pause_stops_the_runs_of_other_hosts(lab: SharedLab) -> None:
+    first, second = hosts(lab, 2)
+    paused = asyncio.Event()
+
+    async def pause(_: object) -> None:
+        if not paused.is_set():
+            paused.set()
+            async with second.client() as postiz, second.campaign(postiz) as campaign:
+                await campaign.pause()
+
+    async with first.client(reserve=27) as postiz, first.campaign(postiz) as campaign:
+        with pytest.raises(CampaignChangedError, match="paused meanwhile"):
+            await campaign.run(pause)
+    async with second.client() as postiz, second.campaign(postiz) as campaign:
+        await campaign.pause()  # what was in flight
+        assert {post.state for post in lab.sandbox.posts} == {"DRAFT"}
+        assert 0 < len(lab.sandbox.posts) < COUNT
+        await campaign.resume(by="1d")
+    lab.assert_each_once(TEXTS)
+    assert {post.state for post in lab.sandbox.posts} == {"QUEUE"}
+
+
+async def test_a_resumption_stops_a_pause_of_another_host(lab: SharedLab) -> None:
+    first, second = hosts(lab, 2)
+    await first.run()
+    resumed: list[object] = []
+
+    async def resume(_: object) -> None:
+        if not resumed:
+            resumed.append(None)
+            async with second.client() as postiz, second.campaign(postiz) as campaign:
+                resumed[0] = await campaign.resume()
+
+    async with first.client() as postiz, first.campaign(postiz) as campaign:
+        with pytest.raises(CampaignChangedError, match="resumed or shifted meanwhile"):
+            await campaign.pause(on_outcome=resume)
+    async with second.client() as postiz, second.campaign(postiz) as campaign:
+        await campaign.resume()
+        await campaign.update()
+    assert {post.state for post in lab.sandbox.posts} == {"QUEUE"}
+    lab.assert_each_once(TEXTS)
 
 
 async def test_two_hosts_that_undo_a_campaign_delete_each_post_once(lab: SharedLab) -> None:

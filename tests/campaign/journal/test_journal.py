@@ -8,12 +8,12 @@ import sqlite3
 import struct
 import sys
 import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace as replaced
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -39,10 +39,6 @@ from postiz_async._wire import parse_date
 from postiz_async.errors import CampaignError
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ChannelRef, ContentItem, Post, PostItem, PostRequest
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-    from datetime import datetime
 
 SERVER = "http://postiz.invalid/public/v1"
 BODY = PostRequest(
@@ -239,7 +235,7 @@ async def test_a_few_of_very_many_are_found_without_reading_all(
 
 async def test_a_transaction_is_begun_before_the_first_statement(journal: Journal) -> None:
     """Python begins one with an INSERT, but in Turkish does not know the word before 3.13."""
-    assert await journal.read(lambda t: t._connection.in_transaction)  # type: ignore[attr-defined]
+    assert await journal.read(lambda t: t.connection.in_transaction)  # type: ignore[attr-defined]
 
 
 async def test_outcomes_of_a_request_are_written_together(journal: Journal) -> None:
@@ -624,3 +620,10 @@ async def test_a_closed_journal_says_that_it_cannot_be_used(path: Path) -> None:
     await journal.aclose()
     with pytest.raises(CampaignError, match="cannot be used"):
         await journal.rows()
+
+
+def test_a_row_shows_itself_without_its_content() -> None:
+    shown = repr(RowRecord("a", 1, "fingerprint", "c1", 0.0, note="refused", said='{"text": "x"}'))
+    assert "refused" in shown
+    assert "fingerprint" not in shown
+    assert "text" not in shown

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
@@ -22,10 +23,6 @@ from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from pathlib import Path
 
 SERVER = "http://localhost/public/v1"
 REFS = ("a", "b", "c")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import pytest
 from hypothesis import settings, strategies as st
@@ -25,19 +26,14 @@ from postgres_lab import Place
 from postgres_server import why_no_postgres
 
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.places import journal_at
+from postiz_async._campaign.journal.places import OpenPlace, journal_at
 from postiz_async._campaign.journal.purposes import NewPosts, RowEnd, RowsTakenError
 from postiz_async._campaign.journal.requests import RequestHandle, open_requests
 from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._campaign.journal.tables import Tables
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from postiz_async._campaign.journal.places import OpenPlace
-    from postiz_async._campaign.journal.tables import Tables
 
 T = TypeVar("T")
 

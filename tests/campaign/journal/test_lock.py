@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from processes import PYTHON, child_environment, ended, launch, read_line
 
 from postiz_async._campaign.journal.lock import FileLock
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOLDER = """
 import sys, time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from journal_lab import is_lost, leaves
 
@@ -13,9 +13,6 @@ from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._delivery import transitions
 from postiz_async.clock import JumpingClock
 from postiz_async.models.posts import PostRequest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOUR = 3_600.0
 

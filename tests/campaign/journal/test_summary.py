@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async.errors import Problem
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, strategies as st
@@ -10,13 +10,8 @@ from msgspec import structs
 
 from postiz_async._campaign.plan.align import Span, arrange, tightened
 from postiz_async._campaign.plan.packing import Limits
-from postiz_async._campaign.plan.plan import Leeway, lower_bound, plan
+from postiz_async._campaign.plan.plan import Leeway, PlannedRequest, lower_bound, plan
 from postiz_async._campaign.read.rows import Row
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from postiz_async._campaign.plan.plan import PlannedRequest
 
 START = datetime(2027, 1, 15, 9, tzinfo=UTC)
 ROOMY = Limits(body=10_000, posts=1_000)
@@ -138,6 +133,20 @@ def campaigns(
 
 
 anything = campaigns(posts=st.integers(1, 5), size=st.integers(1, 700))
+
+
+def test_rows_that_share_a_number_are_planned_each_for_itself() -> None:
+    kinds = (0, "a", ()), (5, "b", ("x",)), (5, "c", ()), (500, "a", ())
+    rows = [
+        structs.replace(row(7, minutes, channel, tags=tags), ref=f"{n}")
+        for n, (minutes, channel, tags) in enumerate(kinds)
+    ]
+    requests = Campaign(rows, sizes={"3": 20_000}).plan()
+    assert sorted([row.ref for row in request.rows] for request in requests) == [
+        ["0", "2"],
+        ["1"],
+        ["3"],
+    ]
 
 
 @given(campaigns())

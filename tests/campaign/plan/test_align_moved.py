@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import START, Lab, Watched, at
 
 from postiz_async import CampaignError, ConfigurationError, NewPost
-from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
-    from pathlib import Path
-
-    from postiz_async._campaign.journal.rows import RowRecord
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def staggered(channels: list[str], rounds: int, **cells: str) -> list[dict[str, Any]]:
@@ -76,7 +60,7 @@ async def test_posts_share_requests_and_both_dates_are_told(lab: Lab, channels: 
     for row in report.rows:
         hour, n = row.ref.split("-")
         assert dates[f"post {hour} {n}"] == row.at
-    assert report.to_csv().splitlines()[0].endswith("moved_from,link")
+    assert report.to_csv().splitlines()[0].endswith("moved_from,row,ref,post_id,channel_id")
 
 
 async def test_a_row_may_say_itself_how_far(lab: Lab, channels: list[str]) -> None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import START, WITH_DOUBLES, Lab, Watched, at
 from work import counted_calls
 
-from postiz_async.errors import InvalidPostError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
-
-    from postiz_async.errors import Problem
+from postiz_async.errors import InvalidPostError, Problem
 
 
 @pytest.fixture

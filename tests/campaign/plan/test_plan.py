@@ -2,20 +2,16 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
 
 from postiz_async import _quota as quota
 from postiz_async._campaign.plan.packing import Limits
-from postiz_async._campaign.plan.plan import Moment, PlannedRequest, lower_bound, plan
+from postiz_async._campaign.plan.plan import Forecast, Moment, PlannedRequest, lower_bound, plan
 from postiz_async._campaign.read.rows import Row
 from postiz_async._quota import Ledger, RateHeaders
-
-if TYPE_CHECKING:
-    from postiz_async._campaign.plan.plan import Forecast
-    from postiz_async.models.posts import PostType
+from postiz_async.models.posts import PostType
 
 START = datetime(2027, 1, 15, 9, tzinfo=UTC)
 LIMITS = Limits(body=1_000, posts=7)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import Lab
 
+from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.columns import column_options, meant_columns
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WHEN = "2031-01-15T09:00Z"
 LONG = "Good morning to all of you out there!"
@@ -35,7 +34,7 @@ LONG = "Good morning to all of you out there!"
 )
 def test_names_in_several_languages(header: str, meant: str) -> None:
     names = header.split(";")
-    found = meant_columns(names, [], ["date"] if "Date" in names else [])
+    found = meant_columns(names, [], ChannelWords.of())
     expected = dict(zip(names, meant.split(";"), strict=True))
     expected.pop("Date", None)
     assert found == expected
@@ -50,13 +49,13 @@ def test_contents_say_what_names_do_not() -> None:
         ["x", "08.12.2031", "10:00", "", LONG, ""],
         ["x", "08.12.2031", "10:00", "", LONG, ""],
     ]
-    found = meant_columns(names, rows, [], ["Our page"])
+    found = meant_columns(names, rows, ChannelWords.of([("Our page", "id", "facebook")]))
     expected = ["channel", "date", "time", "media", "content", "link"]
     assert found == dict(zip(names, expected, strict=True))
 
 
 def test_no_column_is_meant_twice_and_none_that_is_there() -> None:
-    found = meant_columns(["Text", "Post", "content2", "Channel"], [], ["channel"])
+    found = meant_columns(["Text", "Post", "content2", "Channel"], [], ChannelWords.of())
     assert list(found.values()).count("content") == 1
     assert "channel" not in found.values()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import Lab, at
@@ -12,13 +14,7 @@ from samples import PNG
 
 from postiz_async import CampaignRow
 from postiz_async._campaign.read.read_options import ReadOptions
-from postiz_async.errors import CampaignError, ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from postiz_async.errors import Problem
+from postiz_async.errors import CampaignError, ConfigurationError, Problem
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and paths of POSIX")
 
@@ -102,7 +98,7 @@ async def test_what_leaves_the_folder_is_a_problem_of_its_row_and_column(
         ("C:\\pictures\\x.png", "is a Windows path"),
         ("c:/pictures/x.png", "is a Windows path"),
         ("\\\\server\\share\\x.png", "is a Windows path"),
-        ("https://example.com/x.png", "is a web address, not a file"),
+        ("https://example.com/x.png", "is on the web"),
     ],
 )
 async def test_what_no_path_of_this_machine_is_says_so(lab: Lab, name: str, words: str) -> None:

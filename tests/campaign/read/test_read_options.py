@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 from unicodedata import normalize
 
 import pytest
@@ -25,23 +27,7 @@ from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.rows import CampaignRow
 from postiz_async._delivery.outcomes import RowState
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
-
 Form: TypeAlias = Literal["NFC", "NFD"]
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def made(channels: list[str], count: int) -> Iterator[CampaignRow]:
@@ -157,7 +143,7 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
         (
             ReadOptions(timezones={"nobody": "Asia/Tokyo"}),
             CampaignError,
-            r"no row for .nobody., which was given a time zone\. It has rows for: \w+",
+            r"no row for .nobody., which was given a time zone or slots\. It has rows for: \w+",
         ),
         (ReadOptions(columns={"content": "contnet"}), CampaignError, "did you mean 'content'"),
         (ReadOptions(timezone="Mars/Phobos"), CampaignError, "no time zone 'Mars/Phobos'"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import Lab
@@ -22,10 +23,7 @@ from postiz_async._campaign.read.read_options import (
     save_options,
 )
 from postiz_async._campaign.read.rows import CampaignRow
-from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from postiz_async.errors import CampaignError, ConfigurationError
 
 TABLE = "Kanal;Datum;Text;Bild\nc1;05.02.2031 09:00;Grüße;a.png\n"
 SAID: dict[str, Any] = {
@@ -99,7 +97,7 @@ async def test_dates_move_by_what_is_kept_unless_something_is_said(lab: Lab) -> 
 async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
     lab: Lab, *, said_too: bool
 ) -> None:
-    save_options(lab.path, ReadOptions(**SAID), name=None, align=None, media_root=())
+    save_options(lab.path, FileOptions(**SAID))
     lab.path.write_text("Kanal;Datum;Test;Bild\nc1;05.02.2031 09:00;Hi;\n", "cp1252")
     reading = ReadOptions(**SAID) if said_too else None
     async with lab.sandbox, lab.client() as postiz:
@@ -182,6 +180,7 @@ _tables = st.dictionaries(_words, _words, max_size=3)
         encoding=st.sampled_from([None, "utf-8", "cp1252"]) | _words,
         sheet=st.none() | _words,
         template=st.none() | st.booleans(),
+        slots=st.sampled_from(["", "daily 9:00", "daily 25:00", {"x": "mon 9:00"}]),
     ),
     name=st.none() | _words,
 )
@@ -192,12 +191,12 @@ def test_whatever_is_saved_is_read_back_or_told_with_its_file(
     name: str | None,
 ) -> None:
     path = tmp_path_factory.mktemp("kept") / name_of_file
-    save_options(path, reading, name=name, align=None, media_root=())
+    save_options(path, FileOptions(**structs.asdict(reading), name=name))
     not_meant = {"encoding": None} if path.suffix == ".xlsx" else {"sheet": None}
     meant = structs.replace(reading, **not_meant)
     try:
         rules_of(structs.replace(meant, date_format=None))
-    except CampaignError as error:
+    except (CampaignError, ConfigurationError) as error:
         told = f"{path.with_suffix('.toml')} says how {path} is read, and is wrong: {error}"
         with pytest.raises(CampaignError, match=f"^{re.escape(told)}$"):
             FileOptions.saved(path)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import START, Lab
 from msgspec.structs import replace
 from samples import PNG
 
-from postiz_async import CampaignRow, Html, InvalidPostError, Markdown, Mention, NewPost, Text
+from postiz_async import (
+    CampaignRow,
+    Html,
+    InvalidPostError,
+    Markdown,
+    Mention,
+    NewPost,
+    Postiz,
+    Text,
+    UsageError,
+)
+from postiz_async._sandbox.contents import StoredPost
+from postiz_async.models.media import Media
 from postiz_async.models.posts import ThreadPart
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async import Postiz
-    from postiz_async._sandbox.contents import StoredPost
-    from postiz_async.models.media import Media
 
 AT = START + timedelta(hours=24)
 
@@ -160,3 +166,75 @@ async def test_a_table_may_lack_dates_and_have_numbers_for_names(lab: Lab, kind:
     async with lab.client() as postiz, postiz.campaign(table, journal=lab.journal) as campaign:
         assert [(each.row, each.message) for each in campaign.problems] == [(2, "is missing")]
         assert [row.ref for row in campaign.rows] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        ({"content": None}, "content"),
+        ({"content": 5}, "content"),
+        ({"channel": None}, "channel"),
+        ({"thread": "hello"}, "thread"),
+        ({"thread": [None]}, "thread.0"),
+        ({"thread": [ThreadPart("b", delay_minutes=2.5)]}, "thread.0.delay_minutes"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        ({"media": "a.png"}, "media"),
+        ({"media": None}, "media"),
+        ({"tags": "news"}, "tags"),
+        ({"alt": None}, "alt"),
+        ({"content": Text("@bob", (Mention(12345, "bob"),))}, "content.mentions.0.id"),  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    ],
+)
+async def test_a_value_of_a_wrong_type_is_a_problem_and_not_sent(
+    lab: Lab, said: dict[str, Any], where: str
+) -> None:
+    """Beside those of other rows, which are found, too."""
+    wrong = {"channel": "Blue", "content": "a"} | said
+    rows = [
+        CampaignRow(wrong.pop("channel"), wrong.pop("content"), at=AT, **wrong),
+        CampaignRow("Blue", "", at=AT),
+    ]
+    async with lab.client() as postiz, postiz.campaign(rows, journal=lab.journal) as campaign:
+        assert [(each.row, each.where) for each in campaign.problems] == [
+            (1, where),
+            (2, "content"),
+        ]
+        with pytest.raises(InvalidPostError):
+            await campaign.run()
+    assert not lab.sandbox.posts
+
+
+async def test_mentions_may_be_a_list(lab: Lab) -> None:
+    anna = Mention("did:plc:anna", "anna.example")
+    text = Text("Hi @anna.example", [anna])  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    rows = [CampaignRow("Blue", text, at=AT + timedelta(days=2 * n)) for n in range(2)]
+    async with lab.client() as postiz, postiz.campaign(rows, journal=lab.journal) as campaign:
+        assert (await campaign.run()).complete
+
+
+async def test_what_only_one_process_knows_of_a_medium_is_no_edit(lab: Lab) -> None:
+    async with lab.client() as postiz:
+        media = await photo(lab, postiz)
+        assert media.size
+        for each in (media, type(media)(id=media.id, path=media.path)):
+            rows = [CampaignRow("Blue", "a", at=AT, media=[each], ref="a")]
+            async with postiz.campaign(rows, journal=lab.journal) as campaign:
+                assert campaign.changed == []
+                assert (await campaign.run()).complete
+    assert len(lab.creates) == 1
+
+
+async def test_a_number_in_a_column_of_tolerances_is_in_seconds(lab: Lab) -> None:
+    polars = pytest.importorskip("polars")
+    table = polars.DataFrame(
+        {
+            "channel": ["Blue"] * 2,
+            "date": [AT] * 2,
+            "content": ["a", "b"],
+            "tolerance": [60.0, None],
+        }
+    )
+    async with lab.client() as postiz, postiz.campaign(table, journal=lab.journal) as campaign:
+        assert [row.tolerance for row in campaign.rows] == [timedelta(minutes=1), None]
+        with pytest.raises(UsageError, match="collected first"):
+            async with postiz.campaign(table.lazy(), journal=lab.journal):
+                pass

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, strategies as st
+from msgspec import structs
 
 from postiz_async._campaign.read.columns import COLUMNS
 from postiz_async._campaign.read.read_options import ReadOptions
@@ -288,7 +289,6 @@ def test_dates(write: Write, date: str, zone: str, utc: tuple[int, int, int, int
 @pytest.mark.parametrize(
     ("date", "zone", "words"),
     [
-        ("", "Europe/Berlin", "date: is missing"),
         (
             "15/01/2027 09:00",
             "Europe/Berlin",
@@ -460,6 +460,12 @@ def test_refs_do_not_depend_on_the_order_of_the_file(texts: list[str], rng: rand
     assert refs(texts, folder) == refs(shuffled, folder)
 
 
+def test_a_link_is_put_below_html_as_html(write: Write) -> None:
+    cells = record(content="<p>a</p>", format="html ", link="https://example.com/?a&b")
+    row = only(read_campaign(write(as_csv(cells))))
+    assert row.content == "<p>a</p><p>https://example.com/?a&amp;b</p>"
+
+
 def test_settings_and_tags_may_be_edited_without_a_new_ref(write: Write) -> None:
     before = only(read_campaign(write(as_csv(record(settings="{}", tags="a", type="")))))
     after = only(read_campaign(write(as_csv(record(settings='{"a":1}', tags="b", type="draft")))))
@@ -503,6 +509,13 @@ def test_an_edited_row_keeps_its_ref_and_a_removed_one_leaves_it_alone() -> None
     assert [row.ref for row in edited] == [row.ref for row in first]
     left = keep_refs(rows_of("b"), known)
     assert left[0].ref == first[1].ref
+
+
+def test_rows_that_share_a_number_keep_their_own_refs() -> None:
+    first = [structs.replace(row, number=2) for row in rows_of("a", "b", "c")]
+    known = {row.ref: row.fingerprint for row in first}
+    later = keep_refs([structs.replace(row, number=2) for row in rows_of("c", "a", "b")], known)
+    assert boards_by_ref(later) == boards_by_ref(tuple(first))
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=6), st.lists(st.sampled_from("abc"), max_size=6))

@@ -5,26 +5,25 @@ from __future__ import annotations
 import csv
 import re
 import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import xlsxwriter
 from hypothesis import given, strategies as st
 from python_calamine import CalamineWorkbook
-from spreadsheet_files import Error, NumberError, write_ods, write_xlsx
+from spreadsheet_files import COVERED, Down, Error, Noted, NumberError, write_ods, write_xlsx
 
+from postiz_async._campaign.read.packages import SheetFacts
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import ReadCampaign, read_campaign
 from postiz_async._campaign.read.spreadsheets import sheet_rows
 from postiz_async._campaign.read.texts import cell_text
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WHEN = datetime(2027, 1, 15, 9)  # noqa: DTZ001
 BERLIN = ReadOptions(timezone="Europe/Berlin")
@@ -273,8 +272,8 @@ def test_blank_rows_with_a_format_cost_nothing(tmp_path: Path) -> None:
         sheet.write_row(1, 0, ["x", "2027-01-15 09:00", "a"])
         for row in range(2, 60_000):
             sheet.write_blank(row, 0, None, bold)
-    assert len(list(sheet_rows(path, None))) == 2
-    assert len(list(sheet_rows(write_ods(tmp_path / "p.ods", [HEAD]), None))) == 1
+    assert len(list(sheet_rows(path, None, SheetFacts()))) == 2
+    assert len(list(sheet_rows(write_ods(tmp_path / "p.ods", [HEAD]), None, SheetFacts()))) == 1
 
 
 def test_one_cell_in_the_last_corner_takes_no_memory(tmp_path: Path) -> None:
@@ -294,14 +293,42 @@ def test_wide_and_long_sheets_whose_cells_are_near_are_read(tmp_path: Path) -> N
     assert len(read_campaign(path, reading=reading).rows) == 1
 
 
-def test_merged_cells_are_that_of_their_first_row(tmp_path: Path) -> None:
-    rows = [HEAD, ["", WHEN, "a"], ["", WHEN, "b"]]
-    path = write_xlsx(tmp_path / "p.xlsx", rows, merged=["A2:A3"])
-    campaign = read_campaign(path, reading=BERLIN)
-    assert [row.channel for row in campaign.rows] == ["merged"]
-    assert faults(campaign) == [
-        "row 3, channel: is missing (its cell is merged with the one above: take that apart)"
+@both
+def test_a_merged_cell_holds_for_all_rows_that_it_covers(tmp_path: Path, name: str) -> None:
+    rows = [
+        ["A title", "", ""],
+        HEAD,
+        [Down("x", 3), Down(WHEN, 2), "a"],
+        [COVERED, COVERED, "b"],
+        [COVERED, WHEN + timedelta(days=1), "c"],
+        ["mastodon", WHEN, "d"],
+        ["", WHEN, "e"],
     ]
+    campaign = read_campaign(WRITERS[name](tmp_path / name, rows), reading=BERLIN)
+    assert [(row.channel, row.date.day, row.content) for row in campaign.rows] == [
+        ("x", 15, "a"),
+        ("x", 15, "b"),
+        ("x", 16, "c"),
+        ("mastodon", 15, "d"),
+    ]
+    assert faults(campaign) == ["row 7, channel: is missing"]
+
+
+@both
+def test_rows_that_merged_cells_cover_completely_are_none(tmp_path: Path, name: str) -> None:
+    rows = [HEAD, [Down("x", 3), Down(WHEN, 3), Down("a", 3)], [COVERED] * 3, [COVERED] * 3]
+    campaign = read_campaign(WRITERS[name](tmp_path / name, rows), reading=BERLIN)
+    assert [row.number for row in campaign.rows] == [2]
+    assert campaign.problems == ()
+
+
+@both
+def test_comments_are_counted_and_no_part_of_their_cells(tmp_path: Path, name: str) -> None:
+    rows = [HEAD, [Noted("x", "Anna: really?"), WHEN, Noted("a", "Too short")], ["x", WHEN, "b"]]
+    path, facts = WRITERS[name](tmp_path / name, rows), SheetFacts()
+    found = [[cell_text(cell) for cell in cells] for _, cells in sheet_rows(path, None, facts)]
+    assert found[1] == ["x", "2027-01-15 09:00", "a"]
+    assert (facts.name, facts.comments) == ("Plan", 2)
 
 
 @pytest.mark.parametrize("above", [["Our campaign"], ["Kanal", "Wann", "Was"]])
@@ -389,7 +416,7 @@ def test_any_cells_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, cells: list[object], name: str
 ) -> None:
     path = WRITERS[name](tmp_path_factory.mktemp("sheets") / name, [cells])
-    ((number, read),) = sheet_rows(path, None)
+    ((number, read),) = sheet_rows(path, None, SheetFacts())
     assert number == 1
     assert [cell_text(cell) for cell in read] == [cell_text(_midnight(cell)) for cell in cells]
 
@@ -401,7 +428,7 @@ def test_a_workbook_is_read_as_another_library_does(
     path = write_xlsx(tmp_path_factory.mktemp("sheets") / "p.xlsx", [cells])
     with CalamineWorkbook.from_path(path) as book:
         (expected,) = book.get_sheet_by_index(0).iter_rows()
-    ((_, read),) = sheet_rows(path, None)
+    ((_, read),) = sheet_rows(path, None, SheetFacts())
     assert [cell_text(cell) for cell in read] == [cell_text(cell) for cell in expected]
 
 

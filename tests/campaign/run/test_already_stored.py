@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from campaign_lab import WITH_DOUBLES, Lab, at, reconciled, rows
 
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 async def stored_without_a_journal(lab: Lab, records: list[dict[str, object]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from postiz_async._campaign.run.conditions import (
     PostCondition,
     condition_of,
     has_settings,
+    is_as_sent,
     may_change,
+    sent_posts,
 )
-from postiz_async._campaign.run.intents import sent_posts
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async.models.posts import (
     ChannelRef,
@@ -58,7 +60,7 @@ def listed(**more: Any) -> Post:
 
 def seen(post: Post | None, *requests: SentRequest, is_shared: bool = False) -> PostCondition:
     sent = sent_posts(requests or [request()]).get("r", [])
-    return condition_of(post, sent, now=NOW, near=NEAR, is_shared=is_shared)
+    return condition_of(post, partial(is_as_sent, sent), now=NOW, near=NEAR, is_shared=is_shared)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,9 @@ def test_each_way_in_which_it_was_put_is_ours() -> None:
 
 
 def test_a_post_of_which_no_request_is_known_counts_as_edited() -> None:
-    assert condition_of(listed(), [], now=NOW, near=NEAR, is_shared=False) is PostCondition.EDITED
+    unknown = partial(is_as_sent, [])
+    found = condition_of(listed(), unknown, now=NOW, near=NEAR, is_shared=False)
+    assert found is PostCondition.EDITED
 
 
 def test_only_ours_is_changed_and_what_was_edited_if_that_is_asked_for() -> None:

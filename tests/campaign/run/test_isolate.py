@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import Lab, at, rows
@@ -16,25 +17,8 @@ from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.isolate import IN_A_ROW, Bisection, Refusals
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
+from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.errors import AuthenticationError, NotFoundError, PermissionDeniedError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async._wire import WireRequest, WireResponse
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def a_row(number: int) -> Row:

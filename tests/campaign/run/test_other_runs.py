@@ -6,12 +6,15 @@ import asyncio
 import json
 import shutil
 from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import START, Lab, Watched, at, rows
 
+from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.journal.summary import read_summary
@@ -25,20 +28,14 @@ from postiz_async._campaign.run.already_stored import (
     decide,
     find_rows,
 )
-from postiz_async._campaign.run.intents import Intent
+from postiz_async._campaign.run.conditions import Intent
+from postiz_async._campaign.run.job import Outcome
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import CampaignError, ConfigurationError
 from postiz_async.models.channels import Channel
 from postiz_async.models.posts import ChannelRef, ContentItem, Post, PostChannel, PostItem
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
-
-    from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.run.job import Outcome
 
 SERVER = "http://sandbox.invalid/public/v1"
 COUNT = 24
@@ -148,7 +145,7 @@ async def test_a_second_journal_with_planned_rows(lab: Lab) -> None:
     async with await opening as journal, lab.client() as postiz, lab.campaign(postiz) as campaign:
         channels = {channel.id: channel for channel in campaign.channels}
         named = {row.ref: channels[row.channel] for row in campaign.rows}
-        await journal.put(new_records(campaign.rows, named))
+        await journal.put(new_records(campaign.rows, named, {}))
     assert (await lab.run()).complete
     lab.journal = second
     report = await lab.run()

@@ -6,13 +6,10 @@ POSTIZ_HOST_ROUNDS=300 is a long night, POSTIZ_HOST_SEED=7 begins with that seed
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from host_kills import one_round
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.exhaustive
 

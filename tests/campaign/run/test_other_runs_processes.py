@@ -6,9 +6,11 @@ import asyncio
 import json
 import shutil
 from collections import Counter
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -17,10 +19,6 @@ from processes import COMMAND, child_environment
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._sandbox import HttpRequest, MemoryServer, Response
 from postiz_async._sandbox.http import serve
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-    from pathlib import Path
 
 pytestmark = pytest.mark.exhaustive
 

@@ -4,7 +4,8 @@ import shutil
 import threading
 from collections import Counter
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,32 +13,14 @@ from campaign_lab import START, WITH_DOUBLES, Lab, at, rows
 from samples import MP4, PNG
 
 from postiz_async import AdvancedOptions, CampaignError, InvalidPostError
-from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.after.report import Report
+from postiz_async._campaign.journal.summary import Summary, read_summary
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import lower_bound
 from postiz_async._campaign.run import resume
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, PlanLimitError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async._campaign.after.report import Report
-    from postiz_async._campaign.journal.summary import Summary
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def states(report: Report) -> dict[str, int]:

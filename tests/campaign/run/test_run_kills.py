@@ -6,7 +6,8 @@ import asyncio
 import os
 import random
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import Lab, rows, somewhere
@@ -14,9 +15,6 @@ from samples import PNG
 from spread import spread
 
 from postiz_async._sandbox import Fault
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 COUNT = 30
 

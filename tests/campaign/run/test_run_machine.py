@@ -6,9 +6,9 @@ import asyncio
 import sqlite3
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from campaign_lab import WITH_DOUBLES, Lab, Watched, rows
@@ -16,31 +16,15 @@ from spread import spread
 
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.run.job import Outcome
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import CampaignError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from postiz_async._campaign.run.job import Outcome
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="limits and folders of POSIX")
 
 COUNT = 12
 TEXTS = [f"post {n}" for n in range(COUNT)]
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def after(seconds: float) -> Callable[[Watched, Callable[[], None]], None]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import START, Lab, Watched, at, rows
@@ -15,13 +17,7 @@ from postiz_async import NewPost
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
-from postiz_async._sandbox import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
-
-    from postiz_async._sandbox import StoredPost
+from postiz_async._sandbox import Fault, StoredPost
 
 RELEASES = ["HEAD", "v2.23.0", "v2.19.0"]
 
@@ -31,11 +27,6 @@ async def lab(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[L
     made = Lab(tmp_path, release=request.param)
     async with made.sandbox:
         yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def drag(lab: Lab, content: str, hours: float) -> None:

@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 import random
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from campaign_kills import EditKills, SharedRunKills, many_kills
+from campaign_kills import EditKills, SharedRunKills, SlotKills, many_kills
 from postgres_server import why_no_postgres
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from verb_kills import VerbKills
 
 KILLS = int(os.environ.get("POSTIZ_KILLS", "3"))
 
@@ -39,6 +37,16 @@ def test_a_run_is_killed_again_and_again_and_finished(tmp_path: Path, seed: int)
 
 
 @pytest.mark.exhaustive
+def test_a_run_of_rows_with_slots_is_killed_again_and_again(tmp_path: Path, seed: int) -> None:
+    """Each row once, and none beside another post in its slot."""
+    tally = many_kills(tmp_path, KILLS, seed, series=SlotKills)
+    print(f"\nseed {seed}: {tally}")
+    assert tally.troubles == []
+    assert tally.kills == KILLS
+    assert tally.refusals == 0
+
+
+@pytest.mark.exhaustive
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 def test_hosts_that_run_a_campaign_together_are_killed_one_by_one(
     tmp_path: Path, seed: int
@@ -46,6 +54,16 @@ def test_hosts_that_run_a_campaign_together_are_killed_one_by_one(
     tally = many_kills(tmp_path, KILLS, seed, at_a_time=1, series=SharedRunKills, speed=200.0)
     print(f"\nseed {seed}: {tally}")
     assert tally.troubles == []
+    assert tally.refusals == 0
+
+
+@pytest.mark.exhaustive
+def test_verbs_are_killed_one_in_the_middle_of_the_other(tmp_path: Path, seed: int) -> None:
+    """Runs, updates, shifts, pauses and resumptions: each row once, at its date, and no other."""
+    tally = VerbKills(tmp_path, seed, KILLS).run()
+    print(f"\nseed {seed}: {tally}")
+    assert tally.troubles == []
+    assert tally.kills == KILLS
     assert tally.refusals == 0
 
 

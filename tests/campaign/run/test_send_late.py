@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from campaign_lab import START, Lab, Watched, at, rows
@@ -15,22 +15,6 @@ from postiz_async._campaign.journal.rows import Finding
 from postiz_async._delivery.options import checked_late
 from postiz_async._sandbox import Fault
 from postiz_async.errors import APIConnectionError, ConfigurationError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def lose(lab: Lab, kind: str = "reset", **options: object) -> None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from campaign_lab import START, Lab, at, rows
 
-from postiz_async.testing import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async.testing import StoredPost
+from postiz_async.testing import Fault, StoredPost
 
 MINUTES = 1 / 60
 

@@ -20,24 +20,12 @@ from postiz_async.errors import APIConnectionError, ConfigurationError, Permissi
 from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
     from postiz_async._sandbox.faults import FaultKind
     from postiz_async.errors import PostizError
     from postiz_async.testing import WireResponse
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def fault(kind: FaultKind, **options: object) -> Fault:
@@ -316,6 +304,23 @@ async def test_posts_of_others_at_our_very_instant_are_not_ours(
     assert report.complete
     assert report.rows[0].post_id != theirs.post_id
     lab.assert_each_once(["post 0", "theirs"])
+
+
+@pytest.mark.parametrize("release", ["HEAD", "v2.23.0"])
+async def test_a_post_beside_which_a_row_is_sent_again_never_becomes_the_rows(
+    tmp_path: Path, release: str
+) -> None:
+    """An old server shows no marks, and the other post was stored seconds before."""
+    lab = Lab(tmp_path, release=release)
+    async with lab.sandbox:
+        lab.write(rows([lab.channel("mastodon")], 1))
+        (theirs,) = (await lab.run()).rows
+        lab.journal.unlink()
+        lab.sandbox.faults.add(fault("reset"))
+        report = await lab.run(existing="again")
+    assert report.complete
+    assert report.rows[0].post_id != theirs.post_id
+    assert len(lab.sandbox.posts) == 2
 
 
 # ------------------------------------------------------------------ outages

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_lab import Lab, Watched, reconciled, rows
 from journal_lab import ends
 
+from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import NewPosts, RowEnd
 from postiz_async._campaign.journal.requests import open_requests
@@ -21,22 +24,9 @@ from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState
 from postiz_async._delivery.repair import UNSEEN_END
 from postiz_async._sandbox import Fault
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
-
-    from postiz_async._campaign.after.reconcile import ReconcileResult
-
 COUNT = 6
 TEXTS = [f"post {n}" for n in range(COUNT)]
 THREAD = {"thread": ["second", "third"]}
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
 
 
 async def stopped_and_killed(lab: Lab, *, hours: float = 24.0, **more: Any) -> None:

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import pytest
 from campaign_lab import Lab, rows
 
 from postiz_async._sandbox import Fault
 from postiz_async._scheduler.limits import MAX_CREATES
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-    from postiz_async._wire import WireRequest, WireResponse
+from postiz_async._wire import WireRequest, WireResponse
 
 LASTS = 600
-
-
-@pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    async with made.sandbox:
-        yield made
-
-
-@pytest.fixture
-def channels(lab: Lab) -> list[str]:
-    return [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
 
 
 def is_create(request: WireRequest) -> bool:

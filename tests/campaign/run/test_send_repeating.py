@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import pytest
-from campaign_lab import START, Lab, rows
+from campaign_lab import START, Lab, lists_of, rows
 from msgspec.structs import replace
 
 from postiz_async import Channel, NewPost, PostNotFoundError
+from postiz_async._client import Postiz
 from postiz_async._resources.create_body import build_body, build_item
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
-
-    from postiz_async._client import Postiz
 
 YEAR = timedelta(days=365)
 
@@ -34,12 +29,6 @@ async def repeat_daily(lab: Lab, count: int, age: timedelta) -> None:
     body = replace(build_body("draft", START - age, items), inter=1)
     async with lab.client() as postiz:
         await postiz.posts.send(body, validate=False)
-
-
-def lists_of(lab: Lab) -> int:
-    """How many lists the last client asked for."""
-    asked = [urlsplit(each.url).path for each in lab.transport.sent if each.method == "GET"]
-    return sum(path.endswith("/posts") for path in asked)
 
 
 def enough() -> None:

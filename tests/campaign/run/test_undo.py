@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from campaign_lab import START, Lab, at, rows
+from campaign_lab import START, Lab, Watched, at, rows
 
-from postiz_async._campaign.after.reconcile import open_existing
+from postiz_async._campaign.campaign import Campaign
+from postiz_async._campaign.journal.journal import open_existing
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.journal.summary import read_summary
-from postiz_async._campaign.run.undo import Selection, undo_journal
+from postiz_async._campaign.run.job import JobContext, ignore
+from postiz_async._campaign.run.undo import Selection, UndoResult, undo_journal
+from postiz_async._campaign.run.update_plan import ChangeOptions
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.api import opened
+from postiz_async._sandbox import StoredPost
 from postiz_async._sandbox.faults import Fault
 from postiz_async._wire import WireResponse
 from postiz_async.errors import ChannelNotFoundError, ConfigurationError, PostizError
 from postiz_async.models.posts import NewPost
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from campaign_lab import Watched
-
-    from postiz_async._campaign.campaign import Campaign
-    from postiz_async._campaign.run.undo import UndoResult
-    from postiz_async._sandbox import StoredPost
+HOW = ChangeOptions(ignore, force=False, dry_run=False)
 
 
 @pytest.fixture
@@ -141,7 +139,7 @@ async def test_a_journal_that_has_a_number_twice_is_not_enough(
     await lab.run()
     async with lab.client() as postiz, await open_existing(opened(postiz), lab.journal) as journal:
         with pytest.raises(ConfigurationError, match="row 1: several posts have that number"):
-            await undo_journal(opened(postiz), journal, Selection(rows={1, 2}))
+            await undo_journal(JobContext.of(opened(postiz), journal), Selection(rows={1, 2}), HOW)
     assert len(there(lab)) == 6
 
 
@@ -153,7 +151,7 @@ async def test_a_number_that_is_there_twice_matters_only_to_who_says_it(
     lab.write(rows(channels, 6)[1:])
     await lab.run()
     async with lab.client() as postiz, await open_existing(opened(postiz), lab.journal) as journal:
-        undone = await undo_journal(opened(postiz), journal, Selection())
+        undone = await undo_journal(JobContext.of(opened(postiz), journal), Selection(), HOW)
     assert sorted(row.number for row in undone.rows) == [1, 1, 2, 3, 4, 5]
     assert there(lab) == set()
 
@@ -233,7 +231,7 @@ async def test_what_people_edited_stays_unless_said(
     assert [row.number for row in undone.left["edited"]] == [5]
     assert there(lab) == {ids[5]}
     assert states(lab)[5] is RowState.STORED
-    undone = await undo(lab, edited=True)
+    undone = await undo(lab, force=True)
     assert [row.number for row in undone.rows] == [5]
     assert there(lab) == set()
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
-from campaign_lab import Lab, at, rows
+from campaign_lab import Lab, Watched, at, rows
 
+from postiz_async._campaign.campaign import Campaign
 from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._campaign.run.job import Outcome
+from postiz_async._campaign.run.update_plan import UpdateResult
 from postiz_async._delivery.outcomes import RowState
-from postiz_async._sandbox.faults import Fault
+from postiz_async._sandbox import StoredPost
+from postiz_async._sandbox.faults import Fault, FaultKind
 from postiz_async._wire import WireResponse
 from postiz_async.errors import (
     CampaignError,
@@ -23,18 +29,6 @@ from postiz_async.errors import (
     QuotaWaitError,
 )
 from postiz_async.models.posts import NewPost
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from campaign_lab import Watched
-
-    from postiz_async._campaign.campaign import Campaign
-    from postiz_async._campaign.run.job import Outcome
-    from postiz_async._campaign.run.update_plan import UpdateResult
-    from postiz_async._sandbox import StoredPost
-    from postiz_async._sandbox.faults import FaultKind
 
 
 @pytest.fixture

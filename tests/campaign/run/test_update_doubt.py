@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from campaign_lab import Lab, at, rows
+from campaign_lab import Lab, Watched, at, rows
 
+from postiz_async import Campaign
 from postiz_async.testing import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from campaign_lab import Watched
-
-    from postiz_async import Campaign
-    from postiz_async.types import UndoResult, UpdateResult
+from postiz_async.types import UndoResult, UpdateResult
 
 CERTAIN = 720.0
 """Seconds after which absence may be certain."""

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from campaign_lab import Lab, rows
+from campaign_lab import Lab, Watched, rows
 
+from postiz_async import Campaign
 from postiz_async.testing import Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from campaign_lab import Watched
-
-    from postiz_async import Campaign
-    from postiz_async.types import UndoResult, UpdateResult
+from postiz_async.types import UndoResult, UpdateResult
 
 
 @pytest.fixture

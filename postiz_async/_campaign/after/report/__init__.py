@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
 
+from postiz_async._campaign.after.tables import MAX_CELL, Table, local_cell
 from postiz_async._campaign.journal.rows import OPEN_STATES, Finding, RowRecord
-from postiz_async._campaign.read.file_formats import csv_line
+from postiz_async._campaign.read.columns import FIGURE
+from postiz_async._campaign.read.rows import SaidRow
+from postiz_async._content import plain_text
 from postiz_async._delivery.outcomes import RowState
+from postiz_async.errors import Problem
 from postiz_async.models._html_table import date_cell, html_table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from postiz_async.errors import Problem
-    from postiz_async.models.insights import Figures
+from postiz_async.models.insights import Figures
 
 
 class RowLabel(NamedTuple):
@@ -170,6 +170,16 @@ _FINDINGS = (
         "differ from the campaign file",
     ),
     RowLabel(
+        Finding.UNTAGGED,
+        "#",
+        "warn",
+        "Postiz leaves out tags that it does not know, and its API cannot make them. Make the tag "
+        "in Postiz and add it to the posts there; or correct it in the campaign file, and "
+        "postiz-async update changes the posts.",
+        "was stored without a tag",
+        "were stored without a tag",
+    ),
+    RowLabel(
         Finding.EDITED,
         "↔",
         "open",
@@ -273,7 +283,7 @@ class Report:
             for row in self.rows
             if row.moved_from is not None
             and row.state is not RowState.PLANNED
-            and row.finding is Finding.NOTHING
+            and row.finding in {Finding.NOTHING, Finding.UNTAGGED}
         )
 
     def due(self, now: datetime) -> list[RowRecord]:
@@ -291,24 +301,44 @@ class Report:
             and (row.state is RowState.PUBLISHED or (row.state is RowState.STORED and row.at < now))
         ]
 
-    def to_csv(self, figures: Figures | None = None) -> str:
-        """A CSV with one line for each row: row, ref, state, post_id, channel, date, and remarks.
+    def to_csv(
+        self, figures: Figures | None = None, *, zone: tzinfo = UTC, excel: bool = False
+    ) -> str:
+        """A CSV with one line for each row: its text, channel, date, state, address, and the rest.
 
-        `moved_from` is the date in the campaign, if the post has another. A cell that a spreadsheet
-        would run (it begins with `=`, `+`, `-`, `@`, a tab or a line break, perhaps after quotes or
-        spaces) has an apostrophe before it. Rows that were left out are listed with their problems:
-        their state is `left out`.
+        `moved_from` is the date in the campaign, if the post has another; both are in the zone that
+        `timezone` names. A cell that a spreadsheet would run (it begins with `=`, `+`, `-`, `@`, a
+        tab or a line break, perhaps after quotes or spaces) has an apostrophe before it. Rows that
+        were left out are listed with their problems: their state is `left out`.
 
         Args:
             figures: figures of the posts; each name becomes a column, `figure Likes`.
+            zone: the zone of the dates.
+            excel: with a byte order mark, and with `;` and decimal commas where the locale of this
+                machine has them, as its Excel opens it. Else with commas.
         """
-        names = figures.names if figures is not None else []
-        lines = [csv_line([*_COLUMNS, *(f"figure {name}" for name in names)])]
-        lines += [
-            csv_line([_cell(value) for value in record.values()])
-            for record in self.to_records(figures)
-        ]
-        return "".join(lines)
+        table = self._table(figures, zone)
+        return table.excel_csv() if excel else table.csv()
+
+    def to_xlsx(self, figures: Figures | None = None, *, zone: tzinfo = UTC) -> bytes:
+        """A workbook with the columns of `to_csv`, with dates as dates and links that open.
+
+        Args:
+            figures: figures of the posts; each name becomes a column, `figure Likes`.
+            zone: the zone of the dates.
+
+        Raises:
+            ConfigurationError: the extra `xlsx` is not installed.
+        """
+        return self._table(figures, zone).workbook()
+
+    def _table(self, figures: Figures | None, zone: tzinfo) -> Table:
+        columns = _columns(figures)
+        columns.insert(columns.index("date") + 1, "timezone")
+        lines = self.to_records(figures)
+        for line in lines:
+            line["timezone"] = str(zone) if line["date"] else ""
+        return Table(columns, ([_cell(line[name], zone) for name in columns] for line in lines))
 
     def to_records(self, figures: Figures | None = None) -> list[dict[str, object]]:
         """One flat dict a row, with the names of `to_csv`: `pandas.DataFrame(report.to_records())`.
@@ -320,14 +350,10 @@ class Report:
         Args:
             figures: figures of the posts; each name becomes a key, `figure Likes`.
         """
-        records = [_record(row) for row in self.rows]
-        if figures is not None:
-            names = figures.names
-            for record, row in zip(records, self.rows, strict=True):
-                known = figures.of(row.post_id)
-                record |= {f"figure {name}": known.get(name) for name in names}
-        more = [f"figure {name}" for name in figures.names] if figures is not None else []
-        return [*records, *_left_out(self.left_out, more)]
+        columns = _columns(figures)
+        records = [_record(row, columns, figures) for row in self.rows]
+        nothing = dict.fromkeys(columns)
+        return [*records, *(nothing | told for told in _left_out(self.left_out))]
 
     def _repr_html_(self) -> str:
         """HTML tables of the counts and of the rows that need attention, for notebooks."""
@@ -344,43 +370,75 @@ class Report:
         return f"<div>{''.join(parts)}</div>"
 
 
-_COLUMNS = (
-    *("row", "ref", "state", "post_id", "channel", "date", "note"),
-    *("finding", "remark", "name", "moved_from", "link"),
-)
-
 LEFT_OUT = "left out"
 """The state of a row that was not sent because of its problems."""
 
 _LISTED = 20
 """Rows needing attention that a notebook shows, at most."""
 
-
-def _record(row: RowRecord) -> dict[str, object]:
-    date, asked = _moment(row.seconds), _moment(row.asked_seconds)
-    values = (row.number, row.ref, row.state.value, row.post_id, row.channel, date, row.note)
-    said = (row.finding.value, row.remark, row.name, asked, row.link)
-    return dict(zip(_COLUMNS, (*values, *said), strict=True))
+_BEGINNING = 1_000
+"""Characters shown of a text, at most."""
 
 
-def _left_out(problems: Iterable[Problem], more: Iterable[str]) -> Iterator[dict[str, object]]:
-    """A record for each row with problems; its note has all of them."""
+def said_by(row: RowRecord) -> SaidRow | None:
+    """What was sent of a row, or would be; None if its journal does not know."""
+    return SaidRow.read(row.said) if row.said else None
+
+
+def text_of(row: RowRecord) -> str:
+    """The beginning of a row's text, as readers see it."""
+    said = said_by(row)
+    text = "" if said is None else said.content[:_BEGINNING]
+    return plain_text(text) if said is not None and said.format == "html" else text
+
+
+_FOR_PEOPLE: Mapping[str, Callable[[RowRecord], object]] = {
+    "text": text_of,
+    "channel": lambda row: row.name or row.channel,
+    "date": lambda row: row.at,
+    "state": lambda row: row.state.value,
+    "link": lambda row: row.link,
+    "note": lambda row: row.note,
+    "finding": lambda row: row.finding.value,
+    "remark": lambda row: row.remark,
+    "moved_from": lambda row: row.moved_from,
+}
+_FOR_PROGRAMS: Mapping[str, Callable[[RowRecord], object]] = {
+    "row": lambda row: row.number,
+    "ref": lambda row: row.ref,
+    "post_id": lambda row: row.post_id,
+    "channel_id": lambda row: row.channel,
+}
+"""Columns of a result by name; between the two are those with figures."""
+
+
+def _columns(figures: Figures | None) -> list[str]:
+    names = figures.names if figures is not None else []
+    return [*_FOR_PEOPLE, *(f"{FIGURE} {name}" for name in names), *_FOR_PROGRAMS]
+
+
+def _record(row: RowRecord, columns: Iterable[str], figures: Figures | None) -> dict[str, object]:
+    known: Mapping[str, float] = {} if figures is None else figures.of(row.post_id)
+    cells: dict[str, object] = {f"{FIGURE} {name}": number for name, number in known.items()}
+    cells |= {name: of(row) for name, of in {**_FOR_PEOPLE, **_FOR_PROGRAMS}.items()}
+    return {name: cells.get(name) for name in columns}
+
+
+def _left_out(problems: Iterable[Problem]) -> Iterator[dict[str, object]]:
+    """The values for each row with problems; its note has all of them."""
     by_row: dict[int | None, list[str]] = {}
     for problem in problems:
         by_row.setdefault(problem.row, []).append(str(replace(problem, row=None)))
     for number, said in by_row.items():
-        nothing = dict.fromkeys((*_COLUMNS, *more))
-        yield {**nothing, "row": number, "state": LEFT_OUT, "note": "; ".join(said)}
+        yield {"row": number, "state": LEFT_OUT, "note": "; ".join(said)}
 
 
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def _cell(value: object, zone: tzinfo) -> object:
+    if isinstance(value, datetime):
+        return local_cell(value, zone)
+    if isinstance(value, str) and len(value) >= MAX_CELL:
+        return f"{value[: MAX_CELL - 2]}…"  # and an apostrophe may come before it
+    return "" if value is None else value
 
 
 def _trouble(row: RowRecord) -> tuple[str, ...]:

@@ -9,19 +9,13 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter, defaultdict
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
-from unicodedata import combining
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
-from postiz_async._campaign.after.report import KINDS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import tzinfo
-
-    from postiz_async._campaign.after.report import RowLabel
-    from postiz_async._campaign.after.report.data import WindowUse
-
+from postiz_async._campaign.after.report import KINDS, RowLabel
+from postiz_async._campaign.after.report.data import WindowUse
+from postiz_async._content.split import safe_cuts
 
 MOST_BARS = 60
 """Bars at most; if there are more windows, a bar is a day, a week or 30 days."""
@@ -161,30 +155,16 @@ def _short(text: str, length: int) -> str:
     line = " ".join(text.split())
     if len(line) <= length:
         return safe(line)
-    end = _end(line, length - 1)
+    most, cuts = length - 1, (0, *safe_cuts(line[: length + 1]))
+    end = max((each for each in cuts if most - _LONGEST_SIGN < each <= most), default=most)
     space = line.rfind(" ", end - _LONGEST_WORD, end + 1)
     return safe(line[: space if space > 0 else end].rstrip() + "…")
 
 
-_JOINER = "\u200d"
-_CONTINUES = re.compile(f"[{_JOINER}\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
-_LETTERS_OF_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]+$")
 _LONGEST_WORD = 20
 """Characters that a line may lose so that it is not cut within a word."""
 _LONGEST_SIGN = 30
 """Characters of an emoji at most; longer sequences are cut anywhere."""
-
-
-def _end(line: str, most: int) -> int:
-    """Where to cut a line: not within an emoji, a flag, or a letter with accents."""
-    end = most
-    while most - end < _LONGEST_SIGN and (
-        _CONTINUES.match(line, end) or combining(line[end]) or line[end - 1] == _JOINER
-    ):
-        end -= 1
-    letters = _LETTERS_OF_FLAGS.search(line[:end])  # each two of which are a flag
-    is_half = letters and len(letters[0]) % 2 and _LETTERS_OF_FLAGS.match(line[end])
-    return end - 1 if is_half else end
 
 
 MOST_LINES = 100

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from postiz_async._campaign.after.report import text_of
+from postiz_async._campaign.journal.places import JournalPlace
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.journal.summary import Sent, read_summary
-from postiz_async._campaign.read.rows import keep_refs
-from postiz_async._content import plain_text
+from postiz_async._campaign.read.rows import Row
 from postiz_async._quota import WINDOW
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.journal.rows import RowRecord
-    from postiz_async._campaign.read.rows import Row
-    from postiz_async.errors import Problem
-    from postiz_async.models.insights import Figures
+from postiz_async.errors import Problem
+from postiz_async.models.insights import Figures
 
 
 class WindowUse(NamedTuple):
@@ -48,17 +44,13 @@ def windows(sent: Iterable[Sent], length: float) -> list[WindowUse]:
     return found
 
 
-_BEGINNING = 1_000
-"""Characters shown of a text, at most."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """The data of an HTML report.
 
-    `names` (of channels) and `texts` are by ref; texts are there if the campaign is known.
-    `made_at` is in seconds since the epoch, `window` in seconds. `zone` is the time zone of the
-    dates, None for the machine's. `remarks` are about the run as a whole.
+    `names` (of channels) and `texts` are by ref. `made_at` is in seconds since the epoch, `window`
+    in seconds. `zone` is the time zone of the dates, None for the machine's. `remarks` are about
+    the run as a whole.
     """
 
     campaign: str
@@ -106,7 +98,7 @@ def read_facts(
     Args:
         journal: the place of the journal.
         made_at: now, in seconds since the epoch.
-        rows: rows of the campaign, for names and texts.
+        rows: rows of the campaign.
         problems: problems of the campaign, for rows that cannot be read.
         zone: the time zone of the dates; None for the machine's.
         remarks: remarks about the run as a whole.
@@ -116,13 +108,11 @@ def read_facts(
         CampaignError: there is no journal, or it cannot be read.
     """
     summary = read_summary(journal)
-    known = keep_refs(list(rows), {row.ref: row.fingerprint for row in summary.rows})
     kept = summary.kept
     wrong = {problem.row for problem in problems if problem.row is not None}
-    written = {row.ref: row.channel for row in known}
     by_id: dict[str, str] = {}  # rows may write one channel in different ways
     for row in summary.rows:
-        by_id.setdefault(row.channel, row.name or written.get(row.ref) or row.channel)
+        by_id.setdefault(row.channel, row.name or row.channel)
     return Facts(
         campaign=summary.campaign,
         server=summary.base_url.removesuffix("/public/v1"),
@@ -132,15 +122,9 @@ def read_facts(
         limit=kept.limit if kept is not None and kept.limit_read else None,
         window=kept.window if kept is not None else WINDOW,
         names={row.ref: by_id[row.channel] for row in summary.rows},
-        texts={row.ref: _plain(row) for row in known},
+        texts={row.ref: text_of(row) for row in summary.rows},
         remarks=remarks,
         zone=zone,
         figures=figures,
         unread=len(wrong - {row.number for row in rows}),
     )
-
-
-def _plain(row: Row) -> str:
-    """The beginning of a row's content, as readers see it."""
-    text = row.content[:_BEGINNING]
-    return plain_text(text) if row.format == "html" else text

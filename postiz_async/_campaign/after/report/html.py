@@ -26,8 +26,8 @@ from postiz_async._campaign.after.report.charts import (
     legend,
     safe,
 )
-from postiz_async._campaign.after.report.data import windows
-from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.after.report.data import Facts, WindowUse, windows
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import describe_rows
 from postiz_async.models._durations import describe_seconds
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from postiz_async._campaign.after.report import RowLabel
-    from postiz_async._campaign.after.report.data import Facts, WindowUse
-    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async.models.insights import Figures
 
 
@@ -78,15 +76,49 @@ def html_report(facts: Facts) -> str:
         parts.append(figures_section(facts, facts.figures))
     if 0 < len(facts.rows) <= LISTED:
         parts.append(_posts(facts))
+    span = date_span(facts, min(dates), max(dates)) if dates else "no posts"
+    made_by = f"Made by postiz-async {safe(version('postiz-async'))} from the campaign's journal. "
+    return page(
+        facts,
+        campaign=facts.campaign,
+        kind="Postiz campaign",
+        about=f"{_apart(facts.server)}, {span}",
+        parts=parts,
+        made_by=made_by,
+    )
+
+
+def page(
+    facts: Facts,
+    *,
+    campaign: str,
+    kind: str,
+    about: str,
+    parts: Iterable[str],
+    made_by: str = "",
+    has_pictures: bool = False,
+) -> str:
+    """A page: one file without scripts and external resources.
+
+    Args:
+        facts: the data of the report.
+        campaign: the name of the campaign.
+        kind: what it is a report of.
+        about: HTML about its posts as a whole.
+        parts: the HTML of its sections; empty ones are left out.
+        made_by: HTML about its origin.
+        has_pictures: whether embedded pictures are allowed.
+    """
     return Template(_beside("report.html")).substitute(
-        title=safe(f"{facts.campaign}: campaign report"),
+        title=safe(f"{campaign}: campaign report"),
+        images="; img-src data:" if has_pictures else "",
         style=_beside("report.css").strip(),
-        campaign=_apart(facts.campaign),
-        server=_apart(facts.server),
-        range=_range(facts, min(dates), max(dates)) if dates else "no posts",
+        kind=kind,
+        campaign=_apart(campaign),
+        about=about,
         made=facts.moment(facts.made_at),
         zone=safe(_zone_name(facts)),
-        version=safe(version("postiz-async")),
+        made_by=made_by,
         main="\n".join(filter(None, parts)),
     )
 
@@ -104,11 +136,13 @@ def _apart(text: str) -> str:
     return f'<bdi dir="ltr">{safe(text)}</bdi>'
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 post`, `2,480 posts`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _range(facts: Facts, first: float, last: float) -> str:
+def date_span(facts: Facts, first: float, last: float) -> str:
+    """Two dates as text: `3 January to 28 February 2027`."""
     start, end = facts.at(first), facts.at(last)
     if start.date() == end.date():
         return f"{end.day} {end:%B %Y}"
@@ -176,20 +210,23 @@ def cards(
 def _overview(facts: Facts) -> str:
     kinds = Counter(kind_of(row).name for row in facts.rows)
     states = Counter(row.state for row in facts.rows)
-    share = "".join(
-        f'<i class="{KINDS[name].tone}" style="flex:{kinds[name]}" '
-        f'title="{kinds[name]:,} {name}"></i>'
-        for name in KINDS
-        if kinds[name]
-    )
-    tiles = "".join(_tiles(facts, kinds))
-    glance = f'<div class="share" aria-hidden="true">{share}</div><div class="tiles">{tiles}</div>'
+    bar = share((kind, kinds[name]) for name, kind in KINDS.items() if kinds[name])
+    glance = f'{bar}<div class="tiles">{"".join(_tiles(facts, kinds))}</div>'
     notes = [*_not_here(facts), *_moved(facts), *facts.remarks]
     remarks = "".join(f'<p class="note"><bdi>{safe(note)}</bdi></p>' for note in notes)
     return (
         f'<section aria-label="At a glance"><p class="verdict">{_verdict(facts, kinds, states)}</p>'
         f"{glance if facts.rows else ''}{remarks}</section>"
     )
+
+
+def share(parts: Iterable[tuple[RowLabel, int]]) -> str:
+    """A bar with a part for each kind of post, as long as their number."""
+    inner = "".join(
+        f'<i class="{kind.tone}" style="flex:{number}" title="{number:,} {kind.name}"></i>'
+        for kind, number in parts
+    )
+    return f'<div class="share" aria-hidden="true">{inner}</div>'
 
 
 def _not_here(facts: Facts) -> Iterator[str]:
@@ -202,12 +239,12 @@ def _not_here(facts: Facts) -> Iterator[str]:
     if new := rows - len(known):
         are = "is" if new == 1 else "are"
         yield (
-            f"The file has {_count(rows, 'row')}. {new:,} of them {are} not in this "
+            f"The file has {counted(rows, 'row')}. {new:,} of them {are} not in this "
             "report: added or edited since the last run, or left out because of problems."
         )
     if gone := len(here) - len(known):
         are = "is" if gone == 1 else "are"
-        yield f"{_count(gone, 'row')} of this report {are} not in the file any more."
+        yield f"{counted(gone, 'row')} of this report {are} not in the file any more."
 
 
 def _moved(facts: Facts) -> Iterator[str]:
@@ -215,7 +252,7 @@ def _moved(facts: Facts) -> Iterator[str]:
     moved = make_report(facts.rows, 0).moved
     if moved:
         by = max(abs(row.seconds - (row.asked_seconds or row.seconds)) for row in moved)
-        posts = _count(len(moved), "post")
+        posts = counted(len(moved), "post")
         yield f"{posts} moved to share requests, by {describe_seconds(by)} at most."
 
 
@@ -230,7 +267,7 @@ def _verdict(facts: Facts, kinds: Mapping[str, int], states: Mapping[RowState, i
     if done == total:
         said = "The post is stored" if total == 1 else f"All {total:,} posts are stored"
     else:
-        said = f"{done:,} of {_count(total, 'post')} stored"
+        said = f"{done:,} of {counted(total, 'post')} stored"
     out = kinds.get(RowState.PUBLISHED, 0)
     said += f", {out:,} of them published." if 0 < out < total else "."
     if out == total:
@@ -240,25 +277,27 @@ def _verdict(facts: Facts, kinds: Mapping[str, int], states: Mapping[RowState, i
     if waiting := sum(states[state] for state in _OPEN):
         said += f" {waiting:,} still to be sent: run the same command again to go on."
     needing = sum(bool(findings(row)) for row in facts.rows)
-    return said + (f" {_count(needing, 'post')} to look at." if needing else "")
+    return said + (f" {counted(needing, 'post')} to look at." if needing else "")
 
 
 def _tiles(facts: Facts, kinds: Mapping[str, int]) -> Iterator[str]:
     """The tiles with counts; after the first one, each row counts in one tile."""
-    yield _tile("", len(facts.rows), "row" if len(facts.rows) == 1 else "rows")
+    yield tile("", len(facts.rows), "row" if len(facts.rows) == 1 else "rows")
     for name in dict.fromkeys((RowState.STORED.value, *KINDS)):
         kind, number = KINDS[name], kinds.get(name, 0)
         waits = name == RowState.STORED and kinds.get(RowState.PUBLISHED)
         if number:
             what = "stored, not out yet" if waits else name
             leads_to = kind.name if kind.advice else ""
-            yield _tile(kind.tone, number, f"{kind.sign} {what}", leads_to)
+            yield tile(kind.tone, number, f"{kind.sign} {what}", leads_to)
     if facts.sent:
-        yield _tile("", len(facts.sent), "request" if len(facts.sent) == 1 else "requests")
+        yield tile("", len(facts.sent), "request" if len(facts.sent) == 1 else "requests")
 
 
-def _tile(tone: str, number: int, what: str, leads_to: str = "") -> str:
-    inner = f'class="tile {tone}"><b>{number:,}</b> <span>{what}</span>'
+def tile(tone: str, value: int | str, what: str, leads_to: str = "") -> str:
+    """A number in a box; `what` is HTML, and `leads_to` an anchor in the page."""
+    shown = value if isinstance(value, str) else f"{value:,}"
+    inner = f'class="tile {tone}"><b>{shown}</b> <span>{what}</span>'
     return f'<a href="#{leads_to}" {inner}</a>' if leads_to else f"<div {inner}</div>"
 
 
@@ -359,8 +398,8 @@ def _quota(facts: Facts) -> str:
     first, last = facts.moment(facts.sent[0].at), facts.moment(facts.sent[-1].at)
     line = " The dashed line is the limit." if facts.limit and len(found) <= MOST_BARS else ""
     said = (
-        f"{_count(len(facts.sent), 'create request')} with {_count(posts, 'post')} "
-        f"({posts / len(facts.sent):.1f} each) in {_count(len(found), 'window')} of "
+        f"{counted(len(facts.sent), 'create request')} with {counted(posts, 'post')} "
+        f"({posts / len(facts.sent):.1f} each) in {counted(len(found), 'window')} of "
         f"{facts.window / 60:g} minutes, at most {most:,}{limit} in one; "
         f"{f'from {first} to {last}' if first != last else f'at {first}'}."
         f"{_other_count(facts, posts)}"
@@ -378,7 +417,7 @@ def _other_count(facts: Facts, posts: int) -> str:
     if posts == len(facts.rows):
         return ""
     return (
-        f" The report has {_count(len(facts.rows), 'row')}: a post counts here each time that it "
+        f" The report has {counted(len(facts.rows), 'row')}: a post counts here each time that it "
         "was sent, also if it was refused, and not while it is still to be sent."
     )
 
@@ -406,7 +445,12 @@ def _posts(facts: Facts) -> str:
         day = facts.at(row.seconds).date()
         anchor = "" if day == before else f' id="d-{day.isoformat()}"'
         before = day
-        cells = [facts.moment(row.seconds), *_says(facts, row), _state(row), str(row.number)]
+        cells = [
+            facts.moment(row.seconds),
+            *_says(facts, row),
+            state_chip(kind_of(row), row.link, f" row {row.number}"),
+            str(row.number),
+        ]
         lines.append((anchor, cells))
     columns = [_DATE, _CHANNEL, _TEXT_OF, CardColumn("state", "s"), _ROW]
     table = cards("All posts by date", columns, lines)
@@ -416,14 +460,12 @@ def _posts(facts: Facts) -> str:
     )
 
 
-def _state(row: RowRecord) -> str:
-    kind = kind_of(row)
+def state_chip(kind: RowLabel, link: str, which: str) -> str:
+    """The state of a post, with a link to it; `which` tells links apart for screen readers."""
     state = f'<span class="chip {kind.tone}">{kind.sign} {kind.name}</span>'
-    link = row.link.partition(",")[0].strip()
+    link = link.partition(",")[0].strip()
     if link.startswith(("https://", "http://")):
-        state += (
-            f' <a href="{safe(link)}" rel="noopener noreferrer">open<i> row {row.number}</i></a>'
-        )
+        state += f' <a href="{safe(link)}" rel="noopener noreferrer">open<i>{safe(which)}</i></a>'
     return state
 
 
@@ -453,7 +495,7 @@ def number(value: float) -> str:
     return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
 
-def _total(figures: Figures, rows: Sequence[RowRecord], name: str) -> str:
+def figure_total(figures: Figures, rows: Sequence[RowRecord], name: str) -> str:
     """The sum of a figure that counts something; rates have no sum."""
     values = [figures.of(row.post_id)[name] for row in rows if name in figures.of(row.post_id)]
     return number(sum(values)) if all(value % 1 == 0 for value in values) else ""
@@ -469,6 +511,6 @@ def _figures(
         figures_of = (number(found[name]) if name in found else "" for name in names)
         lines.append(("", [str(row.number), *_says(facts, row), *figures_of]))
     if len(rows) > 1:
-        totals = [_total(figures, rows, name) for name in names]
+        totals = [figure_total(figures, rows, name) for name in names]
         lines.append((' class="total"', ["", f"All {len(rows):,} posts", "", *totals]))
     return cards("Figures", columns, lines)

@@ -1,0 +1,303 @@
+"""Change a campaign that was run: update, shift, pause and resume it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+from msgspec import structs
+
+from postiz_async._campaign.dates import Dates
+from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.rows import IN_FLIGHT, ChosenDate
+from postiz_async._campaign.journal.state import CampaignState, Shift, require_revision
+from postiz_async._campaign.known import Known
+from postiz_async._campaign.plan.check import Checked, check_rows
+from postiz_async._campaign.plan.choose import chosen_date, is_chosen
+from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
+from postiz_async._campaign.read.rows import Row
+from postiz_async._campaign.run.edits import Edits
+from postiz_async._campaign.run.job import JobContext
+from postiz_async._campaign.run.pause import paused, resumed
+from postiz_async._campaign.run.shift import is_out, not_shifted, shifted_dates
+from postiz_async._campaign.run.undo import Selection, channel_id
+from postiz_async._campaign.run.update import Update
+from postiz_async._campaign.run.update_plan import ChangeOptions, UpdatePlan, UpdateResult, joined
+from postiz_async._campaign.running import Running, UpdateBeside
+from postiz_async._delivery.lookup import Doubts
+from postiz_async._resources.api import OpenClient
+from postiz_async._resources.channel_names import Resolver
+
+
+@dataclass(slots=True)
+class Changing:
+    """Changes the stored posts of a campaign, and sends its new rows with them.
+
+    Args:
+        postiz: an open client.
+        known: what is known of the campaign.
+        dates: chooses dates.
+        running: sends rows.
+        doubts: counts the requests that are being looked up.
+    """
+
+    postiz: OpenClient
+    known: Known
+    dates: Dates
+    running: Running
+    doubts: Doubts
+    _shown: int | None = None
+    """The revision of the last dry run, which is what its user agreed to."""
+
+    # -------------------------------------------------------------- what users ask for
+
+    async def update(self, how: ChangeOptions) -> UpdateResult:
+        """Carry out `Campaign.update`."""
+        if how.prune and not how.dry_run:
+            self.postiz.scheduler.require("delete")
+        self.known.refuse_problems()
+        journal = await self._begin(how)
+        done = await self._change(journal, how)
+        if not how.dry_run:
+            await self._end(journal, done)
+        return done
+
+    async def shift(
+        self,
+        span: timedelta,
+        numbers: Collection[int] | None,
+        channel: str | None,
+        how: ChangeOptions,
+    ) -> UpdateResult:
+        """Carry out `Campaign.shift` for rows of these numbers, on this channel."""
+        known = self.known
+        known.refuse_problems()
+        journal = await self._begin(how)
+        only = await channel_id(self.postiz, journal, channel)
+        channel_of = Resolver(known.checked.listed).ids()
+        here = {row.ref: row.number for row in known.rows}
+        unknown = Selection(rows=numbers, numbers=here).unknown(())
+        meant = [
+            row
+            for row in known.rows
+            if (numbers is None or row.number in numbers)
+            and (only is None or channel_of(row.channel) == only)
+        ]
+        done = await self._shift(journal, meant, span, known.checked.state, how)
+        return replace(done, left={**done.left, "unknown": unknown}) if unknown else done
+
+    async def pause(self, how: ChangeOptions) -> UpdateResult:
+        """Carry out `Campaign.pause`."""
+        journal = await self._begin(how)
+        checked, now = self.known.checked, self.postiz.scheduler.server_time()
+        state = paused(checked.state, checked.records, now)
+        return await self._change_types(journal, state, how)
+
+    async def resume(self, span: timedelta | None, how: ChangeOptions) -> UpdateResult:
+        """Carry out `Campaign.resume`, with a shift by `span` if there is one."""
+        known = self.known
+        known.refuse_problems()
+        journal = await self._begin(how)
+        before = known.checked.state
+        state = resumed(before)
+        if state.pause is None:
+            return UpdateResult((), (), (), (), (), {}, 0, 0)
+        if span is not None or state.shift is not None:
+            span = span or timedelta()  # of the shift that was begun
+            is_begun = before == state  # the other rows were moved, or were to stay
+            held = [row for row in known.rows if not is_begun or row.ref in state.pause.refs]
+            return await self._shift(journal, held, span, state, how, resumes=True)
+        done = await self._change_types(journal, state, how)
+        if not how.dry_run:
+            await self._end(journal, done, resumes=True)
+        return done
+
+    # -------------------------------------------------------------- their steps
+
+    async def _begin(self, how: ChangeOptions) -> Journal:
+        """The journal of a campaign that is to be changed, just read."""
+        if not how.dry_run:
+            self.postiz.scheduler.require("update")
+        await self.running.settle()
+        journal = await self.known.journal.existing()
+        await self.postiz.scheduler.restore(journal)
+        shown, self._shown = self._shown, None
+        if shown is not None and not how.dry_run:
+            await journal.do(lambda t: require_revision(t, shown), whole=True)
+        await self.known.read(journal)
+        if how.dry_run:
+            self._shown = self.known.checked.state.revision
+        return journal
+
+    async def _shift(
+        self,
+        journal: Journal,
+        meant: Sequence[Row],
+        span: timedelta,
+        state: CampaignState,
+        how: ChangeOptions,
+        *,
+        resumes: bool = False,
+    ) -> UpdateResult:
+        """Shift rows, or end the shift that was begun, with this state of the campaign."""
+        checked, now = self.known.checked, self.known.now
+        dates: Mapping[str, ChosenDate] = {}
+        if state.shift is None:
+            dated = [row for row in meant if not row.written or is_chosen(row, checked.chosen)]
+            dates = shifted_dates((r for r in dated if not is_out(r, checked.records, now)), span)
+            before = tuple(chosen_date(row) for row in dated if row.ref in dates)
+            state = structs.replace(state, shift=Shift(span.total_seconds(), before))
+        await self._write_down(journal, state, how, dates)
+        done = await self._change(journal, how, state, dates)
+        if how.dry_run:
+            return done
+        if resumes:  # also what a pause that was killed made a draft, as only Postiz knows
+            types = await self._change(journal, replace(how, types_only=True))
+            done = joined(done, types)
+        await self._end(journal, done, resumes=resumes)
+        return done
+
+    async def _change_types(
+        self, journal: Journal, state: CampaignState, how: ChangeOptions
+    ) -> UpdateResult:
+        """Make drafts of posts, or schedule them again, as the new state says."""
+        await self._write_down(journal, state, how)
+        return await self._change(journal, replace(how, types_only=True), state)
+
+    async def _write_down(
+        self,
+        journal: Journal,
+        state: CampaignState,
+        how: ChangeOptions,
+        dates: Mapping[str, ChosenDate] | None = None,
+    ) -> None:
+        """Write down the new state, and the dates of rows with it, before any post changes."""
+        if not how.dry_run and state != self.known.checked.state:
+            await journal.change_state(state, (dates or {}).values())
+
+    async def _end(self, journal: Journal, done: UpdateResult, *, resumes: bool = False) -> None:
+        """End the shift and the resumption that were carried out, both at once.
+
+        Posts that were left get their dates back.
+        """
+        known = self.known
+        await known.read(journal)
+        state, back = known.checked.state, list[ChosenDate]()
+        if state.shift is not None:
+            numbers = {n for why, rows in done.left.items() if why != "elsewhere" for n in rows}
+            left = {row.ref for row in known.rows if row.number in numbers}
+            back += not_shifted(state.shift, known.checked.records, left)
+            state = structs.replace(state, shift=None)
+        if resumes and not state.is_paused:  # else once more, by another process
+            changes = [(each.record.ref, each.fields[0]) for each in known.type_changes.changed]
+            drafts = frozenset(ref for ref, change in changes if change.before != change.after)
+            state = resumed(state, drafts)
+        if state != known.checked.state:
+            await journal.change_state(state, back)
+            await known.read(journal)
+
+    # -------------------------------------------------------------- one change
+
+    async def _change(
+        self,
+        journal: Journal,
+        how: ChangeOptions,
+        state: CampaignState | None = None,
+        dates: Mapping[str, ChosenDate] | None = None,
+    ) -> UpdateResult:
+        """Change stored posts, and send what is unsent.
+
+        Args:
+            journal: the open journal.
+            how: how they are changed.
+            state: the state that the campaign would have; for a dry run.
+            dates: dates that rows would have; for a dry run.
+        """
+        known = self.known
+        context = JobContext.of(self.postiz, journal, self.doubts)
+        work = Update(context, known.options, how)
+        in_doubt = await work.in_doubt()
+        with ExitStack() as stack:
+            if how.dry_run:
+                stack.callback(known.know, known.checked)
+                await known.read(journal, state, dates)
+            else:
+                await known.read(journal)
+            if not (how.types_only or (how.dry_run and dates)):
+                await self.dates.choose_dates(dry_run=how.dry_run)
+            edits = self._edits(how)
+            plan = await work.plan(await self._check(edits, how), edits, in_doubt=in_doubt)
+            changes, _ = plan.requests(known.planner, known.options.span)
+            plan.keep_late(self._coming(plan, changes))
+            done = replace(self._updated(plan, in_doubt), edits=edits)
+        if how.dry_run:
+            return done
+        coming = partial(self._coming, plan, [])
+        async with work.carried_out(plan, known.planner, coming, in_doubt):
+            changing = await work.in_doubt()
+            known.know(replace(known.checked, records=await journal.rows()))
+            known.moving = frozenset(row.ref for row, _ in plan.moving)
+            self.running.beside = UpdateBeside(work, plan, changing)
+            try:
+                await self.running.run(how.on_outcome)
+            finally:
+                self.running.beside, known.moving = None, frozenset()
+        done = replace(done, resent=tuple(plan.sent_anew), left=plan.numbers_left)
+        if not done.unclear:
+            return done
+        again = self._edits(how).changed
+        if not in_doubt and not any(each.row.number in done.unclear for each in again):
+            return done
+        return joined(done, await self._change(journal, how))
+
+    def _edits(self, how: ChangeOptions) -> Edits:
+        return self.known.type_changes if how.types_only else self.known.edits
+
+    async def _check(self, edits: Edits, how: ChangeOptions) -> Checked:
+        """Check the rows that are to be changed.
+
+        If only types change, nothing is wrong for what the file says or what channels are called.
+
+        Raises:
+            InvalidPostError: there are problems.
+        """
+        known, base = self.known, self.known.checked
+        folder, options = known.origin.folder, known.options
+        rows = [each.row for each in edits.changed]
+        if not how.types_only:
+            known.know(await check_rows(self.postiz, base, rows, folder, options))
+            known.refuse_problems()
+            return known.checked
+        by_id = {channel.id: channel for channel in base.listed}
+        ids = {each.row.ref: each.record.channel for each in edits.changed}
+        there = {ref: by_id[id_] for ref, id_ in ids.items() if id_ in by_id}
+        rows = [structs.replace(row, channel=ids[row.ref]) for row in rows]
+        bare = replace(base, problems=(), warnings=(), sizes={})
+        checked = await check_rows(self.postiz, bare, rows, folder, options)
+        checked = replace(checked, channels={**checked.channels, **there})
+        known.know(replace(base, channels=checked.channels, facts=checked.facts))
+        return checked
+
+    def _updated(self, plan: UpdatePlan, in_doubt: Collection[str]) -> UpdateResult:
+        """The result of a planned update, with what a run sends after it."""
+        known = self.known
+        requests, bound = plan.requests(known.planner, known.options.span)
+        forecast = self._coming(plan, requests)
+        updated = plan.updated(tuple(known.unsent()), len(requests), bound, forecast)
+        here = {row.ref: row.number for row in known.rows}
+        unclear = sorted(
+            here.get(record.ref, record.number)
+            for record in known.checked.records.values()
+            if record.state in IN_FLIGHT or record.ref in in_doubt
+        )
+        return replace(updated, unclear=tuple(unclear))
+
+    def _coming(self, plan: UpdatePlan, changes: Sequence[PlannedRequest]) -> Forecast | None:
+        """The cost of changes and of what is sent after them; None if nothing is."""
+        planner, rows = self.known.planner, [*self.known.unsent(), *plan.sent_anew]
+        sent = planner.arrange(rows, self.known.options.span).requests
+        coming = sorted([*changes, *sent], key=lambda request: request.deadline)
+        return planner.moment.forecast(coming) if coming else None

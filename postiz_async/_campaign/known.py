@@ -1,0 +1,272 @@
+"""What is known of a campaign: its rows as checked, its journal, and what follows from both."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+import anyio
+
+from postiz_async._campaign.journal.chosen import read_chosen
+from postiz_async._campaign.journal.journal import CampaignJournal, Journal
+from postiz_async._campaign.journal.rows import OPEN_STATES, ChosenDate, RowRecord
+from postiz_async._campaign.journal.state import CampaignState, read_state
+from postiz_async._campaign.journal.tables import Tables, read_rows
+from postiz_async._campaign.options import CampaignOptions
+from postiz_async._campaign.origin import Origin
+from postiz_async._campaign.plan.check import Checked
+from postiz_async._campaign.plan.choose import with_chosen
+from postiz_async._campaign.plan.packing import Limits
+from postiz_async._campaign.plan.plan import (
+    AHEAD,
+    Arrangement,
+    ChannelPlan,
+    Moment,
+    PlannedRequest,
+    Planner,
+)
+from postiz_async._campaign.plan.row_state import is_there, is_unsent, with_changes
+from postiz_async._campaign.read.rows import Row
+from postiz_async._campaign.run.edits import Edits, find_edits
+from postiz_async._campaign.run.pause import type_changes, while_paused
+from postiz_async._delivery.listing import Calendar
+from postiz_async._resources.api import OpenClient
+from postiz_async._resources.channel_names import Resolver
+from postiz_async.errors import InvalidPostError, Problem, UsageError
+
+_FRESH = 60.0
+"""Seconds after which a plan is made anew before anything is sent."""
+
+
+class Known:
+    """What is known of a campaign, and what follows from it: edits, unsent rows, requests.
+
+    What follows is derived once, and again after `know` or `read`.
+    """
+
+    def __init__(
+        self,
+        postiz: OpenClient,
+        origin: Origin,
+        options: CampaignOptions,
+        journal: CampaignJournal,
+    ) -> None:
+        self._postiz = postiz
+        self.origin = origin
+        self.options = options
+        self.journal = journal
+        self._checked: Checked | None = None
+        self._edits: Edits | None = None
+        self.arranged: Arrangement | None = None
+        """The plan, if nothing has changed since it was made."""
+        self._arranged_at = -math.inf
+        self.adopting: frozenset[str] = frozenset()
+        """Refs of rows that the last plan found in Postiz, so that a run adopts them."""
+        self.moving: frozenset[str] = frozenset()
+        """Refs of rows whose posts an update deletes right before their create leaves."""
+        self.moved: list[Problem] = []
+        """Warnings about slots: rows that have another than before, and why."""
+        self.repeated: list[Problem] = []
+        """Warnings about rows whose text is in Postiz within a day, from the last look."""
+        self.seen: Calendar | None = None
+        """The posts that the last plan saw in Postiz."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the campaign."""
+        return self.checked.problems
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Warnings of the check, and of the last look at slots and in Postiz."""
+        return (*self.checked.warnings, *self.moved, *self.repeated)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows that could be read."""
+        return self.checked.campaign.rows
+
+    @property
+    def requests(self) -> list[PlannedRequest]:
+        """The requests that have still to be sent, the most urgent first."""
+        return list(self.arrangement.requests)
+
+    @property
+    def edits(self) -> Edits:
+        """The differences between the campaign and what was sent of it; `update` applies them."""
+        if self._edits is None:
+            checked = self.checked
+            self._edits = find_edits(
+                while_paused(checked.campaign.rows, checked.records, checked.state),
+                checked.records,
+                channel_of=Resolver(checked.listed).ids(),
+                now=self.now,
+                unsure=checked.unsure,
+                unread=checked.campaign.unread,
+            )
+        return self._edits
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a run has nothing to send, to look up or to write down."""
+        records = self.checked.records
+        return not (
+            self.requests
+            or any(record.state in OPEN_STATES for record in records.values())
+            or self.checked.left_out != self.problems
+            or with_changes(self.rows, records, self.changed_refs)
+        )
+
+    @property
+    def changed_refs(self) -> set[str]:
+        """Refs of rows that say something else than what was sent of them."""
+        return {each.row.ref for each in self.edits.changed}
+
+    @property
+    def type_changes(self) -> Edits:
+        """The posts that a pause makes drafts, or that a resumption schedules again."""
+        checked = self.checked
+        changed = type_changes(checked.state, checked.records, checked.campaign.rows)
+        return Edits(changed=tuple(sorted(changed, key=lambda each: each.row.number)))
+
+    def refuse_problems(self) -> None:
+        """Stop if there are problems, unless rows with problems are left out.
+
+        Raises:
+            InvalidPostError: there are some.
+        """
+        if self.problems and not self.options.skip_invalid:
+            raise InvalidPostError(list(self.problems))
+
+    @property
+    def by_channel(self) -> list[ChannelPlan]:
+        """For each channel of the file, what is in Postiz and what has still to be sent."""
+        checked = self.checked
+        dates: defaultdict[str, list[datetime]] = defaultdict(list)
+        for request in self.requests:
+            for row in request.rows:
+                dates[checked.channels[row.ref].id].append(row.date)
+        there: Counter[str] = Counter()
+        for row in self.rows:
+            record = checked.records.get(row.ref)
+            if row.ref in self.adopting:
+                there[checked.channels[row.ref].id] += 1
+            elif record is not None and is_there(record):
+                there[record.channel] += 1
+        return [
+            ChannelPlan(
+                channel=each,
+                in_postiz=there[each.id],
+                posts=len(dates[each.id]),
+                first=min(dates[each.id], default=None),
+                last=max(dates[each.id], default=None),
+            )
+            for each in checked.listed
+            if each.id in there or each.id in dates
+        ]
+
+    @property
+    def planner(self) -> Planner:
+        """A planner for the channels, limits and quota of this moment."""
+        scheduler, clock = self._postiz.scheduler, self._postiz.clock
+        return Planner(
+            size_of=self.checked.size_of,
+            limits=Limits(posts=scheduler.budget.request_posts),
+            channels=self.checked.channels,
+            not_before=self.now + AHEAD,
+            moment=Moment(scheduler.ledger, scheduler.ledger_time(), clock.time()),
+        )
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """The plan; made anew if the quota or the rows have changed."""
+        if self.arranged is None:
+            return self._plan_is(self.planner.arrange(self.unsent(), self.options.span))
+        return self.arranged
+
+    async def arrange(self, planner: Planner, rows: list[Row]) -> Arrangement:
+        """Plan rows in a thread."""
+        work = partial(planner.arrange, rows, self.options.span)
+        return self._plan_is(await anyio.to_thread.run_sync(work))
+
+    def _plan_is(self, arranged: Arrangement) -> Arrangement:
+        self.arranged, self._arranged_at = arranged, self._postiz.clock.monotonic()
+        return arranged
+
+    @property
+    def is_just_planned(self) -> bool:
+        """Whether the plan is recent enough for a run."""
+        age = self._postiz.clock.monotonic() - self._arranged_at
+        return self.arranged is not None and age <= _FRESH
+
+    @property
+    def checked(self) -> Checked:
+        """The campaign after validation.
+
+        Raises:
+            UsageError: it was not opened.
+        """
+        if self._checked is None:
+            raise UsageError(
+                "Use the campaign as `async with postiz.campaign(...) as campaign:`, in "
+                "synchronous code as `with postiz.campaign(...) as campaign:`, or open it first: "
+                "`await campaign.open()`."
+            )
+        return self._checked
+
+    def know(self, checked: Checked) -> None:
+        """Know this, and forget what was derived from what was known before."""
+        self._checked, self.arranged, self._edits = checked, None, None
+
+    def date(self, chosen: Mapping[str, ChosenDate]) -> None:
+        """Give the rows the dates that were chosen for them."""
+        checked = self.checked
+        if chosen != checked.chosen:
+            rows = with_chosen(checked.campaign.rows, chosen)
+            campaign = replace(checked.campaign, rows=rows)
+            self.know(replace(checked, campaign=campaign, chosen=chosen))
+
+    async def read(
+        self,
+        journal: Journal,
+        state: CampaignState | None = None,
+        dates: Mapping[str, ChosenDate] | None = None,
+    ) -> None:
+        """Read the journal again; a dry run has another state, or other dates."""
+
+        def read(t: Tables) -> tuple[CampaignState, dict[str, ChosenDate], list[RowRecord]]:
+            return read_state(t), read_chosen(t), list(read_rows(t))
+
+        known, chosen, rows = await journal.read(read)
+        journal.revision = known.revision
+        self.date({**chosen, **(dates or {})})
+        before, records = self.checked, {record.ref: record for record in rows}
+        after = replace(before, records=records, state=state or known)
+        if records or before.records or after.state != before.state or not self.is_just_planned:
+            self.know(after)
+
+    def unsent(self) -> list[Row]:
+        """Valid rows that have no outcome and are in no request with an unknown one."""
+        records = self.checked.records
+        if self.checked.state.is_paused:
+            return []
+        return [
+            row
+            for row in self.valid()
+            if row.ref not in self.adopting
+            and (row.ref in self.moving or is_unsent(row, records.get(row.ref), self.options))
+        ]
+
+    def valid(self) -> list[Row]:
+        """Rows without problems."""
+        wrong = {problem.row for problem in self.problems}
+        return [row for row in self.rows if row.number not in wrong]
+
+    @property
+    def now(self) -> datetime:
+        """The server's time."""
+        return self._postiz.scheduler.server_now()

@@ -1,0 +1,407 @@
+"""A campaign at work: look for its rows in Postiz, plan the others, send them, and sweep."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from postiz_async._campaign.after.reconcile import sweep_journal
+from postiz_async._campaign.dates import Dates
+from postiz_async._campaign.journal.chosen import read_chosen
+from postiz_async._campaign.journal.journal import TAKES_PART, Journal
+from postiz_async._campaign.journal.purposes import NewPosts
+from postiz_async._campaign.journal.requests import RequestHandle, open_requests
+from postiz_async._campaign.journal.rows import IN_FLIGHT, RowRecord
+from postiz_async._campaign.known import Known
+from postiz_async._campaign.outcomes import ActiveRun, Outcomes, taken
+from postiz_async._campaign.plan.doubles import repeated_posts
+from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
+from postiz_async._campaign.plan.row_state import as_sent, is_unstored
+from postiz_async._campaign.read.rows import Row
+from postiz_async._campaign.run.already_stored import ClientRefs
+from postiz_async._campaign.run.job import Job, Outcome, RunProgress, outcome_of, task_group
+from postiz_async._campaign.run.other_runs import OtherRuns
+from postiz_async._campaign.run.resume import (
+    ReadJournal,
+    RecordsOnDemand,
+    contents_of,
+    past_of,
+    write_rows,
+)
+from postiz_async._campaign.run.run import Runner
+from postiz_async._campaign.run.update import Update
+from postiz_async._campaign.run.update_plan import UpdatePlan
+from postiz_async._concurrency import in_thread
+from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.lookup import Doubts, Fence
+from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.pauses import Outage, trouble_of
+from postiz_async._resources.api import OpenClient
+from postiz_async._wire.endpoints import LIST_POSTS
+from postiz_async.errors import CampaignError, PostizError, Problem, Scope, UsageError
+from postiz_async.models.channels import Channel
+from postiz_async.models.posts import Post
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from anyio.streams.memory import MemoryObjectSendStream
+
+TOGETHER = 5.0
+"""Seconds between two looks at the last rows that other hosts are sending."""
+
+OUTAGE_LOG = logging.getLogger("postiz_async.campaign.outage")
+"""The logger that reports the beginning and the end of pauses while Postiz is away."""
+
+_AGAIN = "is in Postiz already, and is sent once more as --again says"
+_NOT_LOOKED = Problem(
+    "Postiz",
+    "was not searched for these rows, because this server counts reads; run searches it",
+    severity="warning",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateBeside:
+    """An update that runs together with the sending of new rows.
+
+    `changing` are refs of rows in changes whose answers were lost.
+    """
+
+    work: Update
+    plan: UpdatePlan
+    changing: frozenset[str]
+
+
+@dataclass(slots=True)
+class Running:
+    """The plan of a campaign, and its runs, one at a time.
+
+    Args:
+        postiz: an open client.
+        known: what is known of the campaign.
+        dates: chooses dates.
+        doubts: counts the requests that are being looked up.
+        remarks: takes notes on each run as a whole.
+    """
+
+    postiz: OpenClient
+    known: Known
+    dates: Dates
+    doubts: Doubts
+    remarks: list[str]
+    beside: UpdateBeside | None = None
+    """The update that the next run is a part of."""
+    _run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _runner: Runner | None = None
+    _outage: Outage | None = None
+    _active: ActiveRun | None = None
+    _adopted: list[RowRecord] = field(default_factory=list[RowRecord])
+
+    @property
+    def progress(self) -> RunProgress:
+        """What a run is doing, besides the outcomes of its rows."""
+        uploads = self._runner.uploads_done if self._runner is not None else 0
+        return RunProgress(uploads, self._outage.trouble if self._outage is not None else "")
+
+    async def stop(self) -> None:
+        """End a run that was left."""
+        if self._active is not None:
+            self._active.stop()
+            await self._active.end()
+
+    async def settle(self) -> None:
+        """Wait for the end of a run that stops."""
+        if self._active is not None and self._active.is_stopping:
+            await self._active.end()
+
+    async def plan(self) -> Forecast:
+        """See `Campaign.plan`."""
+        await self.settle()
+        self.known.refuse_problems()
+        self.known.adopting = frozenset()
+        rows = await anyio.to_thread.run_sync(
+            self.known.unsent
+        )  # which reads the journal after a run
+        await self._look_in_postiz(rows)
+        journal = self.known.journal
+        is_open = journal.opened is not None
+        if await self.dates.choose_dates(self.known.seen):
+            self.known.adopting = frozenset()
+            await self._look_in_postiz(self.known.unsent())
+        if not is_open:
+            await journal.aclose()  # other processes may use it
+        if self.known.adopting or self.known.checked.chosen:
+            rows = await anyio.to_thread.run_sync(self.known.unsent)
+        await self.postiz.scheduler.refresh()
+        planner, align = self.known.planner, self.known.options.span
+        arranged = await self.known.arrange(planner, rows)
+        facts = self.known.checked.facts
+        media = len({facts[name].sha256 for row in rows for name in row.media})
+        work = partial(planner.forecast, rows, arranged, align, media_files=media)
+        return await anyio.to_thread.run_sync(work)
+
+    async def run(self, on_outcome: Callable[[Outcome], Awaitable[None]]) -> None:
+        """Run until the end; `on_outcome` is called with each outcome."""
+        await taken(Outcomes(self.begin, on_outcome))
+        await self.known.journal.require_kept()
+
+    async def begin(self) -> ActiveRun:
+        await self.settle()
+        if self._active is not None and not self._active.is_over:
+            raise UsageError("This campaign is being run already. Wait for the end of that run.")
+        if not self.known.checked.state.is_paused:
+            self.known.refuse_problems()
+            self.postiz.scheduler.require(*self._scopes())
+        self._active = ActiveRun(self._carry_out)
+        return self._active
+
+    def _scopes(self) -> set[Scope]:
+        """The scopes that a run of these rows takes."""
+        rows = self.known.rows
+        scopes: set[Scope] = {"schedule" if row.type == "now" else row.type for row in rows}
+        if any(row.type == "now" for row in rows):
+            scopes.add("publish")
+        if any(row.media for row in rows):
+            scopes.add("media")
+        if self.known.options.late == "send" and "schedule" in scopes:
+            scopes.add("publish")
+        return scopes
+
+    async def _carry_out(self, send: MemoryObjectSendStream[Outcome]) -> None:
+        """Run until all is sent, or until it is cancelled."""
+        job = await self._open_job()
+        self._runner = Runner(job, send.send)
+        try:
+            async with self._taking_part(job.journal), task_group():
+                await self._work(job, self._runner, send)
+        finally:
+            known, records = self.known, RecordsOnDemand(self.known.journal.place)
+            known.know(replace(known.checked, records=records, left_out=known.problems))
+            if known.checked.chosen:
+                known.date(await job.journal.read(read_chosen))
+
+    async def _work(self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]) -> None:
+        journal = job.journal
+        for record in self._adopted:
+            await send.send(outcome_of(record))
+        if self.known.arranged is None:
+            await self.known.arrange(self.known.planner, self.known.unsent())
+        try:
+            await self._send(job, runner, self.known.arrangement.requests)
+        finally:
+            self.remarks += runner.remarks()
+        self.known.arranged = None  # the plan has been carried out
+        if journal.is_shared:
+            await self._end_together(job, runner, send)
+        await self._sweep(journal)
+
+    @asynccontextmanager
+    async def _taking_part(self, journal: Journal) -> AsyncGenerator[None]:
+        """Keep other hosts from running the campaign with other rows while the block lasts."""
+        if not journal.is_shared:
+            yield
+            return
+        run, contents = self._run, contents_of(self.known.rows)
+
+        async def go_on() -> None:
+            while True:
+                await self.postiz.clock.sleep(TAKES_PART / 3)
+                await journal.join(run, contents)
+
+        async with task_group() as group:
+            group.start_soon(go_on)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await journal.part(run)
+
+    async def _send(self, job: Job, runner: Runner, requests: deque[PlannedRequest]) -> None:
+        """Send requests, and look up lost ones of this or another run."""
+        lost: list[RequestHandle] = []
+        for each in await open_requests(job.journal, NewPosts()):
+            if each.is_free:
+                lost.append(each)
+            else:
+                job.elsewhere.update(each.refs)
+        if not requests and not lost:
+            return
+        known = self.known.checked.channels  # channels of rows that are not done
+        rows = {row.ref: row for row in self.known.valid() if row.ref in known} if lost else {}
+        for each in lost:
+            rows |= as_sent(each.sent, rows, self.known.checked.records)
+        await runner.run(requests, lost, rows)
+
+    async def _end_together(
+        self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]
+    ) -> None:
+        """Wait for rows that other hosts are sending; send what they leave."""
+        left = job.elsewhere
+        while left:
+            await self.postiz.clock.sleep(TOGETHER)
+            now = {**self.known.checked.records, **await job.journal.rows(left)}
+            self.known.know(replace(self.known.checked, records=now))
+            self.known.date(await job.journal.read(read_chosen))
+            rows = [row for row in self.known.unsent() if row.ref in left]
+            again = {row.ref for row in rows}
+            for ref in left - again:
+                if ref not in now or now[ref].state not in IN_FLIGHT:
+                    left.discard(ref)
+                    if ref in now:
+                        await send.send(outcome_of(now[ref]))
+            left -= again
+            planner = self.known.planner
+            arranged = await in_thread(partial(planner.arrange, rows, self.known.options.span))
+            await self._send(job, runner.another(), arranged.requests)
+
+    async def _sweep(self, journal: Journal) -> None:
+        """Sweep at the end of a run; a failure does not affect the result of the run."""
+        if self.postiz.scheduler.is_counted(LIST_POSTS.name):
+            self.remarks.append(
+                "What people did to the posts since was not looked at, because this server "
+                "counts reads. Look with: postiz-async reconcile"
+            )
+            return
+        try:
+            await sweep_journal(self.postiz, journal)
+        except CampaignError:
+            raise
+        except PostizError as error:
+            self.remarks.append(
+                "What people did to the posts since could not be looked at; look later with "
+                f"postiz-async reconcile. The reason: {trouble_of(error)}"
+            )
+
+    async def _open_job(self) -> Job:
+        self._outage = outage = Outage.of(self.postiz, log=OUTAGE_LOG)
+        lists = outage.wrap(self.postiz.posts.list)
+        place = self.known.journal.place
+        is_shared = place.path is None  # posts seen then may have been deleted since
+        seen = self.known.seen if self.known.is_just_planned and not is_shared else None
+        calendar = Calendar(lists) if seen is None else seen
+        calendar.lists = lists
+        if await self.known.journal.is_there():
+            journal = await self.known.journal.made(self.known.origin.campaign)
+            records = await journal.rows()
+            if any(record.state is RowState.UNDECIDED for record in records.values()):
+                await sweep_journal(self.postiz, journal, with_open=False)
+            await self.known.read(journal)
+        self.known.seen, self.known.adopting = None, frozenset()
+        others = await self._look_for_rows(self.known.unsent(), calendar, outage)
+        journal = await self.known.journal.made(self.known.origin.campaign)
+        self._adopted = await others.write_down(journal)
+        # another run may have made the journal between our look for it and our lock
+        await self.known.read(journal)
+        if await self.dates.choose_dates(calendar):
+            others = await self._look_for_rows(self.known.unsent(), calendar, outage)
+            self._adopted += await others.write_down(journal)
+            await self.known.read(journal)
+        if self.known.checked.records:
+            others.here = {row.ref for row in self.known.checked.campaign.rows}
+        update, refs = self.beside, self.known.changed_refs
+        if update is not None:
+            others.make_room = partial(update.work.make_room, update.plan)
+        if journal.is_shared:
+            await journal.join(self._run, contents_of(self.known.rows))
+        apart = () if update is None else update.changing
+        await write_rows(journal, self.known.checked, self.known.unsent(), refs, apart=apart)
+        await self.postiz.scheduler.restore(journal)
+        job = Job(
+            postiz=self.postiz,
+            journal=journal,
+            checked=self.known.checked,
+            calendar=calendar,
+            outage=outage,
+            fence=Fence(self.postiz, outage) if update is None else update.work.job.fence,
+            options=self.known.options,
+            others=others,
+            doubts=self.doubts,
+            is_paused=self.known.checked.state.is_paused,
+        )
+        job.choose_again = partial(self.dates.choose_again, job)
+        return job
+
+    async def _look_for_rows(
+        self, unsent: list[Row], calendar: Calendar, outage: Outage
+    ) -> OtherRuns:
+        """Look in Postiz for the rows that the journal does not call stored."""
+        checked = self.known.checked
+        by_id = {channel.id: channel for channel in checked.listed}
+        recorded = {ref: by_id.get(record.channel) for ref, record in checked.records.items()}
+        channels: Mapping[str, Channel] = checked.channels
+        if recorded:  # avoid a needless copy: it is large for many rows
+            there = {ref: channel for ref, channel in recorded.items() if channel is not None}
+            channels = {**there, **channels}
+        here = {row.ref for row in checked.campaign.rows} if recorded else None  # free a large set
+        journal = self.known.journal
+        read: ReadJournal | None = journal.ask if recorded else None
+        read = journal.opened.read if journal.opened is not None else read
+        past = await past_of(read, self.known.origin.campaign)
+        refs = ClientRefs(past, checked.campaign.rows, channels)
+        others = OtherRuns(
+            client_refs=refs,
+            postiz=self.postiz,
+            outage=outage,
+            options=self.known.options,
+            past=past,
+            place=journal.place,
+            here=here,
+            chosen=checked.chosen,
+        )
+        to_send = {row.ref for row in unsent}
+        rows = unsent
+        if recorded:
+            rows = [
+                row
+                for row in self.known.valid()
+                if row.ref in channels
+                and (row.ref in to_send or is_unstored(checked.records.get(row.ref)))
+            ]
+        records = checked.records
+        strangers = await others.at_start(rows, calendar, read, records=records, to_send=to_send)
+        adopted, again = {row.ref for row in others.adopted}, others.sent_again
+        self.known.repeated = [
+            Problem("row", _AGAIN, row.number, severity="warning")
+            for row in rows
+            if row.ref in again
+        ]
+        if strangers and "doubles" not in self.known.options.reading.ignore:
+            sent = [row for row in rows if row.ref in to_send and row.ref not in adopted | again]
+            self.known.repeated += repeated_posts(sent, strangers, channels)
+        return others
+
+    async def _look_in_postiz(self, unsent: list[Row]) -> None:
+        """Look in Postiz for rows before a plan, if this costs no quota."""
+
+        async def lists(*, start: datetime, end: datetime) -> list[Post]:
+            if self.postiz.scheduler.is_counted(LIST_POSTS.name):
+                raise _ReadsCountError
+            return await self.postiz.posts.list(start=start, end=end)
+
+        calendar = Calendar(lists)
+        try:
+            outage = Outage.of(self.postiz, log=OUTAGE_LOG)
+            others = await self._look_for_rows(unsent, calendar, outage)
+        except _ReadsCountError:
+            self.known.repeated = [_NOT_LOOKED]
+            return
+        calendar.lists = self.postiz.posts.list  # no cycle that would keep all rows for a while
+        self.known.seen, self.known.adopting = (
+            calendar,
+            frozenset(row.ref for row in others.adopted),
+        )
+        self.known.arranged = None
+
+
+class _ReadsCountError(Exception):
+    """The server counts list requests, so that looking would cost quota."""

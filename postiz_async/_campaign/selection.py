@@ -1,0 +1,211 @@
+"""Many stored posts at once, whoever stored them: delete, edit, check."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Unpack, get_args
+
+from postiz_async._campaign.after.check_posts import HABIT, ListedSpan
+from postiz_async._campaign.after.ics import calendar_file, event_of_post
+from postiz_async._campaign.read.dates import zone_named
+from postiz_async._campaign.run.bulk import (
+    PostChanges,
+    PostEdit,
+    delete_posts,
+    edit_posts,
+    plan_deletion,
+    plan_edit,
+    request_of,
+)
+from postiz_async._campaign.run.job import Outcome, checked_hook
+from postiz_async._delivery.matching import listed_settings
+from postiz_async._resources.api import OpenClient
+from postiz_async._resources.listing import PostFilter, check_filter
+from postiz_async._resources.watch import messages_since, reason
+from postiz_async._wire import encode_body
+from postiz_async._wire.secrets import OfOneProcess
+from postiz_async.errors import ConfigurationError, InvalidInputError, Problem, Scope
+from postiz_async.models.posts import Post, PostFinding, StoredType
+from postiz_async.providers import PROVIDERS, guide
+
+
+class PostSelection(OfOneProcess):
+    """The stored posts that match a filter, whoever stored them.
+
+        wrong = postiz.stored_posts(start=first, end=last, channel="tiktok")
+        would = await wrong.edit(settings={"privacy_level": "SELF_ONLY"}, dry_run=True)
+        await wrong.edit(settings={"privacy_level": "SELF_ONLY"}, planned=would)
+
+    `Postiz.stored_posts` creates this object. Nothing is asked before a method is called, and each
+    looks anew. Posts of a campaign are better changed in its file, with `Campaign.update`: it
+    reports what is changed here as edited by people.
+    """
+
+    def __init__(self, postiz: OpenClient, **which: Unpack[PostFilter]) -> None:
+        names = ("channel", "tag", "text")
+        check_filter(which.get("state"), **{name: which.get(name) for name in names})
+        self._postiz = postiz
+        self._which = which
+
+    async def delete(
+        self,
+        *,
+        dry_run: bool = False,
+        planned: PostChanges | None = None,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
+    ) -> PostChanges:
+        """Delete the posts that are still to come; with `state="ERROR"`, those that failed.
+
+        Published posts stay, and so do repeating ones, which `posts.delete` deletes. A post whose
+        group has other posts too stays unless all of them match, because Postiz deletes whole
+        groups. A deletion may be killed and called again. Costs no quota since v2.19.0.
+
+        Args:
+            dry_run: delete nothing, and return what would be deleted.
+            planned: the result of a dry run: only its posts are deleted, unless somebody changed
+                them meanwhile.
+            on_outcome: called with the `Outcome` of each post that is deleted, whose `ref` is the
+                id of the post; may be asynchronous.
+
+        Raises:
+            ChannelNotFoundError: there is no such channel, or several have its name.
+            PostizError: the job had to stop; call it again to go on.
+        """
+        saw = checked_hook("on_outcome", on_outcome)
+        failed = self._which.get("state") == "ERROR"
+        if not dry_run:
+            self._postiz.scheduler.require("delete")
+        if planned is None:
+            planned = await plan_deletion(self._postiz, await self._listed(), failed=failed)
+        if dry_run:
+            return planned
+        return await delete_posts(self._postiz, planned, failed=failed, on_outcome=saw)
+
+    async def edit(
+        self,
+        *,
+        settings: Mapping[str, object] | None = None,
+        kind: StoredType | None = None,
+        dry_run: bool = False,
+        planned: PostChanges | None = None,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
+    ) -> PostChanges:
+        """Change settings or the type of the posts that are still to come.
+
+        No other change is possible without sending a post anew, and Postiz lists neither the media
+        nor the thread that it would lose: for that, change the campaign and update it. Settings
+        need a server after v2.23.0, for the same reason, and lose the milliseconds of the date. An
+        edit may be killed and called again. Costs no quota since v2.19.0.
+
+        Args:
+            settings: new values by name, or by a path such as `subreddit.0.value.title`.
+            kind: `draft` makes the posts drafts, `schedule` schedules drafts.
+            dry_run: change nothing, and return what would be changed.
+            planned: the result of a dry run of the same edit: only its posts are changed, unless
+                somebody changed them meanwhile.
+            on_outcome: called with the `Outcome` of each post that is changed, whose `ref` is the
+                id of the post; may be asynchronous.
+
+        Raises:
+            ChannelNotFoundError: there is no such channel, or several have its name.
+            InvalidInputError: there is nothing to change, or no such type.
+            PostizError: the job had to stop; call it again to go on.
+        """
+        saw = checked_hook("on_outcome", on_outcome)
+        edit = _checked(settings or {}, kind)
+        if not dry_run:
+            also: tuple[Scope, ...] = ("publish",) if kind == "schedule" else ()
+            self._postiz.scheduler.require("update", *also)
+        if planned is None:
+            planned = await plan_edit(self._postiz, await self._listed(), edit)
+        if dry_run:
+            return planned
+        return await edit_posts(self._postiz, planned, edit, on_outcome=saw)
+
+    async def check(self, *, timezone: str | None = None) -> list[PostFinding]:
+        """Find posts that will fail, and what looks like a mistake.
+
+        Found are posts that their network refused, that are overdue, that wait on a disabled
+        channel, or whose listed text or settings the server would refuse; the same text twice on a
+        channel, two posts on a channel within an hour, and days without a post on which the channel
+        usually has one. Media and threads are not listed, and so not checked; nor does Postiz tell
+        which channel has to be connected again. Costs no quota since v2.19.0.
+
+        Args:
+            timezone: the zone of the days; None: UTC.
+
+        Returns:
+            First what fails, then the rest, each in order of date.
+
+        Raises:
+            ChannelNotFoundError: there is no such channel, or several have its name.
+            ConfigurationError: there is no such zone.
+        """
+        zone = UTC if timezone is None else zone_named(timezone, ConfigurationError)
+        posts = await self._listed(HABIT, collapse_repeats=False)
+        channels = await self._postiz.channels.list()
+        start = self._which["start"]
+        failed = [p for p in posts if p.state == "ERROR" and p.publish_date >= start]
+        messages = await messages_since(self._postiz.notifications.list, failed)
+        now = self._postiz.scheduler.server_now()
+        waiting = {p.id: p for p in posts if p.state == "QUEUE" and p.publish_date > now}
+        faults = {post.id: reason(post, messages) for post in failed}
+        faults |= {post.id: await self._fault(post) for post in waiting.values()}
+        span = ListedSpan(
+            posts=posts,
+            start=start,
+            end=self._which["end"],
+            now=now,
+            zone=zone,
+            disabled={channel.id for channel in channels if channel.disabled},
+            faults=faults,
+            has_all=not any(map(self._which.get, ("state", "tag", "text"))),
+        )
+        return span.findings()
+
+    async def icalendar(self, *, name: str = "Postiz") -> str:
+        """The posts as a calendar file (RFC 5545). Costs no quota since v2.19.0.
+
+        Args:
+            name: the name of the calendar.
+
+        Raises:
+            ChannelNotFoundError: there is no such channel, or several have its name.
+        """
+        events = [event_of_post(post) for post in await self._listed()]
+        made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
+        return calendar_file(name, events, made_at=made_at)
+
+    async def _listed(
+        self, before: timedelta = timedelta(0), *, collapse_repeats: bool = True
+    ) -> list[Post]:
+        which = self._which.copy()
+        if before:
+            which["start"] -= before
+        listing = self._postiz.posts.list(**which, collapse_repeats=collapse_repeats)
+        return [post async for post in listing]
+
+    async def _fault(self, post: Post) -> str:
+        """The first thing that the server would refuse of what is listed of a post, or nothing."""
+        places = ["posts.0.value.0.content"] if post.content.strip() else []
+        places += ["posts.0.settings"] if post.settings is not None else []
+        settings = listed_settings(post.settings)
+        provider = PROVIDERS.get(post.channel.provider) if post.channel is not None else None
+        if post.settings is None and provider is not None:  # the text is checked after settings
+            settings = guide(provider).settings
+        body = request_of(post, settings)
+        for problem in await self._postiz.problems(body, media={}):
+            if problem.severity == "error" and problem.where.startswith(tuple(places)):
+                return str(problem).removeprefix("posts.0.").removeprefix("value.0.")
+        return ""
+
+
+def _checked(settings: Mapping[str, object], kind: StoredType | None) -> PostEdit:
+    encode_body(settings)  # refuses what JSON cannot represent
+    if not settings and kind is None:
+        raise InvalidInputError([Problem("settings", "there is nothing to change")])
+    kinds = get_args(StoredType)
+    if kind is not None and kind not in kinds:
+        raise InvalidInputError([Problem("kind", f"there is no {kind!r}", hint=" or ".join(kinds))])
+    return PostEdit(settings, kind)

@@ -1,0 +1,311 @@
+"""`posts edit`, `posts check`, `posts delete` with a filter, and `posts list --ics`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio.to_thread
+import pytest
+from cli_lab import Cli, Revoking, misfits
+from processes import Server
+
+from postiz_async._sandbox.http import serve
+
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+
+DAYS = ("--from", "2033-05-01", "--to", "2033-05-31")
+
+
+@pytest.fixture
+def three(cli: Cli, server: Server) -> Iterator[list[str]]:
+    """The ids of three posts of a month that no other test uses."""
+    made = [
+        cli(
+            *("posts", "create", f"Spring {day}", "--channel", channel),
+            *("--at", f"2033-05-0{day}T10:00Z", "--json"),
+        ).document[0]["postId"]
+        for day, channel in ((1, "mastodon"), (2, "mastodon"), (3, "telegram"))
+    ]
+    yield made
+    cli("posts", "delete", *DAYS, "--yes", "--json")
+
+
+def there(cli: Cli, *which: str) -> list[str]:
+    return [post["id"] for post in cli("posts", "list", *DAYS, *which, "--json").document]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_where_nobody_can_answer_nothing_is_deleted(
+    cli: Cli, three: list[str], options: tuple[str, ...]
+) -> None:
+    told = cli("posts", "delete", *DAYS, "--channel", "mastodon", *options)
+    assert told.code == 1
+    assert "Nothing was deleted. --yes does it." in told.out + told.err
+    if options:
+        assert misfits("posts delete", told.document) == []
+        assert (told.document["done"], told.document["requests"]) == (False, 0)
+        assert [each["id"] for each in told.document["posts"]] == three[:2]
+    else:
+        lines = told.out.splitlines()
+        assert lines[0].split() == ["date", "(UTC)", "state", "id", "channel", "text"]
+        assert lines[1].endswith("Spring 1")
+        assert (
+            "2 posts to delete from 2033-05-01 to 2033-05-31 (UTC). "
+            "This costs no create request and is done at once." in lines
+        )
+    assert there(cli) == three
+
+
+def test_the_same_filter_lists_and_deletes(cli: Cli, three: list[str]) -> None:
+    for which in (("--text", "SPRING 3"), ("--channel", "mastodon")):
+        listed = there(cli, *which)
+        done = cli("posts", "delete", *DAYS, *which, "--yes", "--json")
+        assert (done.code, misfits("posts delete", done.document)) == (0, [])
+        assert [each["id"] for each in done.document["posts"]] == listed
+        again = cli("posts", "delete", *DAYS, *which, "--yes")
+        assert (again.code, again.out) == (
+            0,
+            "0 posts to delete from 2033-05-01 to 2033-05-31 (UTC).\n",
+        )
+    assert there(cli) == []
+
+
+def test_without_an_end_later_posts_are_mentioned(cli: Cli, three: list[str]) -> None:
+    told = cli("posts", "delete", "--from", "2033-05-02", "--text", "Spring")
+    assert "2 posts to delete from 2033-05-02 to 2033-06-01 (UTC); later ones: --to." in told.out
+
+
+def test_a_filter_and_ids_do_not_go_together(cli: Cli, three: list[str]) -> None:
+    wrong = cli("posts", "delete", three[0], "--tag", "launch", "--yes")
+    assert (wrong.code, wrong.err) == (2, "error: posts delete takes either ids or a filter.\n")
+    none = cli("posts", "delete", "--yes")
+    assert (none.code, none.err) == (
+        2,
+        "error: post-ids: none was given (or a filter, such as --tag)\n",
+    )
+    assert there(cli) == three
+
+
+@pytest.mark.parametrize("option", ["--channel", "--tag", "--text"])
+@pytest.mark.parametrize(
+    "command", [("delete",), ("edit", "--set", "type=draft"), ("list",), ("check",)]
+)
+def test_an_empty_shell_variable_does_not_mean_all_posts(
+    cli: Cli, three: list[str], option: str, command: tuple[str, ...]
+) -> None:
+    yes = ("--yes",) if command[0] in {"delete", "edit"} else ()
+    wrong = cli("posts", *command, *DAYS, option, "", *yes)
+    assert (wrong.code, wrong.err) == (2, f"error: {option}: is blank (leave it out for all)\n")
+    assert there(cli, "--state", "QUEUE") == three
+
+
+@on_posix
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_on_a_terminal_it_asks_once(
+    server: Server, cli: Cli, three: list[str], answer: str
+) -> None:
+    import pty  # noqa: PLC0415  (not everywhere)
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "postiz_async", "posts", "delete", *DAYS]
+    environment = os.environ | {"TERM": "dumb", "COLUMNS": "200"}
+    process = os.posix_spawn(
+        sys.executable,
+        command,
+        environment,
+        file_actions=[(os.POSIX_SPAWN_DUP2, theirs, number) for number in (0, 1, 2)],
+    )
+    os.close(theirs)
+    said = bytearray()
+    asked = False
+    while True:
+        try:
+            said += os.read(ours, 10_000)
+        except OSError:  # it has ended
+            break
+        if b"Delete them?" in said and not asked:
+            asked = True
+            os.write(ours, f"{answer}\n".encode())
+    _, status = os.waitpid(process, 0)
+    os.close(ours)
+    text = said.decode()
+    assert asked
+    assert text.count("Delete them?") == 1
+    assert os.waitstatus_to_exitcode(status) == (0 if answer == "y" else 1)
+    assert ("3 posts deleted." in text) is (answer == "y")
+    assert there(cli) == ([] if answer == "y" else three)
+
+
+async def test_what_stays_is_named_with_the_reason(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Revoking("DELETE") as box, serve(box) as served:
+        box.add_channel("mastodon", name="News")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        for day in (1, 2, 3):
+            at = ("--channel", "News", "--at", f"2099-04-0{day} 09:00Z")
+            assert (await anyio.to_thread.run_sync(cli, "posts", "create", "x", *at)).code == 0
+        weekly, out, other = (post.id for post in box.posts)
+        box.change_post(weekly, interval=7)
+        box.change_post(out, state="PUBLISHED")
+        days = ("--from", "2099-04-01", "--to", "2099-04-02")
+        told = await anyio.to_thread.run_sync(cli, "posts", "delete", *days, "--yes")
+        assert told.code == 1
+        assert told.out.splitlines() == [
+            "left: 1 post: repeating: change or delete it by its id, for all of its dates",
+            f"  {weekly}, News, Wed 1 Apr 2099 09:00",
+            "left: 1 post: published already",
+            "0 posts to delete from 2099-04-01 to 2099-04-02 (UTC).",
+        ]
+        box.change_post(other, group=next(p.group for p in box.posts if p.id == weekly))
+        box.change_post(weekly, interval=None)
+        told = await anyio.to_thread.run_sync(cli, "posts", "delete", *days, "--yes")
+        why = f"its group, which is deleted as a whole, also has the post {other}"
+        assert f"  {weekly}, News, Wed 1 Apr 2099 09:00: {why}" in told.out.splitlines()
+        assert len(box.posts) == 3
+        same = ("posts", "edit", "--from", "2099-04-03", "--set", "type=schedule", "--yes")
+        done = await anyio.to_thread.run_sync(cli, *same)
+        assert (done.code, "1 post: like that already" in done.out) == (0, True)
+
+
+# ------------------------------------------------------------------ edits
+
+
+def test_a_type_and_settings_are_set(cli: Cli, three: list[str]) -> None:
+    sets = (
+        "--set",
+        "settings.note=now, really",
+        "--set",
+        "settings.count=3",
+        "--set",
+        "type=draft",
+    )
+    would = cli("posts", "edit", *DAYS, "--channel", "mastodon", *sets)
+    assert would.code == 1
+    assert 'note null -> "now, really", count null -> 3, state "QUEUE" -> "DRAFT"' in would.out
+    assert "settings.note: is not a setting of Mastodon: ignored" in would.out
+    done = cli("posts", "edit", *DAYS, "--channel", "mastodon", *sets, "--yes", "--json")
+    assert (done.code, misfits("posts edit", done.document)) == (0, [])
+    assert [each["id"] for each in done.document["posts"]] == three[:2]
+    listed = cli("posts", "list", *DAYS, "--json").document
+    assert [post["state"] for post in listed] == ["DRAFT", "DRAFT", "QUEUE"]
+    for post in listed[:2]:
+        settings = json.loads(post["settings"])
+        assert (settings["note"], settings["count"]) == ("now, really", 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("date=2033-01-01", "lists neither the media nor the thread, which would be lost"),
+        ("content=x", "lists neither the media nor the thread, which would be lost"),
+        ("settings=x", "only type and settings can be set"),
+        ("settings.=x", "only type and settings can be set"),
+        ("settings.a", "only type and settings can be set"),
+        ("type=now", "--set type is 'now'; say draft or schedule."),
+    ],
+)
+def test_what_cannot_be_set(cli: Cli, server: Server, given: str, why: str) -> None:
+    wrong = cli("posts", "edit", *DAYS, "--set", given, "--yes")
+    assert wrong.code == 2
+    assert why in wrong.err
+
+
+def test_an_edit_of_everything_needs_a_filter(cli: Cli, server: Server) -> None:
+    wrong = cli("posts", "edit", "--set", "type=draft", "--yes")
+    assert wrong.code == 2
+    assert "posts edit needs a filter: --channel, --tag" in wrong.err
+    unset = cli("posts", "edit", *DAYS, "--yes")
+    assert (unset.code, "--set" in unset.err) == (2, True)
+
+
+async def test_one_that_is_stopped_says_what_it_did(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Revoking("DELETE") as box, serve(box) as served:
+        box.add_channel("mastodon")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        for day in range(1, 7):
+            at = ("--channel", "mastodon", "--at", f"2099-04-0{day} 09:00Z")
+            made = await anyio.to_thread.run_sync(cli, "posts", "create", f"{day}", *at)
+            assert made.code == 0
+        box.begin()
+        command = ("posts", "delete", "--from", "2099-04-01", "--yes", "--json")
+        stopped = await anyio.to_thread.run_sync(cli, *command)
+        assert stopped.code == 2
+        assert stopped.error["status_code"] == 401
+        assert misfits("posts delete", stopped.document) == []
+        left = {post.id for post in box.posts}
+        assert len(left) < 6
+        assert len(stopped.document["posts"]) == 6
+        assert not left & {*stopped.document["finished"]}
+
+
+# ------------------------------------------------------------------ checks and calendars
+
+
+def test_a_check_says_what_is_found_and_what_to_do(
+    cli: Cli, narrow: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in narrow.environment.items():
+        monkeypatch.setenv(name, value)
+    days = ("--from", "2033-07-01", "--to", "2033-07-31")
+    fine = cli("posts", "check", *days)
+    assert (fine.code, fine.out) == (0, "Nothing was found from 2033-07-01 to 2033-07-31 (UTC)\n")
+    for hour in (10, 12):
+        at = ("--at", f"2033-07-02T{hour}:00Z")
+        assert cli("posts", "create", "Sale", "--channel", "mastodon", *at).code == 0
+    (first, second) = (p["id"] for p in cli("posts", "list", *days, "--json").document)
+    twice = cli("posts", "check", *days)
+    assert twice.code == 0
+    assert f"has the same text as {first}, 2 h earlier" in twice.out
+    assert f"postiz-async posts delete {second}" in twice.out
+    assert "1 finding from 2033-07-01" in twice.out
+    told = cli("posts", "check", *days, "--json")
+    assert misfits("posts check", told.document) == []
+    assert (told.document["fails"], told.document["findings"][0]["kind"]) == (False, "double")
+    assert told.document["findings"][0]["posts"] == [second, first]
+
+
+async def test_a_check_of_posts_that_fail_exits_with_one(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Revoking("DELETE") as box, serve(box) as served:
+        channel = box.add_channel("mastodon", name="News")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        at = ("--channel", "News", "--at", "2099-04-01 09:00Z")
+        assert (await anyio.to_thread.run_sync(cli, "posts", "create", "Sale", *at)).code == 0
+        box.change_channel(channel.id, disabled=True)
+        told = await anyio.to_thread.run_sync(cli, "posts", "check", "--from", "2099-04-01")
+        assert told.code == 1
+        assert "fails" in told.out
+        assert "the channel is disabled, and 1 of its posts wait. Enable it in Postiz" in told.out
+        assert told.out.splitlines()[-1].startswith("1 finding, 1 of posts that fail from 2099")
+
+
+def test_a_list_as_a_calendar(cli: Cli, three: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "posts.ics"
+    written = cli("posts", "list", *DAYS, "--ics", file)
+    assert (written.code, written.out) == (0, f"The calendar: {file}\n")
+    text = file.read_bytes().decode()
+    assert text.count("BEGIN:VEVENT\r\n") == 3
+    assert f"UID:{three[0]}@Postiz\r\n" in text
+    assert "SUMMARY:Northwind on Mastodon: Spring 1\r\n" in text
+    printed = cli("posts", "list", *DAYS, "--channel", "telegram", "--ics")
+    assert printed.out.count("BEGIN:VEVENT") == 1
+    for wrong in (("--ics", file, file), ("--ics", "--json")):
+        refused = cli("posts", "list", *DAYS, *wrong)
+        assert refused.code == 2
+        assert "--ics takes one file, and goes without --json." in refused.err
+
+
+def test_an_export_takes_the_same_filter(cli: Cli, three: list[str]) -> None:
+    rows = cli("export", *DAYS, "--text", "spring 2", "--format", "jsonl").out.splitlines()
+    assert [json.loads(row)["content"] for row in rows if '"content"' in row] == ["Spring 2"]

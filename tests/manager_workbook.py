@@ -1,0 +1,117 @@
+"""The plan of a marketing department as it is kept in Excel: everything that a campaign has not."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+from samples import PNG
+from spreadsheet_files import COVERED, Down, Noted, write_ods, write_xlsx
+
+__all__ = ["HEADER", "POSTS", "web_pictures", "write_plan"]
+
+HEADER = [
+    *("Kanäle", "Datum", "Uhrzeit", "Text", "Bild", "Alternativtext", "Link"),
+    *("YouTube-Titel", "Reddit Subreddit", "Reddit-Titel", "Reddit type"),
+    *("Status", "Verantwortlich", "Notiz"),
+]
+ABOVE = [
+    ["Redaktionsplan März 2031", *[""] * 13],
+    [""] * 14,
+    ["Stand: 12.2.", "Anna", *[""] * 12],
+    [""] * 14,
+]
+POSTS = 11
+"""The posts that it plans: channels of rows."""
+
+
+def _rows(picture: str, video: str, *, as_cells: bool) -> list[list[object]]:
+    nine = time(9) if as_cells else "9 Uhr"
+    day = date(2031, 3, 18) if as_cells else "18.3.2031"
+    several = Down if as_cells else lambda value, _: value
+    noted = Noted if as_cells else lambda value, _: value
+
+    def covered(value: object) -> object:
+        return COVERED if as_cells else value
+
+    return [
+        [
+            *(noted("X, Mastodon", "Anna: auch LinkedIn?"), "15. März 2031", nine),
+            *("Der Frühling ist da", picture, "Eine Tasse im Garten", ""),
+            *("", "", "", "", "freigegeben", "Anna", ""),
+        ],
+        [
+            *("twitter / Bluesky und Northwind News", several("16. März 2031", 3), "14.30 Uhr"),
+            *(several("Unsere Röstung des Monats", 2), "bilder\\sonne.png", "", ""),
+            *("", "", "", "", "freigegeben", "Ben", "Link folgt"),
+        ],
+        [
+            *("Threads", covered("16. März 2031"), "15.30 Uhr"),
+            *(covered("Unsere Röstung des Monats"), "", "", "https://example.com/roestung"),
+            *("", "", "", "", "Entwurf", "Ben", ""),
+        ],
+        [
+            *("Northwind Brewing School", covered("16. März 2031"), "18 Uhr"),
+            *(noted("So brühen wir", "Kürzen?"), video, "", ""),
+            *("Brühen in drei Minuten", "", "", "", "freigegeben", "Cem", ""),
+        ],
+        [
+            *("Reddit; Telegram", day, nine, "Fragt uns etwas", "", "", ""),
+            *("", "r/coffee", "Wir rösten, fragt uns", "self", "freigegeben", "Cem", ""),
+        ],
+        [
+            *("mastodon\nThreads", day, time(12, 15) if as_cells else "12:15"),
+            *("Danke für alle Fragen", "", "", ""),
+            *("", "", "", "", "freigegeben", "Anna", "intern"),
+        ],
+    ]
+
+
+def write_plan(folder: Path, name: str, picture: str = "", video: str = "film.mp4") -> Path:
+    """The plan, with its pictures beside it: .xlsx or .ods, or CSV in Windows-1252.
+
+    Args:
+        folder: where it is written.
+        name: the name of its file.
+        picture: the picture of its first row, which may be a web address.
+        video: the video of the row for YouTube.
+    """
+    (folder / "bilder").mkdir(exist_ok=True)
+    (folder / "bilder" / "sonne.png").write_bytes(PNG)
+    (folder / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 500)
+    path = folder / name
+    is_csv = path.suffix == ".csv"
+    rows = [*ABOVE, HEADER, *_rows(picture, video, as_cells=not is_csv)]
+    if is_csv:
+        out = io.StringIO(newline="")
+        csv.writer(out, delimiter=";").writerows(rows)
+        path.write_bytes(out.getvalue().encode("cp1252"))
+        return path
+    legend = [["Farbe", "Bedeutung"], ["grün", "freigegeben"], ["gelb", "Entwurf"]]
+    if path.suffix == ".xlsx":
+        return write_xlsx(path, sheets={"Plan": rows, "Legende": legend})
+    return write_ods(path, rows)
+
+
+@contextmanager
+def web_pictures(folder: Path) -> Iterator[str]:
+    """The address of a web server that serves a folder."""
+    handler = partial(_Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
