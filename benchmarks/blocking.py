@@ -30,6 +30,7 @@ CALLS, ROUNDS, AT_ONCE, EACH = 100, 30, 50, 100
 MOST = 150
 """Microseconds above the await."""
 
+REFUSED = b'{"statusCode":429,"message":"ThrottlerException: Too Many Requests"}'
 CHANNELS = (
     b'[{"id":"c","name":"c","identifier":"mastodon","picture":"","disabled":false,"profile":"c"}]'
 )
@@ -40,7 +41,7 @@ class AtOnce:
 
     async def send(self, request: WireRequest) -> WireResponse:
         if request.method == "POST":
-            return WireResponse(429, {"retry-after": "3600"}, b"{}")
+            return WireResponse(429, {"retry-after": "3600"}, REFUSED)
         return WireResponse(200, {}, CHANNELS if "integrations" in request.url else b'{"posts":[]}')
 
     async def aclose(self) -> None:

@@ -1,11 +1,12 @@
-"""Updates and undos of a campaign, killed again and again against a server at its worst.
+"""Changes of a campaign, killed again and again against a server at its worst.
 
 Claims: after the last command each post is what the file says, once; nothing is deleted that was
-not the campaign's; and 200 rows that move to one moment take as few requests as there can be.
+not the campaign's; and 200 rows that move to one moment, or by a day, take as few requests as
+there can be. Killed are updates, undos, and all verbs that change a campaign, one in the other.
 Commands and server are processes, the kills are SIGKILL at random moments, a fifth of all answers
 to creates and deletes is lost after the work, pages take the place of some, more hang, come late,
 stop in the middle or break. The wall clock of each command jumps by hours. Posts of somebody else
-lie beside, some with the same texts. See `tests/campaign/campaign_kills.py`. Run:
+lie beside, some with the same texts. See `tests/campaign/campaign_kills.py`, `verb_kills.py`. Run:
 python benchmarks/edits_kills.py                     (200 kills each; some minutes)
 python benchmarks/edits_kills.py --kills 40 --seed 7
 """
@@ -26,22 +27,26 @@ from figures import Figure, note
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/campaign"))
 from campaign_kills import EditKills
+from verb_kills import VerbKills
 
 from postiz_async.testing import Sandbox
 
 
-async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 12) -> str:
-    """So many rows of as many moments move to one; the requests that it takes."""
+async def requests_of_moves(
+    folder: Path, *, is_shift: bool, rows: int = 200, channels: int = 12
+) -> str:
+    """So many rows move to one moment, or are shifted by a day; the requests that it takes."""
     local = Sandbox(limit=1_000)
     ids = [local.add_channel("telegram").id for _ in range(channels)]
     start = local.in_an_hour().replace(microsecond=0) + timedelta(days=30)
-    file = folder / "campaign.jsonl"
+    file = folder / f"{'shift' if is_shift else 'moment'}.jsonl"
+    each = 4 if is_shift else 1  # rows of one moment
 
     def write(hours: int) -> None:
         records = (
             {
                 "channel": ids[n % channels],
-                "date": (start + timedelta(hours=hours * n)).isoformat(),
+                "date": (start + timedelta(hours=hours * (n // each))).isoformat(),
                 "content": f"post {n}: " + "words " * (2 * n),
             }
             for n in range(rows)
@@ -53,15 +58,16 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
         async with postiz.campaign(file) as campaign:
             await campaign.run()
         before = len(local.creates)
-        write(0)
+        write(1 if is_shift else 0)
         async with postiz.campaign(file) as campaign:
-            done = await campaign.update()
+            done = await (campaign.shift("1d") if is_shift else campaign.update())
         spent = len(local.creates) - before
         moments = {post.date.replace(microsecond=0) for post in local.posts}
     ratio = spent / done.lower_bound
+    what = "are shifted by a day" if is_shift else "move to one moment"
     note(
         Figure(
-            name=f"requests for {rows} rows that move to one moment",
+            name=f"requests for {rows} rows that {what}",
             value=spent,
             unit="requests",
             baseline="lower bound",
@@ -71,8 +77,8 @@ async def requests_of_one_moment(folder: Path, rows: int = 200, channels: int = 
         )
     )
     return (
-        f"{rows} rows changed to one moment: {spent} requests, lower bound {done.lower_bound}, "
-        f"ratio {ratio:.2f}; {len(local.posts)} posts at {len(moments)} moment"
+        f"{rows} rows {what}: {spent} requests, lower bound {done.lower_bound}, "
+        f"ratio {ratio:.2f}; {len(local.posts)} posts at {len(moments)} moments"
     )
 
 
@@ -86,11 +92,14 @@ def main() -> None:
     kills = 0
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        print(asyncio.run(requests_of_one_moment(home)))
-        for verb in ("update", "undo"):
+        for is_shift in (False, True):
+            print(asyncio.run(requests_of_moves(home, is_shift=is_shift)))
+        for verb in ("update", "undo", "verbs"):
             for seed in (2 * options.seed, 2 * options.seed + 1):  # lists settings, and does not
                 place = home / f"{verb}{seed}"
-                tally = EditKills(place, seed, options.kills // 2, verb).run()
+                half = options.kills // 2
+                lab = VerbKills(place, seed, half) if verb == "verbs" else None
+                tally = (lab or EditKills(place, seed, half, verb)).run()
                 print(f"\n{verb}, seed {seed}\n{tally}")
                 troubles += tally.troubles
                 kills += tally.kills

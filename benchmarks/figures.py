@@ -20,9 +20,10 @@ NOTES = "POSTIZ_ASYNC_FIGURES"
 CHILD_ENVIRONMENT = os.environ | {
     "PYTHONPATH": os.pathsep.join(
         filter(None, [str(Path(postiz_async.__file__).parents[1]), os.environ.get("PYTHONPATH")])
-    )
+    ),
+    "PYTHONDONTWRITEBYTECODE": "",
 }
-"""For processes of a benchmark: they import the package that it imports."""
+"""For processes of a benchmark: they import the package that it imports, compiled once."""
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,8 +2,9 @@
 
 Claims: a process that only imports the client takes at most 1.15 times the processor time of one
 that only imports aiohttp, which the client needs anyway; and one that opens a client and closes it
-at most 1.25 times that of one that does so with a session of aiohttp. Each is a new interpreter,
-all by turns. Their time is what an installed package takes, whose bytecode is there.
+at most 1.25 times that of one that does so with a session of aiohttp. Neither loads a package of
+the command line. Each is a new interpreter, all by turns. Their time is what an installed package
+takes, whose bytecode is there.
 Beside it the same without what an interpreter takes that imports nothing, and httpx where it is
 installed. Run: python benchmarks/imports.py
 """
@@ -24,6 +25,8 @@ NOTHING, AIOHTTP, HTTPX = "pass", "import aiohttp", "import httpx"
 OPEN = "import asyncio; {}; exec('async def main():\\n async with {}: pass'); asyncio.run(main())"
 SESSION = OPEN.format(AIOHTTP, "aiohttp.ClientSession()")
 CLIENT = OPEN.format(OURS, 'Postiz(api_key="k", base_url="http://x.invalid")')
+NOT_LOADED = {"cyclopts", "dateutil", "markdown_it", "rich", "tzlocal"}
+"""Packages of the command line, and some that few programs need."""
 NAMES = {SESSION: "an open aiohttp.ClientSession", CLIENT: "an open Postiz"}
 
 
@@ -37,6 +40,11 @@ def seconds(code: str) -> float:
 
 
 def main() -> None:
+    asked = f"{CLIENT}; import sys; print(*sys.modules)"
+    loaded = subprocess.check_output(
+        [sys.executable, "-c", asked], env=CHILD_ENVIRONMENT, text=True
+    )
+    assert not NOT_LOADED & set(loaded.split()), "the library loads packages of the command line"
     ways = [NOTHING, AIOHTTP, OURS, SESSION, CLIENT]
     if importlib.util.find_spec("httpx") is not None:
         ways.append(HTTPX)
