@@ -1,9 +1,9 @@
 """Writes the twins of `postiz_async/blocking` from the source: `python docs/make_blocking.py`.
 
 For each class that `Postiz` or `PostizPool` leads to and that has something to await: the same
-methods with the same arguments, types and docstrings, of which each calls its asynchronous twin
-through the portal. A new resource or class is found by itself. Written by hand are the portal, and
-what twins have in common (`_calls`, `_portal`, `_base`).
+methods with the same arguments, types and docstrings. Mostly a decorator calls the asynchronous
+method of the same name. A new resource or class is found by itself. Written by hand are the portal,
+and what twins have in common (`_calls`, `_portal`, `_base`).
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ AS_THEY_ARE = {"Clock"}
 
 BY_HAND = {"with_raw_response", "open", "aclose", "__aenter__", "__aexit__"}
 
-LEFT_OUT = {
-    "PoolOutbox": {"of"},
-}
+LEFT_OUT = {"PoolOutbox": {"of"}}
+
+PARTS = {"_resources": "_resources", "_campaign": "_campaigns", "_outbox": "_outboxes"}
+"""Which modules have the twins of a package; those of clients are in `_clients`."""
+
+LOADED = {"collections.abc", "contextlib", "datetime", "pathlib", "types", "typing"}
+"""Modules that are loaded anyway, so that their types are imported as what is needed is."""
 
 WITHOUT = {"connection"}
 """Arguments that only asynchronous code can give: an open transaction of its event loop."""
@@ -79,8 +83,8 @@ HOW = {
         "Nothing is asked before it is used. `for` fetches a range of any length in pieces that\n"
         "        the server can handle; all else is that of a list, fetched with one request."
     ),
-    "`await` gives all of them in a list; `async for` fetches a hundred at a time.": (
-        "Nothing is asked before it is used: `for` fetches a hundred at a time, all else all."
+    "`await` gives all of them in a list; `async for` fetches a page at a time.": (
+        "Nothing is asked before it is used: `for` fetches a page at a time, all else all."
     ),
     "cancelled and called again": "interrupted and called again",
     "cancelled, they are withdrawn": "interrupted, they are withdrawn",
@@ -207,8 +211,8 @@ def is_awaited(node: Function) -> bool:
 
 
 def module_of(name: str) -> str:
-    """The module of a twin: `_post_creation` for `PostCreation`."""
-    return re.sub(r"([A-Z])", r"_\1", name).lower()
+    """The module of a twin: that of all twins from one package."""
+    return PARTS.get(classes()[name][0].name.partition(".")[0], "_clients")
 
 
 # ------------------------------------------------------------------ one module
@@ -238,8 +242,7 @@ class Module:
 
     def _use(self, name: str, *, needed: bool) -> None:
         if name in twins():
-            if name != self.node.name:
-                self.values.add((f"postiz_async.blocking.{module_of(name)}", name))
+            self.values.add((f"postiz_async.blocking.{module_of(name)}", name))
             return
         alias = self.source.aliases.get(name)
         word = name if alias is None else f"{alias} as {name}"
@@ -270,30 +273,50 @@ class Module:
         return text
 
 
-def text_of(name: str) -> str:
+def text_of(part: str) -> str:
     """A whole generated module."""
-    found, node = classes()[name]
-    module = Module(found, node)
-    body = list(class_body(module))
+    modules = [Module(*classes()[name]) for name in in_order(part)]
+    bodies = [line for module in modules for line in ("", "", *class_body(module))]
+    types = {each for module in modules for each in module.types}
+    values = {each for module in modules for each in module.values}
+    own = f"postiz_async.blocking.{part}"
     head = [
-        f'"""The blocking twin of `{node.name}`. Made by `python docs/make_blocking.py`."""',
+        f'"""The blocking twins of `{part}`. Made by `python docs/make_blocking.py`."""',
+        "",
+        "# Methods have no body where a decorator does the work.",
+        "# pyright: reportReturnType=false",
         "",
         "from __future__ import annotations",
         "",
-        *imports(module),
-        "",
+        *imports(types, {(where, name) for where, name in values if where != own}),
     ]
-    return "\n".join([*head, *body]).rstrip() + "\n"
+    return "\n".join([*head[: -1 if head[-1] == "" else None], *bodies]).rstrip() + "\n"
 
 
-def imports(module: Module) -> Iterator[str]:
+def in_order(part: str) -> list[str]:
+    """The twins of a module, each after its bases."""
+    names = sorted(name for name in twins() if module_of(name) == part)
+    found: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        for base in bases_of(classes()[name][1]):
+            if base in names:
+                add(base)
+        found[name] = None
+
+    for name in names:
+        add(name)
+    return list(found)
+
+
+def imports(types: set[tuple[str, str]], values: set[tuple[str, str]]) -> Iterator[str]:
     """The imports, in the order of the formatter."""
-    types = module.types - module.values
-    typing = {each for each in types if each[0] == "typing"}
-    types -= typing
+    loaded = LOADED | {where for where, _ in values if where}
+    values |= {each for each in types if each[0] in loaded}
+    types -= values
     if types:
-        typing.add(("typing", "TYPE_CHECKING"))
-    yield from import_block(module.values | typing, "")
+        values.add(("typing", "TYPE_CHECKING"))
+    yield from import_block(values, "")
     if types:
         yield "if TYPE_CHECKING:"
         yield from import_block(types, "    ")
@@ -348,17 +371,13 @@ def class_body(module: Module) -> Iterator[str]:
             module.values.add((f"postiz_async.blocking.{module_of(each)}", each))
         else:
             module.helper(each)
-    module.values.add(("typing", "cast"))
-    module.types.add((f"postiz_async.{module.source.name}", f"{name} as Async{name}"))
+    for decorator in (ast.unparse(each) for each in node.decorator_list):
+        module.values.add((module.source.origins[decorator], decorator))
+        yield f"@{decorator}"
     yield f"class {name}({', '.join(bases)}):"
     yield from docstring(module, node, "    ", is_class=name not in OWNERS)
     if name in OWNERS:
         yield from constructor(module)
-    of = "_opened" if name in OWNERS else "_twin"
-    yield ""
-    yield "    @property"
-    yield f"    def _async(self) -> Async{name}:"
-    yield f'        return cast("Async{name}", self.{of})'
     for member in members(module):
         yield from member
 
@@ -453,15 +472,16 @@ def public_attributes(module: Module, init: Function) -> Iterator[list[str]]:
             if name.startswith("_"):
                 continue
             after = documented[each]
+            module.helper("kept")
             text = SAID.get(name, "")
             if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
                 text = str(after.value.value)
             yield [
                 "",
                 "    @property",
+                "    @kept",
                 f"    def {name}(self) -> {module.type_of(each.annotation)}:",
                 f'        """{text}"""',
-                f"        return self._async.{name}",
             ]
 
 
@@ -487,19 +507,11 @@ def constructor(module: Module) -> Iterator[str]:
         for each in module.node.body
         if isinstance(each, ast.FunctionDef) and each.name == "__init__"
     )
-    module.types.discard((f"postiz_async.{module.source.name}", f"{name} as Async{name}"))
     module.values.add((f"postiz_async.{module.source.name}", f"{name} as Async{name}"))
-    module.values.add(("postiz_async.blocking._portal", "Portal"))
+    module.helper("making")
     yield ""
-    yield from fitted("    def __init__(", parameters(module, init), ") -> None:")
-    yield from hiding(module, init.args.kwonlyargs)
-    given = [f"{word.arg}={word.arg}" for word in init.args.kwonlyargs]
-    if "credentials=credentials" in given:
-        given[given.index("credentials=credentials")] = "credentials=in_worker(credentials)"
-        module.helper("in_worker")
-    yield from fitted(f"        client = Async{name}(", given, ")")
-    module.values.add(("postiz_async.blocking._portal", "given_store"))
-    yield "        super().__init__(Portal(client, given_store(store)), client)"
+    yield f"    @making(Async{name})"
+    yield from fitted("    def __init__(", parameters(module, init), ") -> None: ...")
 
 
 def parameters(module: Module, node: Function) -> list[str]:
@@ -540,113 +552,42 @@ def parameter(module: Module, arg: ast.arg, default: ast.expr | None) -> str:
 def method(module: Module, node: Function, decorators: list[str]) -> Iterator[str]:
     """A method or a property that calls its twin."""
     yield ""
+    returns = module.type_of(node.returns)
     is_overload = "overload" in decorators
-    for each in decorators:
-        if each in {"property", "overload"}:
-            yield f"    @{each}"
     if is_overload:
         module.values.add(("typing", "overload"))
-    returns = module.type_of(node.returns)
+    yield from (f"    @{each}" for each in decorators if each in {"property", "overload"})
+    if not is_overload and node.name != "__len__":
+        yield f"    @{forwarding(module, node, decorators, returns)}"
     end = f") -> {returns}:" + (" ..." if is_overload else "")
     yield from fitted(f"    def {node.name}(", parameters(module, node), end)
-    if is_overload:
-        return
-    if ast.get_docstring(node) is not None:
-        yield from docstring(module, node, "        ")
-    yield from hiding(module, [*node.args.args, *node.args.kwonlyargs])
-    yield from body(module, node, decorators, returns)
+    if not is_overload:
+        if ast.get_docstring(node) is not None:
+            yield from docstring(module, node, "        ")
+        if node.name == "__len__":
+            yield "        return len(self._twin)"
 
 
-def hiding(module: Module, args: list[ast.arg]) -> Iterator[str]:
-    """What keeps arguments that may be secret out of the variables that a traceback shows."""
-    for each in args:
-        kind = "" if each.annotation is None else ast.unparse(each.annotation)
-        if "Secret" in kind and "str" in kind:
-            where, name = (
-                ("headers", "hidden_values") if "Mapping" in kind else ("secrets", "hidden")
-            )
-            module.values.add((f"postiz_async._wire.{where}", name))
-            yield f"        {each.arg} = {name}({each.arg})"
-
-
-def body(
-    module: Module,
-    node: Function,
-    decorators: list[str],
-    returns: str,
-) -> Iterator[str]:
-    """The statements of a method."""
-    twin, given = f"self._async.{node.name}", arguments(node)
-    if "property" in decorators:
-        if module.node.name in OWNERS and returns not in twins():
-            module.values.add(("typing", "cast"))
-            yield f'        return cast("Async{module.node.name}", self._twin).{node.name}'
-            return
-        yield "        original = self._async"
-        given = [f"lambda: original.{node.name}"]
-        yield from value(module, "self._portal.call_sync", given, returns)
-    elif node.name == "__len__":
-        yield "        return len(self._twin)"
-    elif returns.startswith("BlockingIterator["):
-        module.helper("iterate")
-        yield from fitted("        return iterate(", ["self._portal", twin, *given], ")")
-    elif returns.startswith("BlockingListing["):
-        module.helper("listed")
-        yield from fitted("        return listed(", ["self._portal", twin, *given], ")")
-    elif not isinstance(node, ast.AsyncFunctionDef):
-        if any(ast.unparse(each.annotation or each) == "CampaignSource" for each in node.args.args):
-            module.helper("rows_of")
-            given = [f"rows_of({g})" if g == "source" else g for g in given]
-        yield from value(module, "self._portal.call_sync", [twin, *given], returns)
-    else:
-        yield from called(module, node, twin, given, returns)
-
-
-def value(module: Module, through: str, given: list[str], returns: str) -> Iterator[str]:
-    """What a call returns, as the twin of what it gave."""
-    if returns in twins() or returns == module.node.name:
-        made = f"{returns}._lent" if returns in OWNERS else returns
-        yield from fitted(f"        twin = {through}(", given, ")")
-        ignored = "  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]"
-        ignored = ignored if returns in OWNERS and returns != module.node.name else ""
-        yield f"        return {made}(self._portal, twin){ignored}"
-    else:
-        word = "" if returns == "None" else "return "
-        yield from fitted(f"        {word}{through}(", given, ")")
-
-
-def called(
-    module: Module,
-    node: ast.AsyncFunctionDef,
-    twin: str,
-    given: list[str],
-    returns: str,
-) -> Iterator[str]:
-    """The call of an asynchronous method, with functions of the caller where it takes some."""
-    has_overloads = any(
-        isinstance(each, ast.AsyncFunctionDef)
-        and each.name == node.name
-        and "overload" in [ast.unparse(d) for d in each.decorator_list]
-        for each in module.node.body
-    )
-    if has_overloads:
-        module.values |= {("typing", "Any"), ("typing", "cast")}
-        twin = f'cast("Any", {twin})'
+def forwarding(module: Module, node: Function, decorators: list[str], returns: str) -> str:
+    """The decorator with which a method calls its twin."""
     functions = callbacks(node)
-    given = [_bridged(word, functions) for word in given]
-    if not functions:
-        yield from value(module, "self._portal.call", [twin, *given], returns)
-        return
-    yield "        call = self._portal.new_call()"
-    module.values.add(("functools", "partial"))
-    yield from fitted("        work = partial(", [twin, *given], ")")
-    if has_overloads:
-        yield from fitted("        return cast(", [f'"{returns}"', "call.run(work)"], ")")
+    if "property" in decorators:
+        is_kept = module.node.name in OWNERS and returns not in twins()
+        name = "kept" if is_kept else "looked_up"
+    elif returns.startswith("BlockingIterator["):
+        name = "iterated"
+    elif returns.startswith("BlockingListing["):
+        name = "listing"
+    elif not isinstance(node, ast.AsyncFunctionDef):
+        name = "called"
     else:
-        yield f"        {'' if returns == 'None' else 'return '}call.run(work)"
+        name = "serving" if functions else "awaited"
+    module.helper(name)
+    how = ", ".join(f'{each}="{way}"' for each, way in functions.items())
+    return f"{name}({how})" if name == "serving" else name
 
 
-def callbacks(node: ast.AsyncFunctionDef) -> dict[str, str]:
+def callbacks(node: Function) -> dict[str, str]:
     """How what a method takes is used in the thread of the caller.
 
     Functions are `told`, or `awaited` when the method waits for them; iterables are `taken`.
@@ -659,20 +600,6 @@ def callbacks(node: ast.AsyncFunctionDef) -> dict[str, str]:
         elif kind.startswith("Iterable["):
             found[each.arg] = "taken"
     return found
-
-
-def _bridged(word: str, functions: dict[str, str]) -> str:
-    name = word.partition("=")[0]
-    return f"{name}=call.{functions[name]}({name})" if name in functions else word
-
-
-def arguments(node: Function) -> list[str]:
-    """The arguments as they are passed on."""
-    words = [each.arg for each in node.args.args if each.arg != "self"]
-    if node.args.vararg is not None:
-        words.append(f"*{node.args.vararg.arg}")
-    named = (each for each in node.args.kwonlyargs if each.arg not in WITHOUT)
-    return words + [f"{each.arg}={each.arg}" for each in named]
 
 
 # ------------------------------------------------------------------ docstrings
@@ -710,7 +637,7 @@ def spoken(text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """All generated modules, by their paths."""
-    return {FOLDER / f"{module_of(name)}.py": text_of(name) for name in sorted(twins())}
+    return {FOLDER / f"{part}.py": text_of(part) for part in {module_of(name) for name in twins()}}
 
 
 def is_made(path: Path) -> bool:

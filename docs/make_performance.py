@@ -2,7 +2,8 @@
 
 The figures of `performance.md` are those of `benchmarks/results.json`, which `benchmarks/run.py`
 writes; those of `comparison.md` are in `benchmarks/comparison.json`, of `benchmarks/comparison.py`;
-those of `quota-policy.md` in `benchmarks/quota.json`, of `benchmarks/quota_policies.py`.
+those of `quota-policy.md` in `benchmarks/quota.json`, of `benchmarks/quota_policies.py`. The page
+`deciding.md` has some of each.
 """
 
 from __future__ import annotations
@@ -17,20 +18,24 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks"
-PART = re.compile(r"(?<=<!-- measured -->\n).*(?=<!-- end -->)", re.DOTALL)
+PART = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
 """What is written anew of a page."""
 
 
 def pages() -> dict[Path, str]:
     """The pages with figures, as they should be."""
+    results, compared, quota = (
+        json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("results", "comparison", "quota")
+    )
     made: dict[Path, str] = {}
-    for name, source, lines in (
-        ("performance.md", "results.json", _performance),
-        ("comparison.md", "comparison.json", _comparison),
-        ("quota-policy.md", "quota.json", _policy),
+    for name, lines in (
+        ("performance.md", _performance(results)),
+        ("comparison.md", _comparison(compared)),
+        ("quota-policy.md", _policy(quota)),
+        ("deciding.md", _deciding(results, compared)),
     ):
-        found = json.loads((RESULTS / source).read_text(encoding="utf-8"))
-        text = "\n" + "\n".join(lines(found)) + "\n\n"
+        text = "\n" + "\n".join(lines) + "\n\n"
         page = (DOCS / name).read_text(encoding="utf-8")
         made[DOCS / name] = PART.sub(lambda _, text=text: text, page)
     return made
@@ -109,6 +114,59 @@ def _comparison(found: dict[str, Any]) -> Iterator[str]:
             )
             for row in found["rows"]
         ),
+    )
+
+
+# ------------------------------------------------------------------ for decision makers
+
+
+def _deciding(results: dict[str, Any], compared: dict[str, Any]) -> Iterator[str]:
+    figures = {
+        (benchmark["name"], figure["name"]): figure
+        for benchmark in results["benchmarks"]
+        for figure in benchmark.get("figures", ())
+    }
+
+    def value(benchmark: str, name: str, digits: int = 3) -> str:
+        return _number(figures[benchmark, name]["value"], digits)
+
+    def base(benchmark: str, name: str) -> str:
+        return _number(figures[benchmark, name]["base"])
+
+    ways = {row["way"]: row for row in compared["rows"]}
+    ours, loop = ways["postiz_async, a campaign"], ways["retry loop, as Retry-After says"]
+    size = ("first_minute", "installed")
+    breaking = f"{compared['posts']} posts while a tenth of the connections break"
+    needed = value("plan", "requests for 5,000 rows, align 15m")
+    planned = value("plan", "plan of 100,000 rows")
+    memory = value("plan", "plan of 100,000 rows: memory")
+    rows = [
+        (
+            f"{breaking}, mean of {compared['seeds']} runs ([comparison](comparison.md))",
+            _fate(ours),
+            f"a retry loop: {_fate(loop)}",
+        ),
+        (
+            "5,000 posts at 30 create requests an hour, dates aligned to 15 minutes",
+            f"{needed} requests, {value('plan', 'a job of 5,000 rows', 4)} hours",
+            f"the shortest possible time: {base('plan', 'a job of 5,000 rows')} hours",
+        ),
+        ("reading and checking a file of 100,000 posts", f"{planned} s, {memory} MB", ""),
+        (
+            "memory of an idle organisation in a server for many",
+            f"{value('pool', 'an idle organisation')} bytes",
+            "",
+        ),
+        ("what is installed", f"{value(*size)} MB", f"the official command: {base(*size)} MB"),
+    ]
+    yield from _table(("What", "postiz_async", "Compared with"), rows)
+
+
+def _fate(row: dict[str, Any]) -> str:
+    """What became of the posts of one way."""
+    return (
+        f"{_number(row['doubled'])} duplicated, {_number(row['lost'])} lost, "
+        f"{_number(row['refused'])} refusals, {_number(row['hours'])} hours"
     )
 
 

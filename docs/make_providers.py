@@ -57,7 +57,7 @@ def _section(shown: Guide) -> Iterator[str]:
     yield ""
     yield f"## {provider.name}"
     yield ""
-    yield inspect.cleandoc(provider.settings.__doc__ or "")
+    yield inspect.cleandoc(provider.settings.__doc__ or "").partition("\n\nArgs:")[0]
     yield ""
     yield f"- Identifier: `{provider.identifier}`; settings: `providers.{_struct(shown)}`"
     yield f"- Characters: {shown.limit}"
