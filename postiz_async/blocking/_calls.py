@@ -23,8 +23,9 @@ T = TypeVar("T")
 
 CLOSED = "This client was closed while this call was under way, so it came to no end."
 
-_LOOK = 0.2 if sys.platform == "win32" else None
-"""Seconds between two looks for Ctrl-C, where a thread that waits is not woken by it."""
+_LOOK = 0.2 if sys.platform == "win32" else 1.0
+"""Seconds between two looks for signals such as Ctrl-C. Windows wakes no thread that waits for a
+lock; elsewhere it is not woken by a signal that comes just before, or that another thread got."""
 
 
 class ThreadCall:

@@ -388,8 +388,14 @@ def test_ctrl_c_leaves_the_block_of_a_run(
         assert counts["stored"] + counts.get("planned", 0) == 40
 
 
-def test_what_a_signal_raises_does_the_same(postiz: Postiz, channel: str, at: datetime) -> None:
-    """Such as the time limit of a Celery task."""
+@pytest.mark.parametrize("receiver", ["the thread that waits", "another"])
+def test_what_a_signal_raises_does_the_same(
+    postiz: Postiz, channel: str, at: datetime, receiver: str
+) -> None:
+    """Such as the time limit of a Celery task.
+
+    Python runs handlers in the main thread, which nothing wakes if another thread got the signal.
+    """
 
     def limit(*_: object) -> None:
         raise MistakeError
@@ -398,7 +404,8 @@ def test_what_a_signal_raises_does_the_same(postiz: Postiz, channel: str, at: da
         assert MAIN is not None
         for quota in postiz.quota_changes():
             if quota.queued.interactive:
-                signal.pthread_kill(MAIN, signal.SIGUSR1)
+                is_woken = receiver == "the thread that waits"
+                signal.pthread_kill(MAIN if is_woken else threading.get_ident(), signal.SIGUSR1)
                 return
 
     for number in range(30):
