@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterable
 from typing import Literal, Self
 
-from postiz_async._sandbox.contents import SandboxContents, StoredPost, stored_posts
+from postiz_async._sandbox.contents import ServerContents
 from postiz_async._sandbox.faults import Faults
 from postiz_async._sandbox.messages import (
     ConnectionLost,
@@ -21,14 +21,14 @@ from postiz_async._sandbox.messages import (
     redirect_to_login,
     wrap,
 )
-from postiz_async._sandbox.pipeline import CreateRecord, Pipeline
-from postiz_async._sandbox.publishing import catch_up, publish_waiting
-from postiz_async._sandbox.rows import IdSource, MediaRow, Release
-from postiz_async._sandbox.state import Organization, SandboxState, TextRule, WebhookDelivery
+from postiz_async._sandbox.pipeline import Pipeline
+from postiz_async._sandbox.publishing import catch_up
+from postiz_async._sandbox.rows import IdSource, Release
+from postiz_async._sandbox.state import SandboxState, WebhookDelivery
 from postiz_async.clock import Clock, SystemClock
 
 
-class MemoryServer(SandboxContents):
+class MemoryServer(ServerContents):
     """A local model of a Postiz server.
 
     Use it as an async context manager; leaving it ends requests that still hang.
@@ -57,7 +57,6 @@ class MemoryServer(SandboxContents):
     Attributes:
         clock: The clock that tells the time and waits.
         faults: The faults; `faults.add(Fault(...))` adds one.
-        organization: The first organisation.
     """
 
     def __init__(
@@ -99,8 +98,7 @@ class MemoryServer(SandboxContents):
         self._failures: list[BaseException] = []
         names = list(organizations)
         first = names[0] if names else None
-        key = api_key or (None if names else "sandbox")
-        self.organization: Organization = self.add_organization(first, api_key=key)
+        self.add_organization(first, api_key=api_key or (None if names else "sandbox"))
         for name in names[1:]:
             self.add_organization(name)
         for name in tags:
@@ -160,33 +158,6 @@ class MemoryServer(SandboxContents):
         return self._state.base
 
     @property
-    def requests(self) -> int:
-        """Number of requests so far."""
-        return self._pipeline.tally.requests
-
-    @property
-    def refusals(self) -> int:
-        """Number of requests that were refused with 429."""
-        return self._pipeline.tally.refusals
-
-    @property
-    def creates(self) -> list[CreateRecord]:
-        """The create calls that reached the counter, including refused ones."""
-        return self._pipeline.tally.creates
-
-    @property
-    def posts(self) -> tuple[StoredPost, ...]:
-        """The posts of all organisations that are not deleted, in the order of their creation."""
-        catch_up(self._state)
-        return stored_posts(self._state)
-
-    @property
-    def uploads(self) -> tuple[MediaRow, ...]:
-        """The uploaded files of all organisations."""
-        organizations = self._state.organizations
-        return tuple(media for each in organizations for media in each.media.values())
-
-    @property
     def host(self) -> str:
         """The start of the paths of uploaded files."""
         return self._state.host
@@ -216,59 +187,3 @@ class MemoryServer(SandboxContents):
         catch_up(self._state)
         taken, self._state.jobs.deliveries = self._state.jobs.deliveries, []
         return taken
-
-    def lock_out(
-        self, organization: Organization | str | None = None, *, seconds: float | None = None
-    ) -> None:
-        """Lock an organisation out, as if another client had sent one create too many with its key.
-
-        Creates are answered with 429 and `Retry-After` until the lock ends.
-
-        Args:
-            organization: The organisation or its name; None for the first organisation.
-            seconds: How long the lock lasts from now; None for a whole window, which is an hour.
-
-        Raises:
-            ValueError: The sandbox has no limit, or no lock of it lasts so long.
-        """
-        self._pipeline.lock_out(self.find_organization(organization), seconds)
-
-    def publish(self, post_id: str | None = None) -> tuple[StoredPost, ...]:
-        """Publish scheduled posts now; they keep their dates.
-
-        Args:
-            post_id: The post; None for all posts of all organisations.
-
-        Returns:
-            The posts that were published or failed; their state says which.
-
-        Raises:
-            LookupError: There is no such post.
-        """
-        done = publish_waiting(self._state, post_id)
-        return tuple(post for post in self.posts if post.id in done)
-
-    def fail_next_publication(self, because: str) -> None:
-        """Make the next post that is published fail: its state is ERROR, a notification says why.
-
-        Args:
-            because: The reason, in the words of the network.
-        """
-        self._state.failing_texts.add(TextRule("", because, is_once=True))
-
-    def refuse(
-        self, words: str, *, because: str, when: Literal["created", "published"] = "created"
-    ) -> None:
-        """Refuse each post whose text contains these words.
-
-        When it is created, the request is answered with 400 and nothing of it is stored; drafts
-        are not checked, as with all rules of networks. When it is published, it fails.
-
-        Args:
-            words: The words, in upper or lower case.
-            because: The reason that is given.
-            when: When it is refused: by the server as soon as it is `created`, or by the network
-                when it is `published`.
-        """
-        rules = self._state.refused_texts if when == "created" else self._state.failing_texts
-        rules.add(TextRule(words, because))

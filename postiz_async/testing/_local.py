@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from postiz_async._pool import PostizPool
 from postiz_async._sandbox import MemoryServer
@@ -18,7 +18,7 @@ from postiz_async.testing._transport import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Iterable
     from datetime import datetime, timedelta
     from typing import Self, Unpack
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from postiz_async._sandbox import Organization
     from postiz_async._transport import Transport
     from postiz_async.testing._options import ClientOptions, PoolOptions
-
-
-T = TypeVar("T")
 
 
 class Sandbox(SandboxControls):
@@ -69,10 +66,11 @@ class Sandbox(SandboxControls):
     ) -> None:
         self.clock: JumpingClock = JumpingClock() if start is None else JumpingClock(epoch(start))
         names = names_of(organizations)
-        self._server = MemoryServer(
+        server = MemoryServer(
             api_key=api_key, clock=self.clock, limit=limit, release=release, organizations=names
         )
-        fill(self._server, channels, tags)
+        super().__init__(server)
+        fill(self, channels, tags)
         self._users = 0
         self._transports: dict[float, Transport] = {}
 
@@ -87,10 +85,8 @@ class Sandbox(SandboxControls):
 
     @property
     def url(self) -> str:
+        """The `base_url` of its clients."""
         return SANDBOX_URL
-
-    def _apply(self, work: Callable[[MemoryServer], T]) -> T:
-        return work(self._server)
 
     @asynccontextmanager
     async def client(
@@ -111,7 +107,7 @@ class Sandbox(SandboxControls):
             options: those of `Postiz`. Key, URL, clock and transport are the sandbox's, unless
                 you give others.
         """
-        owner = self._server.find_organization(organization)
+        owner = self._find_organization(organization)
         transport = self.transport(latency=latency)
         client = sandbox_client(self._server, transport=transport, organization=owner, **options)
         async with self, client:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial, wraps
+from inspect import getmembers_static
+from typing import TYPE_CHECKING, Any
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -14,13 +16,10 @@ from postiz_async.models._durations import read_seconds
 from postiz_async.testing._controls import Channels, SandboxControls, epoch, fill, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+    from collections.abc import AsyncGenerator, Generator, Iterable
     from datetime import datetime, timedelta
 
     from postiz_async._sandbox import Organization
-
-
-T = TypeVar("T")
 
 
 class SandboxServer(SandboxControls):
@@ -35,17 +34,16 @@ class SandboxServer(SandboxControls):
     """
 
     def __init__(self, portal: BlockingPortal, server: MemoryServer, url: str) -> None:
+        super().__init__(server)
         self.clock: Clock = server.clock
         self._url = url
         self._portal = portal
-        self._server = server
+        self._controls = SandboxControls(server)
 
     @property
     def url(self) -> str:
+        """The `base_url` of its clients."""
         return self._url
-
-    def _apply(self, work: Callable[[MemoryServer], T]) -> T:
-        return self._portal.call(work, self._server)
 
     def environment(self, organization: Organization | str | None = None) -> dict[str, str]:
         """The variables by which a client finds the server: `POSTIZ_API_URL`, `POSTIZ_API_KEY`.
@@ -55,10 +53,28 @@ class SandboxServer(SandboxControls):
         Args:
             organization: the organisation, or its name; None: the first one.
         """
-        owner = self._apply(lambda server: server.find_organization(organization))
+        owner = self._portal.call(self._find_organization, organization)
         said = {"POSTIZ_API_URL": self.url, "POSTIZ_API_KEY": owner.api_key}
         is_own = isinstance(self.clock, AcceleratedClock)
         return said | {"POSTIZ_SANDBOX_CLOCK": "1"} if is_own else said
+
+
+def _in_its_thread(member: Any) -> Any:
+    """A method or property of the controls for a server, whose thread does the work."""
+    if isinstance(member, property):
+        return property(_in_its_thread(member.fget))
+
+    @wraps(member)
+    def call(self: SandboxServer, *args: object, **named: object) -> object:
+        work = partial(member, self._controls, *args, **named)  # pyright: ignore[reportPrivateUsage]
+        return self._portal.call(work)  # pyright: ignore[reportPrivateUsage]
+
+    return call
+
+
+for _name, _member in getmembers_static(SandboxControls):
+    if not _name.startswith("_"):
+        setattr(SandboxServer, _name, _in_its_thread(_member))
 
 
 @contextmanager
@@ -100,7 +116,7 @@ def serve_sandbox(
         release=release,
         organizations=names,
     )
-    fill(sandbox, channels, tags)
+    fill(SandboxControls(sandbox), channels, tags)
     with (
         start_blocking_portal(name="postiz_sandbox_server") as portal,
         portal.wrap_async_context_manager(_serving(sandbox)) as url,

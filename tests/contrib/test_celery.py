@@ -67,10 +67,8 @@ class Lab:
         return name
 
     def change_key(self, name: str, key: str) -> None:
-        def change(server: Any) -> None:
-            server.find_organization(name).api_key = key
-
-        self.server._apply(change)
+        [organization] = [each for each in self.server.organizations if each.name == name]
+        organization.api_key = key
         self.redis.hset("keys", name, key)
 
     def kept(self) -> Iterator[str]:

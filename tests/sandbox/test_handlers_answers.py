@@ -171,7 +171,7 @@ async def test_a_preflight_asks_for_no_key(sandbox: MemoryServer, path: str) -> 
     assert "POST" in (response.header("Access-Control-Allow-Methods") or "")
     assert response.header("Access-Control-Allow-Headers") == "authorization,content-type"
     assert response.header("X-RateLimit-Limit") is None
-    assert sandbox.creates == []
+    assert sandbox.creates == ()
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])

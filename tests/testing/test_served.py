@@ -7,9 +7,10 @@ import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from queue import Queue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from processes import PATIENCE
@@ -47,17 +48,27 @@ async def test_what_happens_is_said_from_another_thread(
     assert (len(postiz_sandbox_server.posts), postiz_sandbox_server.refusals) == (1, 1)
 
 
+class ChannelId(str):
+    """An id that notes in which threads it was put into a set."""
+
+    hashed_in: ClassVar[set[int]] = set()
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        self.hashed_in.add(threading.get_ident())
+        return super().__hash__()
+
+
 def test_the_work_is_done_in_the_thread_of_the_server(postiz_sandbox_server: SandboxServer) -> None:
     """So that nothing is changed under a request; also when many threads ask at once."""
     with ThreadPoolExecutor(8) as pool:
         names = [f"organisation {number}" for number in range(40)]
         made = list(pool.map(postiz_sandbox_server.add_organization, names))
-        where = set(
-            pool.map(lambda _: postiz_sandbox_server._apply(lambda _: threading.get_ident()), names)
-        )
+        hook = partial(postiz_sandbox_server.add_webhook, "http://127.0.0.1/")
+        list(pool.map(hook, map(ChannelId, names)))
     assert len({each.api_key for each in made}) == 40
-    assert len(where) == 1
-    assert threading.get_ident() not in where
+    assert len(ChannelId.hashed_in) == 1
+    assert threading.get_ident() not in ChannelId.hashed_in
 
 
 def test_what_goes_wrong_in_the_thread_is_raised_here(postiz_sandbox_server: SandboxServer) -> None:

@@ -21,6 +21,7 @@ from postiz_async._campaign.run import resume
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
 from postiz_async.errors import AuthenticationError, PlanLimitError
+from postiz_async.testing._transport import sandbox_client
 
 
 def states(report: Report) -> dict[str, int]:
@@ -247,7 +248,7 @@ async def test_nothing_is_sent_and_no_journal_made_while_there_are_problems(
                 await call()
         with pytest.raises(CampaignError, match="has not been run"):
             await campaign.report()
-    assert lab.sandbox.creates == []
+    assert lab.sandbox.creates == ()
     assert lab.sandbox.uploads == ()
     assert not is_there(lab.journal)
 
@@ -502,9 +503,10 @@ async def test_a_journal_of_another_organisation_is_refused(lab: Lab, channels: 
     await lab.run()
     other = lab.sandbox.add_organization(api_key="other")
     lab.sandbox.add_channel("mastodon", organization=other)
-    lab.sandbox.organization = other
-    with pytest.raises(CampaignError, match="belongs to another organisation"):
-        await lab.run()
+    async with sandbox_client(lab.sandbox, organization=other) as postiz:
+        with pytest.raises(CampaignError, match="belongs to another organisation"):
+            async with lab.campaign(postiz) as campaign:
+                await campaign.run()
 
 
 async def test_a_journal_of_another_server_is_refused_before_anything_is_asked(
