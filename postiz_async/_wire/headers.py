@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias, TypeVar, cast
 
-import msgspec
-
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
 
@@ -131,7 +129,7 @@ def _fault(value: Secret) -> str:
 
 
 def headers_in(text: Secret, where: str) -> dict[str, Secret]:
-    """Read headers from a text: `Name: value`, one per line, or a JSON object.
+    """Read headers from a text: `Name: value`, one per line.
 
     Args:
         text: the text, which may contain secrets.
@@ -140,8 +138,6 @@ def headers_in(text: Secret, where: str) -> dict[str, Secret]:
     Raises:
         ConfigurationError: it cannot be read.
     """
-    if text.reveal().lstrip().startswith("{"):
-        return _headers_in_json(text, where)
     found: dict[str, Secret] = {}
     for line in (HiddenText(each) for each in text.reveal().splitlines() if each.strip()):
         if ":" not in line.reveal():
@@ -158,18 +154,6 @@ def headers_in(text: Secret, where: str) -> dict[str, Secret]:
             )
         found[name] = HiddenText(line.reveal().partition(":")[2].strip())
     return found
-
-
-def _headers_in_json(text: Secret, where: str) -> dict[str, Secret]:
-    try:
-        said = msgspec.json.decode(text.reveal(), type=dict[str, str])
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        said = None
-    if said is None:
-        raise ConfigurationError(
-            f'{where} begins like JSON, but is not an object of texts such as {{"Name": "value"}}.'
-        )
-    return {name: HiddenText(said[name]) for name in said}
 
 
 def merged_headers(before: Headers, later: Iterable[tuple[str, Secret]]) -> Headers:

@@ -72,13 +72,10 @@ def test_headers_are_on_each_request_and_shown_nowhere(cli: Cli, gateway: Record
     assert "no *** here" in done.err
 
 
-@pytest.mark.parametrize(
-    "text", [f"X-Gateway: {TOKEN}\nX-Other: 1\n", json.dumps({"X-Gateway": TOKEN, "X-Other": "1"})]
-)
 def test_the_environment_has_headers_and_options_come_before(
-    cli: Cli, gateway: Recorder, text: str, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, gateway: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("POSTIZ_HEADERS", text)
+    monkeypatch.setenv("POSTIZ_HEADERS", f"X-Gateway: {TOKEN}\nX-Other: 1\n")
     assert cli("channels", "--url", gateway.url).code == 0
     assert sent(gateway, "X-Gateway") == {TOKEN}
     assert cli("channels", "--url", gateway.url, "--header", "x-gateway: mine").code == 0
