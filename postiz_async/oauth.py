@@ -12,8 +12,6 @@ An `OAuthError` means: this attempt is over, begin again with `authorize_url`.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 import secrets
@@ -89,13 +87,10 @@ class OAuth:
 
     Args:
         client_id: begins with `pca_`; else `POSTIZ_CLIENT_ID`.
-        client_secret: begins with `pcs_`; kept as a `Secret`; else `POSTIZ_CLIENT_SECRET`. A public
-            client, which registered itself at the server (its id begins with `pcd_`), has none.
+        client_secret: begins with `pcs_`; kept as a `Secret`; else `POSTIZ_CLIENT_SECRET`.
         front_url: the web page of Postiz; else `POSTIZ_FRONT_URL`, else that of the cloud, or
             `base_url` without its `/api`.
         base_url: its backend, as for `Postiz`; else `POSTIZ_API_URL`, else the cloud.
-        redirect_url: the address of the callback, for a public client; other applications have it
-            stored at Postiz.
         headers: added to the request, for example for a gateway; else `POSTIZ_HEADERS`.
         ssl: the CAs to trust: a context, or a file or folder of certificates; else
             `POSTIZ_CA_FILE`, else the system's.
@@ -109,7 +104,6 @@ class OAuth:
     client_secret: str | Secret = ""
     front_url: str = ""
     base_url: str = ""
-    redirect_url: str = ""
     headers: Mapping[str, str | Secret] | None = field(default=None, repr=False)
     ssl: SSLContext | Path | str | None = field(default=None, repr=False)
     proxy: str | Secret | None = field(default=None, repr=False)
@@ -139,45 +133,35 @@ class OAuth:
         url = self.base_url or os.environ.get("POSTIZ_API_URL") or wire.CLOUD_URL
         return wire.api_root(url).removesuffix("/public/v1")
 
-    def authorize_url(self, state: str, *, verifier: str = "") -> str:
+    def authorize_url(self, state: str) -> str:
         """The URL for the user. Postiz redirects back to the address stored with the application.
 
         Args:
             state: a text from `new_state`, which comes back in the callback.
-            verifier: of a public client: another text from `new_state`, kept for `exchange` (PKCE).
         """
         query = {"client_id": self.client_id, "response_type": "code", "state": state}
-        if self.redirect_url:
-            query["redirect_uri"] = self.redirect_url
-        if verifier:
-            digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
-            query["code_challenge"] = digest.rstrip(b"=").decode()
-            query["code_challenge_method"] = "S256"
         backend = self._backend()
         usual = _FRONT_URL if backend == wire.CLOUD_URL else backend.removesuffix("/api")
         return f"{(self.front_url or usual).rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
-    async def exchange(
-        self, code: str, *, verifier: str = "", transport: Transport | None = None
-    ) -> Token:
+    async def exchange(self, code: str, *, transport: Transport | None = None) -> Token:
         """Exchange a code for a token. Never retried, because the first attempt uses the code up.
 
         Args:
             code: the code from the callback.
-            verifier: of a public client: the text that `authorize_url` was given.
             transport: another transport, for tests; None: the real one.
 
         Raises:
             OAuthError: begin again with `authorize_url`: the code is unknown, used or older than
                 ten minutes, or the answer was lost, and with it the token.
             AuthenticationError: the client id or secret is wrong.
-            ConfigurationError: there is neither client secret nor verifier.
+            ConfigurationError: there is no client secret.
             APIConnectionError: nothing was sent; the same code can be tried again.
         """
-        if not (self.client_secret or verifier):
+        if not self.client_secret:
             raise ConfigurationError("There is no client secret.")
-        request = self._request(Secret(code), Secret(verifier))
-        del code, verifier
+        request = self._request(Secret(code))
+        del code
         used = transport or make_transport(
             ConnectionSettings.checked(ssl=self.ssl, proxy=self.proxy)
         )
@@ -189,15 +173,13 @@ class OAuth:
             if transport is None:
                 await used.aclose()
 
-    def _request(self, code: Secret, verifier: Secret) -> WireRequest:
+    def _request(self, code: Secret) -> WireRequest:
         secret = Secret.of(self.client_secret)
         said = {
             "grant_type": "authorization_code",
             "code": code.reveal(),
             "client_id": self.client_id,
             "client_secret": secret.reveal(),
-            "code_verifier": verifier.reveal(),
-            "redirect_uri": self.redirect_url,
         }
         return WireRequest(
             OAUTH_TOKEN.method,
@@ -208,9 +190,9 @@ class OAuth:
                 ("Content-Type", "application/json"),
                 *checked_headers(headers_of_environment(self.headers)),
             ),
-            Secret(json.dumps({name: value for name, value in said.items() if value})),
+            Secret(json.dumps(said)),
             OAUTH_TOKEN.timeout,
-            secrets=(code, secret, verifier),
+            secrets=(code, secret),
         )
 
 

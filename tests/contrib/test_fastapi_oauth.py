@@ -223,7 +223,7 @@ async def test_bugs_of_the_application(postiz_sandbox_server: SandboxServer, app
     async def save(organization: str, token: Token) -> None:
         raise AssertionError
 
-    public = OAuth(client_id="pcd_1", redirect_url=CALLBACK, base_url=postiz_sandbox_server.url)
+    public = OAuth(client_id="pca_1", base_url=postiz_sandbox_server.url)
     with pytest.raises(ConfigurationError, match="no client secret"):
         oauth_router(public, user, save)
 
