@@ -72,8 +72,6 @@ class Connection:
             POSTIZ_PROXY, which may have a password, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
         timezone: The time zone of dates without one, and of the dates that are shown, like
             Europe/Berlin; else what is saved with a campaign, the profile's, the machine's.
-        sandbox_clock: Use the clock of a local sandbox (or set POSTIZ_SANDBOX_CLOCK=1; with
-            POSTIZ_SANDBOX_CLOCK=timeouts, time-outs use it too).
     """
 
     profile: str | None = None
@@ -88,7 +86,6 @@ class Connection:
     client_key: Path | None = None
     proxy: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
     timezone: str | None = None
-    sandbox_clock: bool = False
 
     def client(self, on_attempt: AttemptHook | None = None) -> AbstractAsyncContextManager[Postiz]:
         """An open client of the server.
@@ -160,8 +157,7 @@ def find_target(connection: Connection) -> Target:
     )
     root = api_root(url)
     wanted = os.environ.get("POSTIZ_SANDBOX_CLOCK")
-    wants_sandbox = connection.sandbox_clock or wanted in {"1", "timeouts"}
-    clock = _sandbox_clock(root) if wants_sandbox else SystemClock()
+    clock = _sandbox_clock(root) if wanted in {"1", "timeouts"} else SystemClock()
     return Target(
         root,
         clean_key(key),
