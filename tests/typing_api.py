@@ -265,7 +265,7 @@ def values(post: Post, new: NewPost, quota: Quota, ticket: Ticket, report: Repor
         assert_type(value.to_dict(), dict[str, object])
         assert_type(value.to_json(names="python"), str)
     assert_type(Post.from_dict({"id": "p"}), Post)
-    assert_type(NewPost.from_json(b"{}"), NewPost)
+    assert_type(NewPost.from_dict({}), NewPost)
     assert_type(providers.X.from_dict({}), providers.X)
     assert_type(post.text, str)
     assert_type(report.to_records(), list[dict[str, object]])

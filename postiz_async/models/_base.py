@@ -83,23 +83,6 @@ class Value(msgspec.Struct, frozen=True):
         except (msgspec.ValidationError, RecursionError) as error:
             raise InvalidInputError([_problem(cls, error)]) from error
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """The value described by a JSON object.
-
-        Args:
-            text: JSON with the API's names or Python's, at each level; unknown keys are ignored.
-
-        Raises:
-            InvalidInputError: it is not JSON, or describes no such value.
-        """
-        try:
-            data = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            problem = Problem(cls.__name__, f"is not JSON: {describe_json_error(error)}")
-            raise InvalidInputError([problem]) from error
-        return cls.from_dict(data)
-
     def _for_json(self) -> Value:
         """The value to convert to JSON; a subclass may return another one."""
         return self
