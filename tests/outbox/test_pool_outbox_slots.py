@@ -189,7 +189,7 @@ async def test_while_callers_come_slots_are_kept_for_them_and_tickets_say_so(
         assert later.leaves_in > 3_000
         assert (await pool.outbox.wait(later.id, timeout=60)).leaves_in > 3_000
         now = await put(lab, pool, "now", None)
-        assert now.leaves_in == 0.0
+        assert now.leaves_in <= 5.0  # until an answer: its create may be on its way already
         assert (await pool.outbox.wait(now.id, timeout=20)).state == "stored"
         assert (await pool.outbox.get(later.id)).state == "planned"
 

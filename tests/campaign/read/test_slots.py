@@ -15,7 +15,7 @@ from postiz_async.errors import ConfigurationError
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [UTC, BERLIN, *map(ZoneInfo, ("America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"))]
 
-times = st.times().map(lambda at: at.replace(second=0, microsecond=0))
+times = st.times().map(lambda at: at.replace(second=0, microsecond=0, fold=0))
 weeks = st.lists(
     st.lists(times, max_size=4, unique=True).map(sorted).map(tuple), min_size=7, max_size=7
 ).filter(any)
