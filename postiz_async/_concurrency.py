@@ -253,16 +253,21 @@ class WakeSignal:
     """Wakes all that wait for a publication."""
 
     def __init__(self) -> None:
+        self.given: int = 0
+        """How many signals there were."""
         self._news: asyncio.Event | None = None
 
     def give(self) -> None:
         """Something was published, perhaps."""
+        self.given += 1
         news, self._news = self._news, None
         if news is not None:
             news.set()
 
-    async def wait(self) -> None:
-        """Wait for the next signal."""
+    async def wait(self, seen: int) -> None:
+        """Wait for a signal after the first `seen`."""
+        if self.given > seen:
+            return
         if self._news is None:
             self._news = asyncio.Event()
         await self._news.wait()

@@ -92,6 +92,7 @@ async def until_published(
     """The post once it is published; raises what `posts.wait_published` raises."""
     clock, pause = source.clock, FIRST_POLL
     while True:
+        seen = source.wake.given
         post = await _found(source, post_id, at)
         at = post.publish_date
         if post.state == "PUBLISHED":
@@ -104,7 +105,7 @@ async def until_published(
             await clock.sleep(time.left)
             after = describe_seconds(time.timeout or 0)
             raise APITimeoutError(f"The post {post_id} is {post.state} after {after}.")
-        await sleep_or_wake(clock, source.wake, clock.monotonic() + seconds)
+        await sleep_or_wake(clock, source.wake, seen, clock.monotonic() + seconds)
         pause = next_pause(pause)
 
 
@@ -120,11 +121,11 @@ async def _found(source: PostSource, post_id: str, at: datetime | None) -> Post:
     return await find_post(source.list_posts, post_id, first, last)
 
 
-async def sleep_or_wake(clock: Clock, wake: WakeSignal, until: float) -> None:
-    """Sleep until a moment or a signal, but for `SHORTEST_POLL` at least."""
+async def sleep_or_wake(clock: Clock, wake: WakeSignal, seen: int, until: float) -> None:
+    """Sleep until a moment or a signal after the first `seen`, but for `SHORTEST_POLL` at least."""
     earliest = clock.monotonic() + SHORTEST_POLL
     with clock.move_on_after(until - clock.monotonic()):
-        await wake.wait()
+        await wake.wait(seen)
     await clock.sleep_until(min(earliest, until))
 
 
@@ -208,7 +209,7 @@ async def watch(
     """
     watching, outage = _Watch(source, accepts, since), FIRST_OUTAGE
     while True:
-        began = source.clock.monotonic()
+        began, seen = source.clock.monotonic(), source.wake.given
         try:
             events = await watching.look()
         except _AWAY as error:
@@ -222,7 +223,7 @@ async def watch(
         for event in events:
             yield event
         pause = max(watching.pause(news=bool(events)), LOOK_SHARE * lasted)
-        await sleep_or_wake(source.clock, source.wake, source.clock.monotonic() + pause)
+        await sleep_or_wake(source.clock, source.wake, seen, source.clock.monotonic() + pause)
 
 
 class _Watch:

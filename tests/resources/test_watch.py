@@ -142,6 +142,30 @@ async def test_a_webhook_makes_it_look_sooner(local: Sandbox) -> None:
         assert at - await publishing <= 2
 
 
+async def test_a_webhook_that_comes_while_it_looks_makes_it_look_once_more(local: Sandbox) -> None:
+    channel, clock = local.add_channel("mastodon"), local.clock
+    async with local.client(latency=1.0) as postiz:
+        await postiz.channels.list()
+        for watches in (True, False):
+            at = later(local, 300)
+            (created,) = await postiz.posts.schedule(NewPost(channel, "a"), at=at)
+            post, began = created.post_id, clock.monotonic()
+
+            async def publish(post: str = post) -> None:
+                await clock.sleep(1.5)  # the server has answered, and the answer is on its way
+                local.publish(post)
+                postiz.posts.look_again()
+
+            publishing = asyncio.create_task(publish())
+            if watches:
+                async with aclosing(postiz.posts.watch()) as events:
+                    assert (await anext(events)).post.id == post
+            else:
+                await postiz.posts.wait_published(post, at=at)
+            await publishing
+            assert clock.monotonic() - began < 20
+
+
 async def test_an_outage_loses_and_doubles_nothing(local: Sandbox) -> None:
     channel = local.add_channel("mastodon")
     async with local.client() as postiz:
