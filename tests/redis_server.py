@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ports import own_port
+
 _ATTEMPTS = 5
 
 
@@ -87,7 +89,7 @@ def _start(
 ) -> tuple[subprocess.Popen[bytes], int]:
     log = folder / "log"
     for _ in range(_ATTEMPTS):
-        port = wanted or free_port()
+        port = wanted or own_port()
         command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder]
         command += ["--save", "", "--appendonly", "no", "--logfile", log, *options]
         if int(_version(str(binary)).split(".")[0]) >= 7:
@@ -102,12 +104,6 @@ def _start(
         _stop(process)  # it went by itself: somebody else took the port meanwhile
     said = log.read_text(encoding="utf-8") if log.exists() else "nothing"
     raise RuntimeError(f"{binary} did not start; its log says: {said}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ports import own_port
 from processes import PATIENCE, wait_until
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _serving(name: str, arguments: Sequence[str], wanted: int | None = None) -> 
     with tempfile.TemporaryDirectory(prefix="temporal-") as folder:
         log = Path(folder, "log")
         for _ in range(_ATTEMPTS):
-            port = wanted or _free_port()
+            port = wanted or own_port()
             with log.open("wb") as said:
                 process = subprocess.Popen(
                     [_binary(name) or name, *(each.format(port=port) for each in arguments)],
@@ -128,12 +129,6 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path | None) -> None
         return _listens(port) and (log is None or b"Temporal Server:" in log.read_bytes())
 
     wait_until(lambda: process.poll() is not None or is_ready(), "the server has started")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from ports import own_port
 from postgres_server import shared_server, why_no_postgres
 from processes import PATIENCE, ROOT, child_environment, until
-from redis_server import free_port, redis_server, why_no_redis
+from redis_server import redis_server, why_no_redis
 
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
@@ -152,7 +153,7 @@ async def server_of(engine: str, place: Place) -> AsyncGenerator[dict[str, str]]
         database = shared_server().new_database(ddl(), SchemaManager.get_schema())
         yield {"DATABASE_URL": database, "POSTIZ_STORE": database}
     else:
-        port = free_port()
+        port = own_port()
         server = ("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
         async with place.process(*server):
             await until(lambda: answers(port))
