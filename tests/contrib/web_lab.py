@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from aiohttp import ClientError, ClientSession, TCPConnector
+from ports import own_port
 from processes import PATIENCE, child_environment
 
 if TYPE_CHECKING:
@@ -58,10 +59,12 @@ async def workers(
     """The same for `app` in `app.py` of a folder, served by so many worker processes."""
     command = (sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(folder))
     command += ("--workers", str(count), "--log-level", "warning", "--port")
+    patient = {"UVICORN_TIMEOUT_WORKER_HEALTHCHECK": "60"}  # a worker is killed after 5 s otherwise
+    variables = child_environment(home, {**patient, **environment})
     for _ in range(_ATTEMPTS):
-        port = _free_port()
+        port = own_port()
         process = await asyncio.create_subprocess_exec(
-            *(*command, str(port)), env=child_environment(home, environment), start_new_session=True
+            *(*command, str(port)), env=variables, start_new_session=True
         )
         try:
             async with _session(port) as session:
@@ -77,12 +80,6 @@ async def workers(
                 await process.wait()
         return
     raise AssertionError("uvicorn ended")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _is_up(session: ClientSession, process: asyncio.subprocess.Process) -> bool:
