@@ -41,8 +41,8 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import Worker
 
-from postiz_async import NewPost
-from postiz_async._sandbox import Fault
+from postiz_async import AdvancedOptions, NewPost, PostizPool
+from postiz_async._transport import make_transport
 from postiz_async.contrib.temporal import (
     CampaignInput,
     CampaignProgress,
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from postiz_async._sandbox import StoredPost
+    from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.testing import SandboxServer
 
     Scenario = Callable[["Lab"], Awaitable[None]]
@@ -97,6 +98,23 @@ class Lab:
     @property
     def contents(self) -> list[str]:
         return sorted(post.content for post in self.sandbox.posts)
+
+
+class HeldAnswers:
+    """A transport that keeps what the server answers to creates until it may give it."""
+
+    def __init__(self) -> None:
+        self.are_given = asyncio.Event()
+        self._transport = make_transport()
+
+    async def send(self, request: WireRequest) -> WireResponse:
+        answer = await self._transport.send(request)
+        if request.method == "POST":
+            await self.are_given.wait()
+        return answer
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
 
 
 def rows(count: int, prefix: str = "row") -> tuple[ScheduleRequest, ...]:
@@ -182,16 +200,24 @@ async def campaign_is_paused_and_resumed(lab: Lab) -> None:
 
 async def campaign_is_cancelled_in_the_middle_of_a_create(lab: Lab) -> None:
     """What was being sent is stored and known; started again, the campaign goes on."""
-    lab.sandbox.add_fault(Fault("late_answer", route="create_post", times=4, delay=2.0))
     campaign = CampaignInput(rows=rows(5), organization="acme", at_once=2)
-    async with lab.worker() as client:
+    held = HeldAnswers()
+
+    def pool() -> PostizPool:
+        advanced = AdvancedOptions(transport=held)
+        return PostizPool(store=lab.folder / "quota.sqlite", advanced=advanced)
+
+    async with lab.worker(PostizPlugin(pool, credentials=lab.keys.__getitem__)) as client:
         handle = await start(client, campaign)
         await until(lambda: there_are_posts(lab))
         await handle.cancel()
+        await until(lambda: has_cancelled_its_rows(handle))
+        held.are_given.set()
         await cancelled(handle)
         progress: CampaignProgress = await handle.query(CampaignWorkflow.progress)
         assert 0 < progress.stored == len(lab.contents) < 5
         outcomes: list[RowOutcome] = await (await start(client, campaign)).result()
+    await held.aclose()
     assert lab.contents == texts_of(campaign.rows)
     assert [outcome.error for outcome in outcomes] == [""] * 5
 
@@ -396,6 +422,11 @@ async def goes_on_to_its_end(handle: WorkflowHandle[Any, Any]) -> bool:
     if await is_paused(handle):
         await handle.signal(CampaignWorkflow.resume)
     return (await handle.describe()).status == WorkflowExecutionStatus.COMPLETED
+
+
+async def has_cancelled_its_rows(handle: WorkflowHandle[Any, Any]) -> bool:
+    """Whether a campaign that was cancelled has told those that are on their way."""
+    return "EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED" in await history_of(handle)
 
 
 async def is_over(handle: WorkflowHandle[Any, Any], count: int) -> bool:
