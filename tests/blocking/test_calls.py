@@ -333,17 +333,24 @@ def test_ctrl_c_before_the_work_has_begun_ends_the_call(postiz: Postiz) -> None:
 
 
 def test_ctrl_c_before_closing_has_begun_closes(postiz: Postiz) -> None:
-    loop, loop_goes_on = postiz._portal.opened().loop, threading.Event()
+    ready = postiz._portal.opened().loop._ready  # type: ignore[attr-defined]
+    loop_waits, loop_goes_on, others = threading.Event(), threading.Event(), list[object]()
+
+    def be_busy() -> None:
+        others.extend(ready)
+        loop_waits.set()
+        loop_goes_on.wait()
 
     def when_it_waits() -> None:
-        while not postiz._portal._under_way:
+        while len(ready) < len(others) + 1:  # to begin
             time.sleep(0.001)
         interrupt()
-        while len(loop._ready) < 2:  # type: ignore[attr-defined]  # to begin, and to cancel that
+        while len(ready) < len(others) + 2:  # and to cancel that
             time.sleep(0.001)
         loop_goes_on.set()
 
-    loop.call_soon_threadsafe(loop_goes_on.wait)
+    postiz._portal.opened().loop.call_soon_threadsafe(be_busy)
+    loop_waits.wait()
     thread = threading.Thread(target=when_it_waits)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
