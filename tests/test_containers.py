@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from processes import Server, sandbox_process
+from processes import PATIENCE, Server, sandbox_process
 
 from postiz_async._cli.app import app
 
@@ -153,7 +153,9 @@ def test_only_a_sandbox_that_answers_not_is_unwell(
     said = words.replace("PORT", port).replace("FREE", "1")
     first.write_bytes(said.replace(" ", "\0").encode() + b"\0")
     script = found[1].replace('"/proc/1/cmdline"', repr(str(first)))
+    script = script.replace("timeout=5", f"timeout={PATIENCE}")
     assert str(first) in script
+    assert str(PATIENCE) in script
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         env={"POSTIZ_SANDBOX_HOST": "127.0.0.1"},

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from leak_lab import Heard, answering, forms, leaks, listening, repeated
 from network_lab import server_context
+from processes import PATIENCE
 from spread import spread
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, PostizError, PostizPool, UploadError
@@ -253,10 +254,10 @@ def echoing() -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
-    assert ready.wait(120)
+    assert ready.wait(PATIENCE)
     yield started[0]
     loop.call_soon_threadsafe(over.set)
-    thread.join(120)
+    thread.join(PATIENCE)
     loop.close()
 
 
@@ -343,7 +344,7 @@ def in_thread(serve: Callable[[socket.socket], None]) -> Iterator[str]:
         thread = threading.Thread(target=lambda: serve(server))
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        thread.join(120)
+        thread.join(PATIENCE)
 
 
 def reset(connection: socket.socket) -> None:
@@ -360,7 +361,7 @@ async def test_a_connection_that_is_reset_while_we_write_leads_to_no_key(key: st
         connection, _ = server.accept()
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-        assert answered.wait(120)
+        assert answered.wait(PATIENCE)
         reset(connection)
         gone.set()
 
@@ -370,7 +371,7 @@ async def test_a_connection_that_is_reset_while_we_write_leads_to_no_key(key: st
         sent = WireRequest("GET", url, (("Authorization", Secret(key)),), None, 60.0)
         assert (await transport.send(sent)).status == 200
         answered.set()
-        assert gone.wait(120)  # nobody runs the loop, so the connection is believed to be alive
+        assert gone.wait(PATIENCE)  # nobody runs the loop: it believes that it is connected
         error = await failure_of(lambda: transport.send(sent), key)
     await transport.aclose()
     assert isinstance(error, APIConnectionError)

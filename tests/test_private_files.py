@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from processes import PATIENCE
 
 from postiz_async import NewPost
 from postiz_async._campaign.journal.journal import Journal
@@ -250,12 +251,12 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("POSTIZ_API_KEY", "a-key-of-mine")
-    monkeypatch.setenv("POSTIZ_API_URL", urls.get(timeout=120))
+    monkeypatch.setenv("POSTIZ_API_URL", urls.get(timeout=PATIENCE))
     (tmp_path / "work").mkdir(0o755)
     (tmp_path / "work" / "c.csv").write_text("channel,date,content\nc1,2099-01-20 09:00Z,Hello\n")
     yield tmp_path / "work"
     loop.call_soon_threadsafe(over.set)
-    server.join(120)
+    server.join(PATIENCE)
     loop.close()
 
 

@@ -109,7 +109,7 @@ async def test_errors_are_answers_that_say_what_is_theirs_to_mend(sandbox: Memor
         assert [(await post(session, channel))[0] for _ in range(2)] == [200, 200]
         async with session.post("/schedule", params={"channel": channel, "text": "x"}) as answer:
             assert answer.status == 503
-            assert 3_590 < int(answer.headers["Retry-After"]) <= 3_606
+            assert 3_600 - PATIENCE < int(answer.headers["Retry-After"]) <= 3_606
             assert (await answer.json())["retry_after"] == int(answer.headers["Retry-After"])
         _, health = await call(session, "GET", "/postiz/health")
     assert health["status"] == "ok"
@@ -339,7 +339,7 @@ async def test_a_pool_keeps_a_client_open_for_the_length_of_a_request(
     made.app.add_api_route("/slow", slow)
     async with serving(made.app) as session:
         first = asyncio.create_task(call(session, "GET", "/slow", headers={"X-Key": SECRET}))
-        await until(lambda: len(pool) == 1)
+        await until(lambda: used)
         for key in ("other", "another", "third"):
             await pool.client(key)
         assert used[0].is_open

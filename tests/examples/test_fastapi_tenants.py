@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LIMIT = 6
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_tenants"
-IN_AN_HOUR = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 pytestmark = [
     pytest.mark.exhaustive,
@@ -41,7 +41,7 @@ class Caller:
         self, method: str, path: str, *, text: str = "", token: str = ""
     ) -> tuple[int, Any]:
         head = {"Authorization": f"Bearer {token or f'access-of-{self.name}'}"}
-        body = {"channel": self.channel, "text": text, "at": IN_AN_HOUR} if text else None
+        body = {"channel": self.channel, "text": text, "at": TOMORROW} if text else None
         path = f"/{self.name}/{path}"
         return await call(self.session, method, path, headers=head, json=body)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from postiz_async.testing import Sandbox, SandboxServer
 
-AT = datetime.now(UTC) + timedelta(hours=1)
+AT = datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture
