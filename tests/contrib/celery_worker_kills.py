@@ -82,7 +82,6 @@ class CeleryKills(Kills[CeleryTally]):
         for round_ in rounds[:-1]:
             self._send(round_)
             self.wait_for_work(self.workers, moment=0.6, most=10.0)
-            self._start_ended()
             self._kill_one()
         self._send(rounds[-1])
         self._drain(ids)
@@ -103,10 +102,9 @@ class CeleryKills(Kills[CeleryTally]):
         return worker
 
     def _kill_one(self) -> None:
+        self._start_ended()
         place = self.dice.randrange(WORKERS)
         worker = self.workers[place]
-        if worker.poll() is not None:
-            return
         children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children")
         processes = children.read_text(encoding="utf-8").split()
         self.tally.kills += 1
