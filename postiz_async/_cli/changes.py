@@ -360,10 +360,10 @@ async def resume(
     """
 
     def work(campaign: Campaign) -> _Work:
-        if not campaign.is_held:
-            Output(as_json=how.json).say("This campaign is not paused.")
-        else:
+        if campaign.is_held:
             _say_open_shift(campaign, how)
+        elif campaign.is_resumed:  # else there is no journal, which is the error
+            Output(as_json=how.json).say("This campaign is not paused.")
         return partial(campaign.resume, by=by)
 
     def show(output: Output, campaign: Campaign, would: UpdateResult, zone: tzinfo) -> None:

@@ -89,6 +89,16 @@ def test_what_was_left_is_named_with_what_to_do(cli: Cli, server: Server, file: 
         assert f"Not all posts are scheduled again: postiz-async resume {file} goes on." in told
 
 
+@pytest.mark.usefixtures("server")
+def test_of_a_campaign_that_was_never_run_nothing_is_said_about_a_pause(
+    cli: Cli, tmp_path: Path
+) -> None:
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-04-01 09:00Z", "a"))
+    result = cli("resume", file)
+    assert (result.code, result.out) == (2, "")
+    assert "has not been run" in result.err
+
+
 def test_a_file_with_problems_can_be_paused(cli: Cli, server: Server, file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("2031-04-04 09:00Z", "soon"), encoding="utf-8")
