@@ -148,7 +148,8 @@ def _why_it_waits(postiz: Postiz, quota: Quota) -> str:
     if quota.blocked:
         why = "Postiz refuses creates until then (429)"
     elif quota.limit is not None and not quota.remaining:
-        why = f"all {quota.limit:,} creates of this hour are used"
+        all_are = f"all {quota.limit:,} creates of this window are"
+        why = f"{all_are if quota.limit > 1 else 'the only create of this window is'} used"
     elif quota.limit is not None:
         why = "answers to other creates are awaited"
     seconds = opened(postiz).scheduler.leaves_in(quota.queued.interactive)

@@ -170,7 +170,7 @@ def test_a_create_that_waits_says_how_long_and_why(spent: Server, home: Path) ->
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=PATIENCE)
     assert line.startswith("Waiting ")
-    assert "all 3 creates of this hour are used. Nothing was sent yet." in line
+    assert "all 3 creates of this window are used. Nothing was sent yet." in line
     assert "--max-wait" in line
     assert "Waiting" not in err, "said once"
     assert "Waiting" not in out

@@ -1,0 +1,23 @@
+"""What a create says that waits for the quota."""
+
+from __future__ import annotations
+
+import pytest
+
+from postiz_async import NewPost
+from postiz_async._cli.waiting import _why_it_waits
+from postiz_async.testing import Sandbox
+
+
+@pytest.mark.parametrize(
+    ("limit", "used"),
+    [(1, "the only create of this window is used"), (2, "all 2 creates of this window are used")],
+)
+async def test_what_a_create_waits_for(limit: int, used: str) -> None:
+    sandbox = Sandbox(limit=limit, channels=["mastodon"])
+    async with sandbox.client() as postiz:
+        for _ in range(limit):
+            await postiz.posts.schedule(NewPost("mastodon", "x"), at=sandbox.in_an_hour())
+        why = _why_it_waits(postiz, await postiz.quota())
+    assert why.startswith("Waiting ")
+    assert why.endswith(f": {used}.")
