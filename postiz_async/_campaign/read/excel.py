@@ -224,7 +224,7 @@ class _XlsxSheet(SheetPart):
     def _value(self, kind: str, text: str) -> Cell:
         if kind == "b":
             return text == "1"
-        if kind == "d" and text:
+        if kind == "d" and text and text[11:13] != "24":  # the next day to Python since 3.14
             return _shortened(datetime.fromisoformat(text))
         if kind == "n" and self._is_formula and not text.strip():
             return Odd.of("", *UNCALCULATED)

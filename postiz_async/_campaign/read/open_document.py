@@ -133,7 +133,10 @@ def _value(said: Mapping[str, str], text: str) -> Cell:
     if kind == "boolean":
         return said.get("office:boolean-value") == "true"
     if kind == "date":
-        moment = datetime.fromisoformat(said.get("office:date-value", ""))
+        value = said.get("office:date-value", "")
+        if value[11:13] == "24":  # the next day to Python since 3.14
+            return value
+        moment = datetime.fromisoformat(value)
         return moment.date() if moment.time() == time() else moment
     if kind == "time":
         parts = _TIME.fullmatch(said.get("office:time-value", ""))

@@ -130,6 +130,22 @@ def test_errors_are_told_in_each_column(tmp_path: Path, name: str, error: str) -
     ]
 
 
+@both
+def test_the_hour_24_is_refused_in_its_row_as_in_a_csv(tmp_path: Path, name: str) -> None:
+    path = WRITERS[name](tmp_path / name, [HEAD, ["x", WHEN, "a"], ["x", WHEN, "b"]])
+    with zipfile.ZipFile(path) as packed:
+        parts = {each.filename: packed.read(each) for each in packed.infolist()}
+    with zipfile.ZipFile(path, "w") as packed:
+        for part, written in parts.items():
+            changed = re.sub(rb"T09:00", b"T24:00", written, count=1)  # of the .ods
+            iso = rb'<c r="B2" t="d"><v>2027-01-15T24:00:00</v>'  # which Excel writes as "strict"
+            packed.writestr(part, re.sub(rb'<c r="B2"[^/]*<v>[^<]*</v>', iso, changed))
+    campaign = read_campaign(path, reading=BERLIN)
+    [fault] = faults(campaign)
+    assert fault == "row 2, date: '2027-01-15T24:00:00' does not exist: there is no hour 24"
+    assert [row.content for row in campaign.rows] == ["b"]
+
+
 def test_a_duration_of_a_day_or_more_is_no_time_of_day(tmp_path: Path) -> None:
     long = [timedelta(hours=hours) for hours in (24, 25, 100)]
     path = write_ods(tmp_path / "p.ods", [HEAD, *(["x", WHEN, each] for each in long)])
