@@ -236,7 +236,7 @@ def _machine_zone() -> ZoneInfo:
             found = reload_localzone()
     except (ZoneInfoNotFoundError, ValueError):
         found = None
-    zone = find_zone(str(found))
+    zone = find_zone("UTC" if str(found) == "Etc/UTC" else str(found))
     if zone is None:
         raise ConfigurationError(
             "The time zone of this machine is not known. Say --timezone Europe/Berlin, or set TZ."

@@ -90,6 +90,14 @@ def test_what_is_kept_beside_the_file_comes_before_the_profile_and_the_machine(
     del server  # it is there
 
 
+@pytest.mark.usefixtures("server")
+def test_utc_has_one_name(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Etc/UTC")  # as Debian names it
+    time.tzset()
+    file = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-06-05 09:00", "Hi"))
+    assert "5 Jun 2031 09:00 (UTC)" in cli("plan", file).out
+
+
 @pytest.mark.usefixtures("in_berlin")
 def test_a_campaign_that_goes_on_in_another_zone_stores_nothing_twice(
     cli: Cli, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
