@@ -396,6 +396,7 @@ class Campaign(SentCampaign):
             PostizError: the job had to stop; call it again to go on.
         """
         how = ChangeOptions(checked_hook("on_outcome", on_outcome), force=force, dry_run=dry_run)
+        self._known.refuse_problems()
         span = read_shift(by_reader("--by", "by="), by)
         numbers = read_row_numbers(rows) if isinstance(rows, str) else rows
         return await self._changing.shift(span, numbers, channel, how)
@@ -453,6 +454,7 @@ class Campaign(SentCampaign):
             PostizError: the job had to stop; call it again to go on.
         """
         how = ChangeOptions(checked_hook("on_outcome", on_outcome), force=force, dry_run=dry_run)
+        self._known.refuse_problems()
         span = None if by is None else read_shift(by_reader("--by", "by="), by)
         return await self._changing.resume(span, how)
 

@@ -74,7 +74,6 @@ class Changing:
     ) -> UpdateResult:
         """Carry out `Campaign.shift` for rows of these numbers, on this channel."""
         known = self.known
-        known.refuse_problems()
         journal = await self._begin(how)
         only = await channel_id(self.postiz, journal, channel)
         channel_of = Resolver(known.checked.listed).ids()
@@ -99,7 +98,6 @@ class Changing:
     async def resume(self, span: timedelta | None, how: ChangeOptions) -> UpdateResult:
         """Carry out `Campaign.resume`, with a shift by `span` if there is one."""
         known = self.known
-        known.refuse_problems()
         journal = await self._begin(how)
         before = known.checked.state
         state = resumed(before)

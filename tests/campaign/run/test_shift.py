@@ -112,6 +112,10 @@ async def test_only_what_is_asked_for_moves(lab: Lab, channels: list[str]) -> No
     for wrong in ("0", "soon", "1y", timedelta(0), 3):
         with pytest.raises(ConfigurationError, match="say how far"):
             await do(lab, "shift", wrong)
+    lab.write([*records, {"channel": "nowhere", "date": "soon", "content": ""}])
+    for verb in ("shift", "resume"):
+        with pytest.raises(InvalidPostError):  # as a command says it, before what `by` says
+            await do(lab, verb, by="soon")
     far = {"channel": channels[0], "date": "8999-12-31T12:00:00+00:00", "content": "far"}
     lab.write([*records, far])
     with pytest.raises(InvalidPostError, match="too far away"):
