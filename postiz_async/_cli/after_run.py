@@ -212,6 +212,11 @@ async def report(
     output = Output(as_json=json)
     status = await read_status(file, journal)
     found = status.report
+    if not (found.rows or found.left_out):
+        raise CampaignError(
+            f"The campaign {status.name} has not been run, only planned, so there is nothing to "
+            "report yet. postiz-async run sends it."
+        )
     reading = await read_as.options(file)
     zone = zone_of(read_as.connection, reading.timezone)
     figures = await _ask_figures(read_as.connection, status.base_url, found) if analytics else None

@@ -32,6 +32,10 @@ def test_slots_are_planned_kept_and_sent(cli: Cli, server: Server, file: Path) -
     told = cli("status", file, *ZONE, "--json").document
     assert told["chosen"] == found["chosen"]
     assert "mastodon: 3 rows have slots, " in cli("status", file, *ZONE).out
+    early = cli("report", file, *ZONE)
+    assert early.code == 2
+    assert "has not been run, only planned" in " ".join(early.err.split())
+    assert not file.with_name("c.report.html").exists()
     assert cli("run", file, *ZONE, "--slots", "bluesky=mon 10:00").code == 0
     dates = {post["content"]: post["date"][:16] for post in server.posts}
     assert {dates[f"slot {n}"] for n in range(3)} | {dates["other"]} == {
