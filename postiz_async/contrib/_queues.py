@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -17,7 +18,7 @@ from postiz_async._outbox.places import check_credentials
 from postiz_async._pool import PostizPool
 from postiz_async._resources.api import options_of
 from postiz_async._scheduler.hooks import told
-from postiz_async._wire.secrets import hidden
+from postiz_async._wire.secrets import Secret, hidden
 from postiz_async.contrib.web import open_store
 from postiz_async.errors import PostizError, UsageError
 from postiz_async.models._durations import read_seconds
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from postiz_async._outbox.pool_outbox import CredentialsOf
-    from postiz_async._wire.secrets import Secret
     from postiz_async.stores import Records
 
 TASK_WAIT = 2.0
@@ -122,6 +122,9 @@ def task_client(client: Postiz, keys: TaskKeys, max_wait: float | timedelta) -> 
 
 # ------------------------------------------------------------------ the client of a worker
 
+
+USED_KEYS: ContextVar[dict[str, Secret]] = ContextVar("USED_KEYS")
+"""The keys that the executed task has used, by organisation; not set outside of a task."""
 
 Given: TypeAlias = "Postiz | PostizPool | Callable[[], Postiz | PostizPool] | None"
 
@@ -234,5 +237,18 @@ class WorkerClient:
                 f"These tasks are for one organisation: use {self.one} in place of {self.many}, "
                 "or give a function from organisation to key as `credentials`."
             )
-        key: str | Secret = await told(credentials, organization)
+        key = Secret.of(await told(credentials, organization))
+        USED_KEYS.get({})[organization] = key
         return await self._client.client(key, organization=organization)
+
+    async def has_new_key(self, credentials: CredentialsOf | None = None) -> bool:
+        """Whether an organisation of the executed task has another key than the one it used.
+
+        Args:
+            credentials: to be called in place of the worker's own.
+        """
+        ask, used = credentials or self.credentials, USED_KEYS.get({}).items()
+        with suppress(Exception):  # else the task fails with its own error
+            if ask is not None:
+                return any([Secret.of(await told(ask, name)) != key for name, key in used])
+        return False

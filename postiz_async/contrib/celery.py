@@ -33,12 +33,13 @@ from postiz_async.blocking import Postiz
 from postiz_async.blocking._portal import Portal
 from postiz_async.contrib._queues import (
     TASK_WAIT,
+    USED_KEYS,
     TaskKeys,
     WorkerClient,
     seconds_until_retry,
     task_client,
 )
-from postiz_async.errors import ConfigurationError, UsageError
+from postiz_async.errors import AuthenticationError, ConfigurationError, UsageError
 
 with importing("celery", __name__):
     from celery import Task, signals
@@ -101,6 +102,11 @@ class _Worker:
         if keys is not None:
             client = self.portal.call_sync(task_client, client, keys, self.client.max_wait)
         return Postiz._lent(self.portal, client)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+    def has_new_key(self) -> bool:
+        """Whether an organisation of the executed task has another key than the one it used."""
+        call = self.portal.new_call()
+        return call.run(partial(self.client.has_new_key, call.awaited(self.client.credentials)))
 
 
 _workers: WeakKeyDictionary[Celery, _Worker] = WeakKeyDictionary()
@@ -216,17 +222,21 @@ class PostizTask(Task[..., Any]):
         def keys(_: str | None) -> TaskKeys:
             return TaskKeys(str(self.request.id))
 
-        token = _keys_of.set(cache(keys))
+        token, used = _keys_of.set(cache(keys)), USED_KEYS.set({})
         try:
             return self.run(*args, **kwargs)
         except Exception as error:
-            is_ending = worker.is_closed and isinstance(error, ConfigurationError)
-            seconds = 0.0 if is_ending else seconds_until_retry(error, longest=_longest(self.app))
+            if worker.is_closed:
+                at_once = isinstance(error, ConfigurationError)
+            else:
+                at_once = isinstance(error, AuthenticationError) and worker.has_new_key()
+            seconds = 0.0 if at_once else seconds_until_retry(error, longest=_longest(self.app))
             if seconds is None or self.request.is_eager:
                 raise
             raise self._retry(error, seconds) from error
         finally:
             _keys_of.reset(token)
+            USED_KEYS.reset(used)
 
     def _retry(self, error: Exception, seconds: float) -> Exception:
         """Send the task again, and return the exception that tells Celery so."""

@@ -43,12 +43,18 @@ from postiz_async._resources.api import OpenClient, opened
 from postiz_async._wire.secrets import Secret
 from postiz_async.contrib._queues import (
     TASK_WAIT,
+    USED_KEYS,
     TaskKeys,
     WorkerClient,
     seconds_until_retry,
     task_client,
 )
-from postiz_async.errors import ConfigurationError, PostizError, UsageError
+from postiz_async.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    PostizError,
+    UsageError,
+)
 
 with importing("taskiq", __name__):
     from taskiq import (
@@ -295,12 +301,15 @@ class _PutBack(TaskiqMiddleware):
 
     def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
         _received.set({**_received.get({}), message.task_id: message.model_copy(deep=True)})
+        USED_KEYS.set({})
         return message
 
     async def on_error(
         self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException
     ) -> None:
         seconds = seconds_until_retry(exception, (PostizError, PutBackError))
+        if isinstance(exception, AuthenticationError) and await self._tasks.worker.has_new_key():
+            seconds = 0.0
         if seconds is None:
             return
         if isinstance(result.error, NoResultError) and result.error is not exception:

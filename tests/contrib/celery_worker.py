@@ -124,6 +124,16 @@ def in_two_attempts(self: PostizTask, organization: str, at: str, *texts: str) -
         raise QuotaWaitError("no slot is free", retry_after=1.0)
 
 
+@app.task(base=PostizTask, bind=True, name="in_the_middle")
+def in_the_middle(self: PostizTask, organization: str, at: str, text: str) -> int:
+    """Has asked for its key when a test changes it; returns the number of retries."""
+    postiz = self.postiz_of(organization)
+    (FOLDER / "asked").touch()
+    _wait_for(FOLDER / "replaced")
+    postiz.posts.schedule(NewPost("mastodon", text), at=datetime.fromisoformat(at))
+    return int(self.request.retries)
+
+
 @app.task(base=PostizTask, bind=True, name="fails")
 def fails(self: PostizTask, kind: str) -> int:
     away = APIConnectionError("the server is away")

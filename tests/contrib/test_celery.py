@@ -184,6 +184,16 @@ def test_a_key_may_change_while_a_task_waits(many: Lab) -> None:
     assert many.contents("changed") == ["changed 0", "changed 1"]
 
 
+def test_a_key_may_change_in_the_middle_of_a_task(many: Lab) -> None:
+    acme = many.organization("middle")
+    task_id = many.send("in_the_middle", acme, AT, "middle")
+    wait_until((many.folder / "asked").exists, "it has its key")
+    many.change_key(acme, "another-key-of-middle")
+    (many.folder / "replaced").touch()
+    assert many.result(task_id) == 1
+    assert many.contents("middle") == ["middle"]
+
+
 def test_a_task_that_is_called_like_a_function_is_a_part_of_the_other(
     many: Lab, waiting: dict[str, str]
 ) -> None:

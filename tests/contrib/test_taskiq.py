@@ -28,6 +28,7 @@ from taskiq.schedule_sources import LabelScheduleSource
 from postiz_async import (
     AdvancedOptions,
     APIConnectionError,
+    AuthenticationError,
     ConfigurationError,
     IdempotencyError,
     InvalidPostError,
@@ -489,6 +490,33 @@ async def test_each_organisation_has_its_client_and_counts_for_itself() -> None:
         await lab.deliver("order-1", ["b", "a"], task="both")
     assert lab.contents == ["of a", "of b"]
     assert set(asked) == {"a", "b"}
+
+
+@pytest.mark.parametrize("known", ["another-key", SECRET])
+async def test_a_task_whose_key_is_replaced_in_the_middle_comes_back_at_once_with_a_new_one(
+    known: str,
+) -> None:
+    lab = Lab()
+    keys = {"acme": SECRET}
+
+    @lab.broker.task("one")
+    async def one(pool: TaskPostizPool = TaskiqDepends()) -> None:
+        postiz = await pool.client("acme")
+        lab.sandbox.organization.api_key, keys["acme"] = "another-key", known
+        await postiz.posts.schedule(NewPost(lab.channel, "hello"), at=AT)
+
+    async with lab.worker(lab.pool, credentials=keys.__getitem__):
+        if known == SECRET:
+            with pytest.raises(AuthenticationError):
+                await lab.deliver("order-1", task="one")
+            assert lab.source.kept == []
+        else:
+            assert await lab.deliver("order-1", task="one") is None
+            [kept] = lab.source.kept
+            assert kept.time is not None
+            assert kept.time <= datetime.now(UTC)
+            await lab.again()
+            assert lab.contents == ["hello"]
 
 
 async def test_credentials_that_fail_fail_the_task() -> None:
