@@ -12,7 +12,7 @@ from msgspec import structs
 
 from postiz_async._campaign.dates import Dates
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.rows import IN_FLIGHT, ChosenDate
+from postiz_async._campaign.journal.rows import IN_FLIGHT, ChosenDate, Finding
 from postiz_async._campaign.journal.state import CampaignState, Shift, require_revision
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.plan.check import Checked, check_rows
@@ -190,8 +190,12 @@ class Changing:
             back += not_shifted(state.shift, known.checked.records, left)
             state = structs.replace(state, shift=None)
         if resumes and not state.is_paused:  # else once more, by another process
-            changes = [(each.record.ref, each.fields[0]) for each in known.type_changes.changed]
-            drafts = frozenset(ref for ref, change in changes if change.before != change.after)
+            drafts = frozenset(
+                each.record.ref
+                for each in known.type_changes.changed
+                if each.fields[0].before != each.fields[0].after
+                and each.record.finding is not Finding.DELETED
+            )
             state = resumed(state, drafts)
         if state != known.checked.state:
             await journal.change_state(state, back)

@@ -79,14 +79,17 @@ def test_what_was_left_is_named_with_what_to_do(cli: Cli, server: Server, file: 
     assert "left: row 99: not in this campaign" in result.out
     assert "The shift has ended. Repeat it only for --rows that were left" in result.out
     assert cli("pause", file, "--yes").code == 0
-    [post, *_] = [each for each in server.posts if str(file.parent) in each["content"]]
+    [post, edited, *_] = [each for each in server.posts if str(file.parent) in each["content"]]
     assert cli("posts", "delete", post["id"], "--yes").code == 0
+    assert cli("posts", "settings", edited["id"], '{"by": "hand"}').code == 0
     result = cli("resume", file, "--yes")
     assert result.code == 1
     assert "deleted or moved in Postiz\n" in result.out  # no --force sends it anew
     for verb in ("status", "plan"):
         told = cli(verb, file).out.replace("\n", " ")
         assert f"Not all posts are scheduled again: postiz-async resume {file} goes on." in told
+    assert cli("resume", file, "--force", "--yes").code == 0
+    assert "Not all posts" not in cli("status", file).out
 
 
 @pytest.mark.usefixtures("server")

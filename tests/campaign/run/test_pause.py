@@ -172,6 +172,25 @@ async def test_a_post_whose_date_passed_stays_a_draft(lab: Lab, channels: list[s
     assert states(lab) == {"QUEUE": 8}
 
 
+@pytest.mark.parametrize("hours", [0, 4])
+async def test_a_post_that_was_deleted_does_not_keep_a_resumption_open(
+    lab: Lab, channels: list[str], hours: int
+) -> None:
+    lab.write(rows(channels, 4, hours=2, step=48))
+    ids = [str(row.post_id) for row in (await lab.run()).rows]
+    await do(lab, "pause")
+    async with lab.client() as postiz:
+        for post_id in ids[:3]:
+            await postiz.posts.delete(post_id)
+    edited(lab, ids[3], content="<p>another</p>")
+    await lab.clock.sleep(hours * 3600)
+    await do(lab, "resume")
+    assert CampaignStatus.read(lab.path, journal=lab.journal).is_held  # because of the fourth
+    await do(lab, "resume", by="1d", force=True)
+    assert states(lab) == {"QUEUE": 1}
+    assert not CampaignStatus.read(lab.path, journal=lab.journal).is_held
+
+
 async def test_resuming_later_moves_every_date(lab: Lab, channels: list[str]) -> None:
     records = rows(channels, 8, hours=2, step=1)
     lab.write(records[:6])
