@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -737,4 +739,28 @@ async def test_an_outage_stops_it_resumably(lab: Lab, channels: list[str]) -> No
         await update(lab)
     lab.sandbox.faults.clear()
     await update(lab)
+    assert_as_the_file_says(lab, after)
+
+
+async def test_an_update_that_its_journal_breaks_off_leaves_the_open_campaign_as_it_was(
+    lab: Lab, channels: list[str]
+) -> None:
+    """A post that moves to another channel is unsent only while its update sends it."""
+    records = rows(channels, 3)
+    await sent(lab, records)
+    after = [records[0] | {"channel": channels[1]}, records[1] | {"type": "draft"}, records[2]]
+    lab.write(after)
+
+    def set_state(state: str) -> None:
+        with closing(sqlite3.connect(lab.journal)) as journal, journal:
+            journal.execute("UPDATE campaign_rows SET state = ? WHERE number = 3", (state,))
+
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        with pytest.raises(CampaignError, match="cannot be used"):
+            await campaign.update(on_outcome=lambda _: set_state("unreadable"))
+        set_state("stored")
+        assert campaign.requests == []
+        await campaign.run()
+        lab.assert_each_once(record["content"] for record in records)
+        assert [row.number for row in (await campaign.update()).resent] == [1]
     assert_as_the_file_says(lab, after)
