@@ -29,7 +29,6 @@ from postiz_async._campaign.journal.state import (
     read_state,
     require_revision,
 )
-from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.journal.tables import (
     SENT,
     Tables,
@@ -560,8 +559,8 @@ async def open_existing(postiz: OpenClient, place: JournalPlace) -> Journal:
         CampaignError: there is no journal, another run has it open, or it belongs to another
             server.
     """
-    summary = await in_thread(partial(read_summary, place))
-    return await _opened(postiz, place, summary.campaign)
+    meta = await in_thread(partial(place.query, read_meta, postiz.clock))
+    return await _opened(postiz, place, meta.campaign)
 
 
 async def _opened(postiz: OpenClient, place: JournalPlace, campaign: str) -> Journal:

@@ -11,6 +11,7 @@ import pytest
 from campaign_lab import START, Lab, Watched, at, rows
 
 from postiz_async._campaign.campaign import Campaign
+from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.journal import open_existing
 from postiz_async._campaign.journal.rows import Finding
 from postiz_async._campaign.journal.summary import read_summary
@@ -137,7 +138,8 @@ async def test_a_journal_that_has_a_number_twice_is_not_enough(
     await sent(lab, channels, 6)
     lab.write(rows(channels, 6)[1:])
     await lab.run()
-    async with lab.client() as postiz, await open_existing(opened(postiz), lab.journal) as journal:
+    place = JournalFile(lab.journal)
+    async with lab.client() as postiz, await open_existing(opened(postiz), place) as journal:
         with pytest.raises(ConfigurationError, match="row 1: several posts have that number"):
             await undo_journal(JobContext.of(opened(postiz), journal), Selection(rows={1, 2}), HOW)
     assert len(there(lab)) == 6
@@ -150,7 +152,8 @@ async def test_a_number_that_is_there_twice_matters_only_to_who_says_it(
     await sent(lab, channels, 6)
     lab.write(rows(channels, 6)[1:])
     await lab.run()
-    async with lab.client() as postiz, await open_existing(opened(postiz), lab.journal) as journal:
+    place = JournalFile(lab.journal)
+    async with lab.client() as postiz, await open_existing(opened(postiz), place) as journal:
         undone = await undo_journal(JobContext.of(opened(postiz), journal), Selection(), HOW)
     assert sorted(row.number for row in undone.rows) == [1, 1, 2, 3, 4, 5]
     assert there(lab) == set()
