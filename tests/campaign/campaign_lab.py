@@ -7,15 +7,17 @@ import copy
 import json
 import random
 import shutil
+import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import structs
+from processes import PATIENCE
 from world import HostClock
 
 from postiz_async import AdvancedOptions
@@ -179,7 +181,20 @@ class Lab:
         return died.is_set()
 
     def _freeze(self) -> None:
-        self._copy(self.folder, self.folder / "frozen")
+        with self._written_by_nobody():
+            self._copy(self.folder, self.folder / "frozen")
+
+    @contextmanager
+    def _written_by_nobody(self) -> Iterator[None]:
+        """Keep a thread of the run from writing: its files are copied one after the other."""
+        journal = self.folder / "campaign.journal"
+        if not journal.exists():
+            yield
+            return
+        connecting = sqlite3.connect(journal, timeout=PATIENCE, isolation_level=None)
+        with closing(connecting) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
 
     def _thaw(self) -> None:
         for path in self.folder.glob("campaign.journal*"):
