@@ -46,25 +46,30 @@ def on_terminal(
         start_new_session=True,
     )
     os.close(theirs)
-    text, asked, left = "", 0, list(answers)
+    said, answered, left = b"", [0], list(answers)
     try:
         while chunk := _read(ours):
-            text += _STYLE.sub("", chunk)
-            if _QUESTION.search(text):
-                asked += 1
+            said += chunk
+            if _QUESTION.search(_shown(said[answered[-1] :])):
+                answered.append(len(said))
                 os.write(ours, f"{left.pop(0)}\n".encode())
         code = process.wait(PATIENCE)
     finally:
         process.kill()
         process.wait()
         os.close(ours)
-    return Told(code, text.replace("\r\n", "\n"), asked)
+    return Told(code, _shown(said).replace("\r\n", "\n"), len(answered) - 1)
 
 
-def _read(terminal: int) -> str:
+def _read(terminal: int) -> bytes:
+    """What is there, which may end in the middle of a letter, a style or a question."""
     try:
-        return os.read(terminal, 65_536).decode("utf-8", "replace")
+        return os.read(terminal, 65_536)
     except OSError as error:
         if error.errno != errno.EIO:  # Linux says so at the end
             raise
-        return ""
+        return b""
+
+
+def _shown(said: bytes) -> str:
+    return _STYLE.sub("", said.decode("utf-8", "replace"))
