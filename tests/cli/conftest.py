@@ -27,6 +27,17 @@ def sample_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Se
         yield server, sample
 
 
+@pytest.fixture
+def calm(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A sandbox of its own for commands; its hour is longer than a test may take."""
+    del home  # whose environment is changed
+    options = ("--limit", "100000", "--speed", "10")
+    with sandbox_process(tmp_path / "sandbox", *options, api_key=KEY) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
 @pytest.fixture(scope="session")
 def server(sample_server: tuple[Server, Path]) -> Server:
     return sample_server[0]

@@ -115,10 +115,10 @@ def test_the_sandbox_ends_with_a_signal(home: Path) -> None:
 
 
 @on_posix
-def test_bars_on_a_terminal(server: Server, sample: Path, tmp_path: Path, home: Path) -> None:
+def test_bars_on_a_terminal(calm: Server, sample: Path, tmp_path: Path, home: Path) -> None:
     journal = tmp_path / "of-the-sample.journal"
     screen = on_terminal(
-        ["run", str(sample / "campaign.csv"), "--journal", str(journal)], home, server
+        ["run", str(sample / "campaign.csv"), "--journal", str(journal)], home, calm
     )
     lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", screen)]
     last = lines[max(n for n, line in enumerate(lines) if line.startswith("uploads")) :]

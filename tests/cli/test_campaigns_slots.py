@@ -19,7 +19,7 @@ def file(tmp_path: Path) -> Path:
     )
 
 
-def test_slots_are_planned_kept_and_sent(cli: Cli, server: Server, file: Path) -> None:
+def test_slots_are_planned_kept_and_sent(cli: Cli, calm: Server, file: Path) -> None:
     said = ("--slots", "daily 9:00 13:00", "--slots", "bluesky=sat 11:00", "--save")
     planned = cli("plan", file, *said, *ZONE)
     assert planned.code == 0
@@ -37,7 +37,7 @@ def test_slots_are_planned_kept_and_sent(cli: Cli, server: Server, file: Path) -
     assert "has not been run, only planned" in " ".join(early.err.split())
     assert not file.with_name("c.report.html").exists()
     assert cli("run", file, *ZONE, "--slots", "bluesky=mon 10:00").code == 0
-    dates = {post["content"]: post["date"][:16] for post in server.posts}
+    dates = {post["content"]: post["date"][:16] for post in calm.posts}
     assert {dates[f"slot {n}"] for n in range(3)} | {dates["other"]} == {
         each["date"][:16] for each in found["chosen"]
     }

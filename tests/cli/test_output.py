@@ -76,13 +76,13 @@ def test_version(cli: Cli) -> None:
     assert result.out.count("\n") == 1
 
 
-def test_plan_run_status(cli: Cli, server: Server, file: Path) -> None:
-    before = server.state
+def test_plan_run_status(cli: Cli, calm: Server, file: Path) -> None:
+    before = calm.state
     planned = cli("plan", file)
     assert planned.code == 0
     assert planned.err == ""
     assert planned.out.splitlines() == [
-        f"{server.url}, 3 channels, 20 Jan 09:00 to 21 Jan 2027 09:00 (UTC)",
+        f"{calm.url}, 3 channels, 20 Jan 09:00 to 21 Jan 2027 09:00 (UTC)",
         "3 posts in 2 create requests, 1 media file",
         "channel                in Postiz  to send  first              last",
         "Northwind on Bluesky           0        1  21 Jan 2027 09:00  21 Jan 2027 09:00",
@@ -91,18 +91,18 @@ def test_plan_run_status(cli: Cli, server: Server, file: Path) -> None:
         "1 window of 30 requests (assumed until the first answer)",
         "done at once",
     ]
-    assert server.state["creates"] == before["creates"]
+    assert calm.state["creates"] == before["creates"]
 
     ran = cli("run", file)
     assert ran.code == 0
     assert ran.err == ""
     assert ran.out.splitlines() == [
-        f"{server.url}, 3 channels, 20 Jan 09:00 to 21 Jan 2027 09:00 (UTC)",
+        f"{calm.url}, 3 channels, 20 Jan 09:00 to 21 Jan 2027 09:00 (UTC)",
         "3 posts in 2 create requests, 1 media file",
         "3 stored of 3 rows; 2 create requests spent.",
         f"What became of each row: {file.with_suffix('.result.csv')}",
     ]
-    after = server.state
+    after = calm.state
     assert after["creates"] - before["creates"] == 2
     assert after["posts"] - before["posts"] == 3
     assert after["uploads"] - before["uploads"] == 1
@@ -110,7 +110,7 @@ def test_plan_run_status(cli: Cli, server: Server, file: Path) -> None:
     told = cli("status", file)
     assert told.code == 0
     assert told.out.splitlines()[:7] == [
-        f"c.csv at {server.url}",
+        f"c.csv at {calm.url}",
         "channel         stored",
         "mastodon             1",
         "Northwind News       1",
@@ -125,7 +125,7 @@ def test_plan_run_status(cli: Cli, server: Server, file: Path) -> None:
     assert (again.code, again.err) == (0, "")
     assert again.out.splitlines()[0] == "Nothing is left to send: 3 stored of 3 rows."
     assert cli("plan", file).out.splitlines()[-1] == "Nothing is left to send."
-    assert server.state["creates"] == after["creates"]
+    assert calm.state["creates"] == after["creates"]
 
 
 def test_the_result_file(cli: Cli, server: Server, file: Path) -> None:
@@ -277,13 +277,13 @@ def test_integrations(cli: Cli, server: Server) -> None:
     assert {channel["identifier"] for channel in document} >= {"mastodon", "telegram", "x"}
 
 
-def test_quota(cli: Cli, server: Server) -> None:
+def test_quota(cli: Cli, calm: Server) -> None:
     assert "--spend-one" in cli("quota").out
     assert cli("quota", "--json").document["quota"]["limit"] is None
-    before = server.state
+    before = calm.state
     spent = cli("quota", "--spend-one")
     assert spent.out.startswith("99,")
-    after = server.state
+    after = calm.state
     assert after["creates"] - before["creates"] == 1
     assert after["posts"] == before["posts"]
     kept = cli("quota")
