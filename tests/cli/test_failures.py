@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import stat
 import sys
 import threading
@@ -228,9 +229,12 @@ def test_a_command_that_fails_is_reported_and_changes_no_exit_code(
 async def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(
     tmp_path: Path,
 ) -> None:
-    pid = tmp_path / "pid"
+    pid, limit = tmp_path / "pid", 0.5
     script = f"sleep 1000 & echo $! > {shlex.quote(str(pid))}.new; mv {pid}.new {pid}; wait"
-    assert await run_command(("sh", "-c", script), b"{}", {}, limit=1.0) == "was ended after 1 s"
+    while not pid.exists():  # it may not have come that far on a busy machine
+        limit *= 2
+        told = await run_command(("sh", "-c", script), b"{}", {}, limit=limit)
+        assert told == f"was ended after {limit:g} s"
     child = int(pid.read_text())
 
     def is_gone() -> bool:
@@ -391,12 +395,13 @@ def test_an_address_that_does_not_take_it_is_reported(
 
 
 def test_an_address_that_cannot_be_reached_is_reported_without_its_secret(
-    cli: Cli, server: Server, tmp_path: Path, receiving: Callable[..., Receiver]
+    cli: Cli, server: Server, tmp_path: Path
 ) -> None:
-    receiver = receiving()
-    receiver.close()
     file = write_campaign(tmp_path / "c.csv", ("nowhere", FAR, "Bad"))
-    ran = cli("run", file, "--on-failure", receiver.url)
+    with socket.socket() as bound:  # and nobody listens
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/hook/token-123456"
+        ran = cli("run", file, "--on-failure", url)
     assert ran.code == 2
     assert "--on-failure could not be called" in ran.err
     assert "token-123456" not in ran.err
