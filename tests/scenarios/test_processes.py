@@ -34,6 +34,8 @@ class Deadly(MemoryServer):
         self.victim: Process | None = None
         self.numbers: set[bytes] = set()
         """Of its posts. It is killed with one of them, once the window is known."""
+        self.is_stored = asyncio.Event()
+        """What was in flight when it was killed."""
 
     async def handle(self, request: HttpRequest) -> Response:
         text = re.search(rb"post (\d+)", request.body)
@@ -42,6 +44,9 @@ class Deadly(MemoryServer):
             victim, self.victim = self.victim, None
             victim.kill()
             await anyio.to_thread.run_sync(victim.wait, PATIENCE)
+            response = await super().handle(request)
+            self.is_stored.set()
+            return response
         return await super().handle(request)
 
 
@@ -74,6 +79,7 @@ class Fleet:
         self.sandbox.numbers = {str(number).encode() for number in numbers}
         self.sandbox.victim = process = self.start(numbers)
         assert await self.end(process) < 0
+        await self.sandbox.is_stored.wait()  # its successor looks for it once
         return await self.run(numbers)
 
     @property
