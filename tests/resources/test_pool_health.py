@@ -12,6 +12,7 @@ import anyio.lowlevel
 import msgspec
 import pytest
 from fastapi import FastAPI
+from processes import PATIENCE
 from test_pool import URL, Servers, channel_of, pool_of, post
 from web_lab import call, serving
 
@@ -179,6 +180,13 @@ async def test_the_route_says_503_and_leaves_the_reason_to_the_log(
             assert (status, said["status"], said["organizations"]) == (200, "ok", 0)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread waits for the event loop, however busy the machine."""
+    monkeypatch.setattr(pool_health, "TELL", PATIENCE)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_other_threads_may_look() -> None:
     servers = Servers("a")
     async with pool_of(servers) as pool:
@@ -201,6 +209,7 @@ async def test_a_thread_does_not_wait_for_a_busy_loop(monkeypatch: pytest.Monkey
     assert found == [None]
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), TimeoutError("another")])
 async def test_what_fails_in_the_loop_is_raised_where_it_was_asked(error: Exception) -> None:
     def fail() -> None:
