@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from campaign_lab import Lab, at
+from processes import PATIENCE
 from report_pages import HOSTILE, PAGES, large, mixed
 
 pytest.importorskip("playwright", reason="the group browser has it")
@@ -23,6 +24,7 @@ from page_checks import (
     tab_stops,
     unfold,
 )
+from playwright.async_api import expect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +93,7 @@ async def test_a_figure_and_a_day_lead_to_their_posts(browser: Browser) -> None:
     async with opened(browser, mixed()) as page:
         await page.get_by_role("link", name="16 ► late").press("Enter")
         title = page.get_by_role("heading", name="16 posts were not sent")
-        assert await title.evaluate("each => each.getBoundingClientRect().top < innerHeight")
+        await expect(title).to_be_in_viewport(timeout=PATIENCE * 1_000)
         row = page.get_by_role("row", name="Sun 17 Jan 2027 10:00")
         assert not await row.is_visible()
         await page.get_by_role("link", name="Sun 17 Jan").press("Enter")
