@@ -200,7 +200,7 @@ async def test_who_stops_listening_leaves_no_connection(database: Database) -> N
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    await until_count(database, name, 0)
+        await until_count(database, name, 0)
 
 
 async def until_count(database: Database, name: str, count: int) -> None:

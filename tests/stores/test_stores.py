@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from processes import PATIENCE
 from stores_lab import count_records, grow_older
 
 from postiz_async._quota.state import ledger_name
@@ -82,7 +83,7 @@ def test_the_event_loops_of_several_threads_share_a_file(tmp_path: Path) -> None
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(PATIENCE)
     assert len(ended) == 3
     assert asyncio.run(store.get("a", "")).value == b"30"
     asyncio.run(store.aclose())

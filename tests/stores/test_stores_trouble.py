@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from processes import PATIENCE, PYTHON, child_environment
 from redis import asyncio as redis_client
-from redis_server import redis_server, why_no_redis
+from redis_server import RedisServer, redis_server, why_no_redis
 from stores_lab import version_of
 
 from postiz_async.errors import ConfigurationError, StoreError
@@ -357,7 +357,7 @@ async def test_a_replica() -> None:
 
 def _cluster_port() -> int:
     """A free port; the bus of a cluster has one 10,000 above it."""
-    for port in range(21_000 + os.getpid() % 5_000, 32_000, 7):
+    for port in range(21_000 + os.getpid() % 1_500, 22_768, 7):  # both below those that are given
         with socket.socket() as one, socket.socket() as two:
             try:
                 one.bind(("127.0.0.1", port))
@@ -379,17 +379,20 @@ async def test_a_node_of_a_cluster() -> None:
                 await control.execute_command("CLUSTER", "ADDSLOTS", *slots)
                 if server is two:
                     await control.execute_command("CLUSTER", "MEET", "127.0.0.1", one.port)
-                    await _is_whole(control)
                 await control.aclose()
+            for server in (one, two):  # each hears of the other's slots by itself
+                await _is_whole(server)
             said = [await _attempt(server.url) for server in (one, two)]
             assert sorted(map(bool, said)) == [False, True], "one of them has the key"
             assert "Redis Cluster, which is not supported" in "".join(said)
 
 
-async def _is_whole(control: redis_client.Redis) -> None:
+async def _is_whole(server: RedisServer) -> None:
+    control = redis_client.Redis(host="127.0.0.1", port=server.port)
     async with asyncio.timeout(PATIENCE):
         while "cluster_state:ok" not in str(await control.execute_command("CLUSTER", "INFO")):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+    await control.aclose()
 
 
 async def _attempt(url: str) -> str:
