@@ -1,7 +1,7 @@
 """A sender's process: sends what is in an outbox in PostgreSQL, for all organisations.
 
 Its arguments: the address of the database, and a file for what it says. It is killed, or told to
-end by SIGTERM. Where the database is away when it starts, it tries again.
+end by SIGTERM from when it says so. Where the database is away when it starts, it tries again.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from postiz_async.types import Attempt
 
 LISTED = "listed posts"
+LISTENS = "it can be told to end"
 log = logging.getLogger("postiz_async.outbox")
 
 
@@ -42,6 +43,7 @@ def note(attempt: Attempt) -> None:
 async def main(database: str) -> None:
     url, done = os.environ["POSTIZ_API_URL"], asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, done.set)
+    print(LISTENS, flush=True)
     clock = clock_of(url)
     async with aclosing(make_transport(ConnectionSettings(speed=clock.speed))) as transport:
         while not done.is_set():

@@ -25,10 +25,19 @@ import psycopg
 from kill_lab import NAMED, PAGES, Kills, Progress, Tally, fault_texts, spread
 from outbox_worker import clock_of
 from pool_sandbox import PROVIDERS, channel_of, key_of
-from pool_worker import LISTED
+from pool_worker import LISTED, LISTENS
 from postgres_proxy import Proxy, proxy
 from postgres_server import postgres_server
-from processes import PATIENCE, PYTHON, Server, child_environment, ended, launch, reading
+from processes import (
+    PATIENCE,
+    PYTHON,
+    Server,
+    child_environment,
+    ended,
+    launch,
+    reading,
+    wait_until,
+)
 
 from postiz_async import AdvancedOptions, Channel, NewPost, OutboxOptions, PostizPool
 from postiz_async._delivery.record import read_record
@@ -286,10 +295,15 @@ class SenderKills(Kills[SenderTally]):
                 self.way = orders.way.result(PATIENCE)
                 self.senders = [self._started(place) for place in range(SENDERS)]
                 self._break_things()
+                wait_until(
+                    lambda: taking.done() or len(orders.committed) > self.kills,
+                    "there are enough orders",
+                )
                 orders.end.set()
                 self._drain()
                 for sender in self.senders:
-                    sender.send_signal(signal.SIGTERM)
+                    if any(LISTENS in line for line in sender.stdout or ()):
+                        sender.send_signal(signal.SIGTERM)
                     self.look_at_end(sender, 0)
             finally:
                 orders.end.set()

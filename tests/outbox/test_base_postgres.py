@@ -98,7 +98,8 @@ async def test_while_it_is_away_nothing_is_sent_and_then_everything_once(
             await start(server)
         for ticket in tickets:
             assert (await postiz.outbox.wait(ticket.id)).state == "stored"
-        assert postiz.outbox.trouble == ""
+        while postiz.outbox.trouble:  # until it looks again
+            await lab.clock.sleep(1)
     lab.assert_each_once(range(40))
 
 
@@ -180,7 +181,8 @@ async def test_an_organisation_of_a_pool_is_sent_for_after_an_outage(
         for ticket in tickets:
             while (await pool.outbox.get(ticket.id)).state != "stored":
                 await lab.clock.sleep(20)
-        assert pool.outbox.trouble == ""
+        while pool.outbox.trouble:  # until it looks again, if all were stored before
+            await lab.clock.sleep(1)
         lab.assert_each_once({"acme": 5, "globex": 5})
 
 

@@ -32,8 +32,8 @@ async def test_a_killed_reader_goes_on_from_its_cursor(tmp_path: Path) -> None:
 
         for number in range(KILLS):
             await end_some()
+            wanted = len({*lines(seen)}) + 3 + number % 2
             with ended(launch([*command, "0.01"], child_environment(tmp_path, {}))) as reader:
-                wanted = len({*lines(seen)}) + 3 + number % 2
                 await until(lambda wanted=wanted: len({*lines(seen)}) >= wanted)
                 reader.kill()
         await end_some()
