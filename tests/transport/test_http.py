@@ -535,7 +535,7 @@ async def test_a_refusal_in_the_middle_of_an_upload_is_read(transport: AiohttpTr
 
     opened: list[int] = []
     async with listening(handler) as url:
-        body = part([b"x" * 60_000] * 400, opened)
+        body = replace(part([b"x" * 60_000] * 400, opened), stall_timeout=PATIENCE)
         response = await transport.send(request(url, method="POST", body=body, timeout=PATIENCE))
     assert response.status == 413
 
