@@ -33,6 +33,7 @@ from postiz_async._cli.connection import (
 from postiz_async._cli.help import FILE_IN_BRIEF, JOURNAL_IN_BRIEF
 from postiz_async._cli.output import Output, moment
 from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
+from postiz_async.models._base import describe_json_error
 from postiz_async.types import Advice, AttemptHook, PostFilter, PostState
 
 Json = Annotated[bool, Parameter(name="--json", help="Print JSON for programs.")]
@@ -65,8 +66,9 @@ def json_object(name: str, text: str) -> dict[str, object]:
     """
     try:
         return msgspec.json.decode(text, type=dict[str, object])
-    except msgspec.DecodeError as error:
-        raise InvalidInputError([Problem(name, f"is not a JSON object: {error}")]) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        problem = Problem(name, f"is not a JSON object: {describe_json_error(error)}")
+        raise InvalidInputError([problem]) from error
 
 
 CampaignFile = Annotated[

@@ -63,9 +63,12 @@ def validate(
         by_id = cast("Mapping[str, Channel]", channels)
     else:
         by_id = {each.id: each for each in channels}
-    body = judge(given, by_id, media or {})
-    found = [*body.problems, *failures(body), *_post_by_post(body, max_lengths or {})]
-    found += request_warnings(body, now, past)
+    try:
+        body = judge(given, by_id, media or {})
+        found = [*body.problems, *failures(body), *_post_by_post(body, max_lengths or {})]
+        found += request_warnings(body, now, past)
+    except RecursionError as error:  # `read` was nearer to the start of the stack
+        return [_not_json(error)]
     if found:
         found.sort(key=lambda problem: problem.severity == "warning")
     return found
@@ -330,8 +333,11 @@ def read(request: object) -> tuple[object, list[Problem]]:
             return None, [_too_large(request, len(raw))]
         return _decoder.decode(raw), []  # fails if a `msgspec.Raw` in it is not JSON
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError) as error:
-        not_json = Problem("body", f"cannot be written as JSON: {describe_json_error(error)}")
-        return None, list(_unsendable(request)) or [not_json]
+        return None, list(_unsendable(request)) or [_not_json(error)]
+
+
+def _not_json(error: Exception) -> Problem:
+    return Problem("body", f"cannot be written as JSON: {describe_json_error(error)}")
 
 
 def _too_large(request: object, size: int) -> Problem:

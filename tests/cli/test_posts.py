@@ -118,13 +118,19 @@ def test_a_date_without_a_zone_says_which_one_was_taken(
     assert said.document[0]["integration"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [("{", "JSON object"), ('{"a":' + "[" * 500_000, "JSON object: it is nested too deeply")],
+)
 def test_nothing_is_uploaded_for_settings_that_cannot_be_read(
-    cli: Cli, server: Server, sample: Path
+    cli: Cli, server: Server, sample: Path, settings: str, why: str
 ) -> None:
     picture = next(sample.glob("*.png"))
     before = server.state["uploads"]
-    how = ("--channel", "mastodon", *AT, "--media", str(picture), "--settings", "{")
-    assert cli("posts", "create", "x", *how).code == 2
+    how = ("--channel", "mastodon", *AT, "--media", str(picture), "--settings", settings)
+    refused = cli("posts", "create", "x", *how)
+    assert refused.code == 2
+    assert f"--settings: is not a {why}" in " ".join(refused.err.split())
     assert server.state["uploads"] == before
 
 
