@@ -22,6 +22,7 @@ from network_lab import (
     server_context,
     tls_front,
 )
+from ports import own_port
 
 from postiz_async import APIConnectionError, Postiz
 from postiz_async._sandbox import Fault, MemoryServer
@@ -167,7 +168,7 @@ async def test_a_server_that_closes_the_connection_after_the_handshake(tmp_path:
 
 async def test_where_a_server_has_answered_its_address_is_not_in_doubt() -> None:
     async with MemoryServer() as sandbox, AsyncExitStack() as stack:
-        async with serve(sandbox) as served:
+        async with serve(sandbox, port=own_port()) as served:
             client = Postiz(api_key="sandbox", base_url=served.url, max_retries=0)
             postiz = await stack.enter_async_context(client)
             sandbox.faults.add(Fault("reset"))
