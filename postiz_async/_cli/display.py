@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Self
 
+from rich.console import RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
 from postiz_async._cli.output import Output
 
 log = logging.getLogger("postiz_async.cli")
+
+REFRESH = 0.1
+"""Real seconds between two looks at the work."""
+LINE_EVERY = 10.0
+"""Real seconds between two lines without a terminal, while something happens."""
 
 
 class DisplayGuard:
@@ -44,32 +52,33 @@ class DisplayGuard:
                 log.debug("the error of the display", exc_info=True)
 
 
-class TickingDisplay(ABC):
-    """A display with bars that are redrawn on a terminal, or else an occasional line.
+class StatusDisplay(ABC):
+    """The state of some work: a picture that is redrawn on a terminal, or else occasional lines.
 
     Args:
         output: where to show it.
         line_every: seconds between two lines at least, if there is no terminal.
-        is_transient: whether the bars go away at the end.
+        is_transient: whether the picture goes away at the end.
     """
 
-    def __init__(self, output: Output, line_every: float, *, is_transient: bool = False) -> None:
+    def __init__(
+        self, output: Output, line_every: float = LINE_EVERY, *, is_transient: bool = False
+    ) -> None:
         self._output = output
         self._line_every = line_every
-        self._is_transient = is_transient
+        self._repeats = math.inf
+        """A line is said again without news after this many times `line_every`."""
+        self._said: object = None
+        """The news of the last line."""
+        self._said_at = time.monotonic()
         self._live: Live | None = None
+        if output.shows_progress:
+            self._live = Live(console=output.notes, auto_refresh=False, transient=is_transient)
         self._ticker: asyncio.Task[None] | None = None
         self._guarded = DisplayGuard()
 
     async def __aenter__(self) -> Self:
-        if self._output.shows_progress:
-            self._live = Live(
-                await self._picture(),
-                console=self._output.notes,
-                auto_refresh=False,
-                transient=self._is_transient,
-            )
-            self._live.start()
+        await self.show()
         self._ticker = asyncio.create_task(self._tick())
         return self
 
@@ -84,10 +93,35 @@ class TickingDisplay(ABC):
         if self._live is not None:
             self._live.stop()
 
-    @abstractmethod
-    async def _picture(self) -> Table:
-        """The bars with the present numbers."""
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(min(REFRESH, self._line_every))
+            await self.show()
+
+    async def show(self) -> None:
+        """Redraw the picture, or say a line if it is time for one."""
+        with self._guarded():
+            await self._show()
+
+    async def _show(self) -> None:
+        if self._live is not None:
+            self._live.start()
+            self._live.update(await self._picture(), refresh=True)
+            return
+        news = self._news()
+        pause = self._line_every * (1 if news != self._said else self._repeats)
+        if time.monotonic() - self._said_at >= pause:
+            self._said, self._said_at = news, time.monotonic()
+            self._output.say(await self._line())
 
     @abstractmethod
-    async def _tick(self) -> None:
-        """Show news until cancelled."""
+    async def _line(self) -> str:
+        """The line with the present numbers."""
+
+    async def _picture(self) -> RenderableType:
+        """The picture with the present numbers."""
+        return Text(await self._line())
+
+    def _news(self) -> object:
+        """A value that changes when there is something new to say; by default there never is."""
+        return True

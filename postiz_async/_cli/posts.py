@@ -180,7 +180,7 @@ async def create(
         make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
         if when is not None:
             make = partial(postiz.posts.draft if draft else postiz.posts.schedule, at=when)
-        async with waiting_shown(output, postiz, max_wait, attempts):
+        async with waiting_shown(postiz, max_wait, attempts):
             created = await make(
                 *posts, tags=tag or (), max_wait=max_wait, idempotency_key=idempotency_key
             )
@@ -226,7 +226,7 @@ async def replace(
         [meant] = await postiz.channels.find(channel)
         stored = [await postiz.media.upload(path) for path in media or []]
         new = NewPost(meant, content, stored, values, tuple(thread or ()))
-        async with waiting_shown(output, postiz, max_wait, attempts):
+        async with waiting_shown(postiz, max_wait, attempts):
             created = await postiz.with_options(max_wait=max_wait).posts.replace(
                 post_id, new, at=when, tags=tag or ()
             )

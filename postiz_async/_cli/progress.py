@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Coroutine
 from datetime import tzinfo
@@ -16,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postiz_async import Campaign, Postiz, Quota
-from postiz_async._cli.display import TickingDisplay
+from postiz_async._cli.display import LINE_EVERY, StatusDisplay
 from postiz_async._cli.output import Output, count, exit_code_of, near_moment
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async._cli.waiting import doubt_text, held_for, quota_text, seen_quota
@@ -29,9 +27,6 @@ from postiz_async.types import Doubts, Outcome, RowState
 T = TypeVar("T")
 
 _OUTAGES = logging.getLogger("postiz_async.campaign.outage")
-_REFRESH, _LOOK = 0.1, 0.25
-LINE_EVERY = 10.0
-"""Real seconds between two lines without a terminal, while something happens."""
 RARER = 30
 """While a run only waits for the quota, lines are this many times as rare."""
 _LABEL = 8
@@ -40,7 +35,7 @@ _ROOM_FOR_BARS = 80
 """The width of a line with room for bars and the texts next to them."""
 
 
-class RunDisplay(TickingDisplay):
+class RunDisplay(StatusDisplay):
     """The display of a run: bars on a terminal, or else an occasional line.
 
     Args:
@@ -63,6 +58,7 @@ class RunDisplay(TickingDisplay):
         line_every: float = LINE_EVERY,
     ) -> None:
         super().__init__(output, line_every)
+        self._said, self._repeats = (0, 0), RARER
         self._postiz = postiz
         self._campaign = campaign
         self._zone = zone
@@ -104,24 +100,12 @@ class RunDisplay(TickingDisplay):
             with self._guarded():
                 self._output.say(_STOPPING)
 
-    async def _tick(self) -> None:
-        with self._guarded():
-            await self._show()
-
     async def _show(self) -> None:
-        if self._live is not None:
-            while True:
-                await asyncio.sleep(_REFRESH)
-                self._watch_outage()
-                self._live.update(await self._picture(), refresh=True)
-        seen, said_at = (0, 0), time.monotonic()
-        while True:
-            await asyncio.sleep(self._line_every)
-            self._watch_outage()
-            ended = self._states.total(), self._campaign.doubts.requests
-            if ended != seen or time.monotonic() - said_at >= self._line_every * RARER:
-                self._output.say(await self._line())
-                seen, said_at = ended, time.monotonic()
+        self._watch_outage()
+        await super()._show()
+
+    def _news(self) -> object:
+        return self._states.total(), self._campaign.doubts.requests
 
     def _on_outage(self, _record: LogRecord) -> bool:
         """A log filter that drops records of outages, and shows them in the display instead."""
@@ -222,7 +206,7 @@ def _gauge(quota: Quota) -> ProgressBar:
     return _bar(quota.remaining or 0, quota.limit or 1, style, style)
 
 
-class CountDisplay(TickingDisplay):
+class CountDisplay(StatusDisplay):
     """The display of a number of things done: a bar on a terminal, or else an occasional line.
 
     Args:
@@ -254,7 +238,6 @@ class CountDisplay(TickingDisplay):
         self._doubts = doubts or Doubts()
         self._clock = clock or SystemClock()
         self._zone = zone
-        self._said, self._said_at = "", time.monotonic()
 
     async def run(
         self, work: Coroutine[object, object, T], fatal: tuple[type[PostizError], ...]
@@ -292,34 +275,22 @@ class CountDisplay(TickingDisplay):
     async def saw(self, outcome: Outcome) -> None:
         """Count an outcome and show it."""
         self.outcomes.append(outcome)
-        await self._show()
-
-    async def _tick(self) -> None:
-        """Show lost answers even while nothing is done."""
-        while True:
-            await asyncio.sleep(_LOOK)
-            await self._show()
-
-    async def _show(self) -> None:
-        with self._guarded():
-            text = self._text()
-            if self._live is not None:
-                self._live.update(await self._picture(), refresh=True)
-            elif text != self._said and time.monotonic() - self._said_at >= self._line_every:
-                self._said, self._said_at = text, time.monotonic()
-                self._output.say(text)
+        await self.show()
 
     def stopping(self) -> None:
         """Show that the command waits for requests in progress before it stops."""
         with self._guarded():
             self._output.say("Stopping. Ctrl-C again ends at once.")
 
-    def _text(self) -> str:
+    def _news(self) -> str:
         doubt = doubt_text(self._doubts, self._clock.time(), self._zone)
         in_doubt = f"; in doubt: {doubt}" if doubt else ""
         return f"{self.done:,} of {self._total:,} {self._what}{in_doubt}"
 
+    async def _line(self) -> str:
+        return self._news()
+
     async def _picture(self) -> Table:
         grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_row(_bar(self.done, self._total), self._text())
+        grid.add_row(_bar(self.done, self._total), self._news())
         return grid

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import tzinfo
 
-from rich.live import Live
 from rich.text import Text
 
 from postiz_async import Campaign, Postiz
 from postiz_async._cli.after_run import standing
-from postiz_async._cli.display import DisplayGuard
+from postiz_async._cli.display import DisplayGuard, StatusDisplay
 from postiz_async._cli.forecasts import (
     SHOWN_AT_ONCE,
     say_adopted,
@@ -23,7 +22,7 @@ from postiz_async._cli.forecasts import (
     say_warnings,
 )
 from postiz_async._cli.output import PASSING, Output, command_on, count, exit_code_of, near_moment
-from postiz_async._cli.progress import LINE_EVERY, RunDisplay
+from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
 from postiz_async.models.posts import PublishEvent
@@ -216,12 +215,12 @@ async def wait_until_published(
     Returns:
         The exit code of a wait that was stopped, None if it came to its end.
     """
-    display = _Display(output, zone)
-    work = campaign.wait_published(on_outcome=on_outcome, on_look=display.saw)
-    try:
-        code = await _run(output, work, display.close, lambda _: 1)
-    finally:
-        display.close()
+
+    async def work() -> None:
+        async with _WaitDisplay(output, zone) as display:
+            await campaign.wait_published(on_outcome=on_outcome, on_look=display.saw)
+
+    code = await _run(output, work(), lambda: None, lambda _: 1)
     if code is not None:
         output.say(
             "Stopped waiting; nothing is lost. Run the same command again to go on.", "bold yellow"
@@ -254,65 +253,53 @@ async def _run(
     return None if signal is None else SIGNAL_EXIT + signal
 
 
-class _Display:
-    """A line that is updated on a terminal, or else an occasional line."""
+class _WaitDisplay(StatusDisplay):
+    """The display of a wait for posts to be published."""
 
     def __init__(self, output: Output, zone: tzinfo) -> None:
-        self._output = output
+        super().__init__(output)
         self._zone = zone
-        self._live: Live | None = None
-        self._is_first = True
-        self._said, self._said_at = "", 0.0
-        self._guarded = DisplayGuard()
+        self._waited = WaitResult()
+        self._has_begun = self._is_over = False
+        self._said_at = -math.inf  # the first line is said at once
 
     async def saw(self, waited: WaitResult) -> None:
         """Show the progress of the wait."""
-        with self._guarded():
-            self._show(waited)
-
-    def _show(self, waited: WaitResult) -> None:
-        if self._is_first:
-            self._is_first = False
-            self._begin(waited)
-        if self._live is not None:
-            self._live.update(Text(self._line(waited)), refresh=True)
-        elif waited.waiting and _standing(waited) != self._said:
-            self._say(waited)
-        if not waited.waiting:
-            self.close()
-            self._output.say(_standing(waited), "green" if waited.is_fine else "yellow")
-
-    def _say(self, waited: WaitResult) -> None:
-        if time.monotonic() - self._said_at >= LINE_EVERY or not self._said:
-            self._output.say(self._line(waited))
-            self._said, self._said_at = _standing(waited), time.monotonic()
-
-    def close(self) -> None:
-        """Remove the line from the terminal."""
-        live, self._live = self._live, None
-        if live is not None:
+        self._waited, self._is_over = waited, not waited.waiting
+        if waited.waiting and not self._has_begun:
+            self._has_begun = True
             with self._guarded():
-                live.stop()
+                self._begin()
+        await self.show()
 
-    def _begin(self, waited: WaitResult) -> None:
-        if not waited.waiting:
-            return
-        are = "is" if waited.waiting == 1 else "are"
+    async def _show(self) -> None:
+        if self._has_begun:
+            await super()._show()
+
+    async def _close(self) -> None:
+        await super()._close()
+        if self._is_over:
+            style = "green" if self._waited.is_fine else "yellow"
+            self._output.say(_standing(self._waited), style)
+
+    def _begin(self) -> None:
+        are = "is" if self._waited.waiting == 1 else "are"
         self._output.say(
-            f"Waiting until {count(waited.waiting, 'post')} {are} out. "
+            f"Waiting until {count(self._waited.waiting, 'post')} {are} out. "
             "Ctrl-C stops waiting; run again to go on."
         )
-        if waited.counted:
+        if self._waited.counted:
             self._output.say(
                 "This server counts looks too, so there are only two: when the last post is due, "
                 "and once more a little later.",
                 "yellow",
             )
-        if self._output.shows_progress:
-            self._live = Live(console=self._output.notes, auto_refresh=False)
-            self._live.start()
 
-    def _line(self, waited: WaitResult) -> str:
+    def _news(self) -> object:
+        return self._said if self._is_over else _standing(self._waited)
+
+    async def _line(self) -> str:
+        waited = self._waited
         parts = [_standing(waited), f"{waited.waiting:,} to come"]
         if waited.next_look is not None:
             parts.append(f"next look {near_moment(waited.next_look, self._zone)}")

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import tzinfo
 
-from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from postiz_async import Postiz, Quota
-from postiz_async._cli.display import DisplayGuard
-from postiz_async._cli.output import IS_QUIET, Output, clock_time, count, near_moment
+from postiz_async._cli.display import StatusDisplay
+from postiz_async._cli.output import Output, clock_time, count, near_moment
 from postiz_async._resources.api import opened
 from postiz_async.errors import QuotaWaitError, StoreError
 from postiz_async.models._durations import describe_seconds
 from postiz_async.types import Attempt, Doubts
 
-_LOOK = 0.25
-_SEEN = 2
+_SEEN = 5
 """Checks in a row that find a waiting call before it is shown."""
 
 
@@ -77,14 +75,13 @@ def doubt_text(doubts: Doubts, now: float, zone: tzinfo) -> str:
 
 @asynccontextmanager
 async def waiting_shown(
-    output: Output, postiz: Postiz, max_wait: float | None, attempts: Sequence[Attempt]
+    postiz: Postiz, max_wait: float | None, attempts: Sequence[Attempt]
 ) -> AsyncGenerator[None]:
     """While a create waits for the quota, show on standard error how long and why.
 
     On a terminal the line counts down; elsewhere it is printed once.
 
     Args:
-        output: where to show it.
         postiz: the client that makes the create.
         max_wait: seconds that the create may wait.
         attempts: requests that the client has sent.
@@ -93,14 +90,9 @@ async def waiting_shown(
         KeyboardInterrupt: the create was stopped before it was sent.
         QuotaWaitError: the wait would be longer than `--max-wait`, in the words of a command.
     """
-
-    async def say() -> None:
-        with DisplayGuard()():
-            await _show_waiting(output.err, postiz, max_wait)
-
-    task = asyncio.create_task(asyncio.sleep(0) if IS_QUIET.get() else say())
     try:
-        yield
+        async with _SlotDisplay(postiz, max_wait):
+            yield
     except QuotaWaitError as error:
         wait = describe_seconds(max(1.0, error.retry_after))
         raise QuotaWaitError(
@@ -112,45 +104,41 @@ async def waiting_shown(
         if any(attempt.posts for attempt in attempts):
             raise
         raise KeyboardInterrupt("Stopped; nothing was sent.") from None
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
-async def _show_waiting(console: Console, postiz: Postiz, max_wait: float | None) -> None:
-    """Show the wait until cancelled: repeatedly on a terminal, once elsewhere."""
-    live = None
-    if console.is_terminal and not console.is_dumb_terminal:
-        live = Live(console=console, auto_refresh=False, transient=True)
-    seen = 0
-    try:
-        while live is not None or seen < _SEEN:
-            await asyncio.sleep(_LOOK)
-            quota = await seen_quota(postiz)
-            seen = seen + 1 if quota.queued.interactive else 0
-            if seen < _SEEN:
-                continue
-            text = _why_it_waits(postiz, quota)
-            if live is not None:
-                live.start()
-                live.update(Text(f"{text} Ctrl-C stops.", "yellow"), refresh=True)
-            else:
-                limit = "" if max_wait is not None else " --max-wait would limit the wait."
-                console.print(Text(f"{text} Nothing was sent yet.{limit}"))
-    finally:
-        if live is not None:
-            live.stop()
+class _SlotDisplay(StatusDisplay):
+    """The display of a wait for the quota, on standard error."""
 
+    def __init__(self, postiz: Postiz, max_wait: float | None) -> None:
+        super().__init__(Output(as_json=True), is_transient=True)
+        self._postiz = postiz
+        self._max_wait = max_wait
+        self._said_at = -math.inf  # the line is said at once
+        self._seen = 0
 
-def _why_it_waits(postiz: Postiz, quota: Quota) -> str:
-    """A text about how long the last interactive call in the queue waits, and for what."""
-    why = "another request has to tell first how many are left"
-    if quota.blocked:
-        why = "Postiz refuses creates until then (429)"
-    elif quota.limit is not None and not quota.remaining:
-        all_are = f"all {quota.limit:,} creates of this window are"
-        why = f"{all_are if quota.limit > 1 else 'the only create of this window is'} used"
-    elif quota.limit is not None:
-        why = "answers to other creates are awaited"
-    seconds = opened(postiz).scheduler.leaves_in(quota.queued.interactive)
-    return f"Waiting {clock_time(seconds)}: {why}."
+    async def _show(self) -> None:
+        quota = await self._postiz.quota(refresh=False)
+        self._seen = self._seen + 1 if quota.queued.interactive else 0
+        if self._seen >= _SEEN:
+            await super()._show()
+
+    async def _picture(self) -> Text:
+        return Text(f"{await self._why()} Ctrl-C stops.", "yellow")
+
+    async def _line(self) -> str:
+        limit = "" if self._max_wait is not None else " --max-wait would limit the wait."
+        return f"{await self._why()} Nothing was sent yet.{limit}"
+
+    async def _why(self) -> str:
+        """A text about how long the last interactive call in the queue waits, and for what."""
+        quota = await seen_quota(self._postiz)
+        why = "another request has to tell first how many are left"
+        if quota.blocked:
+            why = "Postiz refuses creates until then (429)"
+        elif quota.limit is not None and not quota.remaining:
+            all_are = f"all {quota.limit:,} creates of this window are"
+            why = f"{all_are if quota.limit > 1 else 'the only create of this window is'} used"
+        elif quota.limit is not None:
+            why = "answers to other creates are awaited"
+        seconds = opened(self._postiz).scheduler.leaves_in(quota.queued.interactive)
+        return f"Waiting {clock_time(seconds)}: {why}."
