@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import logging
 import os
@@ -47,6 +46,7 @@ from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
+from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import IS_COMMAND, InvalidInputError, PostizError, Problem
 from postiz_async.schemas import OUTPUTS, schema_of
 
@@ -127,8 +127,7 @@ def schema(*command: str) -> None:
         return
     name = " ".join(command)
     if name not in OUTPUTS:
-        close = difflib.get_close_matches(name, OUTPUTS, 1)
-        hint = f"did you mean {close[0]!r}?" if close else "postiz-async schema lists them"
+        hint = did_you_mean(name, OUTPUTS) or "postiz-async schema lists them"
         raise InvalidInputError([Problem("command", f"{name!r} prints no JSON", hint=hint)])
     output.json(schema_of(name))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,6 +38,7 @@ from postiz_async._cli.stored_posts import (
     span_text,
 )
 from postiz_async._cli.waiting import waiting_shown
+from postiz_async._validation.messages import did_you_mean
 from postiz_async.documents import (
     VERSION,
     DeletedDocument,
@@ -306,9 +306,9 @@ def _ids(given: list[str]) -> list[str]:
     unknown = next((each for each in given if each.startswith("-") and each != "-"), None)
     if unknown is not None:
         name = unknown.partition("=")[0]
-        close = get_close_matches(name, _OF_DELETE, 1, 0.7)
-        use = f" Did you mean {close[0]}?" if close else " See: postiz-async posts delete --help"
-        raise ConfigurationError(f"posts delete has no {name}.{use}")
+        meant = did_you_mean(name, _OF_DELETE, "Did you mean {}?", cutoff=0.7)
+        see = "See: postiz-async posts delete --help"
+        raise ConfigurationError(f"posts delete has no {name}. {meant or see}")
     ids: dict[str, None] = {}
     for each in given:
         lines = sys.stdin.read().splitlines() if each == "-" else [each]

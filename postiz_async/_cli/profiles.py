@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 import subprocess
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from postiz_async import Secret
 from postiz_async._campaign.read.dates import find_zone
+from postiz_async._validation.messages import did_you_mean
 from postiz_async._wire import Allowed, HiddenText, checked_allow, checked_headers
 from postiz_async.errors import ConfigurationError, Scope
 
@@ -293,8 +293,7 @@ def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:
 
 
 def _meant(typed: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(typed, known, 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return did_you_mean(typed, known, " (did you mean {!r}?)")
 
 
 def _said_by(command: Secret, whose: str) -> Secret:

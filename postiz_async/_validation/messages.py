@@ -32,11 +32,13 @@ def shown(value: object) -> str:
     return str(value)[:_LONGEST]
 
 
-def closest(text: object, known: Iterable[str]) -> str:
-    """`did you mean ...?` for a misspelt word, or nothing."""
-    words = {word.casefold(): word for word in known}
-    found = get_close_matches(str(text)[:_LONGEST].casefold(), words, n=1)
-    return f"did you mean {words[found[0]]!r}?" if found else ""
+def did_you_mean(
+    text: object, known: Iterable[str], form: str = "did you mean {!r}?", *, cutoff: float = 0.6
+) -> str:
+    """A hint that names the known word most like a misspelt one; empty if none is like it."""
+    words = {word[:_LONGEST].casefold(): word for word in known}
+    found = get_close_matches(str(text)[:_LONGEST].casefold(), words, 1, cutoff)
+    return form.format(words[found[0]]) if found else ""
 
 
 def hint_for(kind: str, value: object, known: Iterable[str] = ()) -> str:
@@ -49,7 +51,7 @@ def hint_for(kind: str, value: object, known: Iterable[str] = ()) -> str:
         return f"has {len(value):,}"
     if kind == "extension" and isinstance(value, str):
         return _extension_hint(value)
-    return f"{shown(value)} was given" + (f"; {near}" if (near := closest(value, known)) else "")
+    return f"{shown(value)} was given{did_you_mean(value, known, '; did you mean {!r}?')}"
 
 
 def _extension_hint(path: str) -> str:

@@ -23,7 +23,7 @@ from postiz_async._validation.javascript import (
     is_truthy,
 )
 from postiz_async._validation.media import applying
-from postiz_async._validation.messages import closest, read_as_true, shown, warning
+from postiz_async._validation.messages import did_you_mean, read_as_true, shown, warning
 from postiz_async._validation.schema import (
     AS_BOOLEAN,
     AS_NUMBER,
@@ -142,7 +142,7 @@ def settings_warnings(
     for name in given:
         if name not in names and not name.startswith("plug-"):
             message = f"is not a setting of {provider.name}: ignored"
-            yield warning(f"{path}{name}", message, closest(name, names - _OWN_SETTINGS))
+            yield warning(f"{path}{name}", message, did_you_mean(name, names - _OWN_SETTINGS))
     telling = _telling(provider.settings)
     if telling:
         yield from _fields(telling, given, path)
@@ -180,7 +180,7 @@ def _fields(
             hint = f"one of {', '.join(field.known)}"
             yield Problem(f"{path}{field.name}", message, hint=hint)
         elif field.known and value not in field.known:
-            hint = closest(value, field.known)
+            hint = did_you_mean(value, field.known)
             message = f"{shown(value)} is not known: newer servers refuse it"
             yield warning(f"{path}{field.name}", message, hint)
         if field.fields:

@@ -12,7 +12,7 @@ import msgspec
 from postiz_async._validation.constraints import crashes, has_zone, is_clear, is_iso_date, moment
 from postiz_async._validation.javascript import as_list, as_object, is_list, is_number, is_object
 from postiz_async._validation.media import Entries, PostMedia
-from postiz_async._validation.messages import closest, read_as_true, shown, warning
+from postiz_async._validation.messages import did_you_mean, read_as_true, shown, warning
 from postiz_async._validation.settings import SettingsVerdict, settings_warnings
 from postiz_async.errors import Problem
 from postiz_async.models.channels import Channel
@@ -61,7 +61,7 @@ def unknown_keys(
             yield warning(
                 f"{path}{name}" or shown(name),
                 f"is not a key of {of}: ignored",
-                closest(name, known),
+                did_you_mean(name, known),
             )
 
 
@@ -253,7 +253,7 @@ def request_warnings(
 
 def _type(given: Mapping[str, object]) -> Iterator[Problem]:
     what = f"{shown(given['type'])} is not a type" if "type" in given else "is missing"
-    hint = closest(given["type"], _TYPES) if "type" in given else f"one of {', '.join(_TYPES)}"
+    hint = did_you_mean(given["type"], _TYPES) if "type" in given else f"one of {', '.join(_TYPES)}"
     yield warning("type", f"{what}: the server schedules the post", hint)
 
 

@@ -5,7 +5,6 @@ PURE, but for the look at the tags in Postiz.
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from postiz_async._campaign.plan.doubles import as_read
 from postiz_async._campaign.read.read_options import Advice, warning
 from postiz_async._campaign.read.rows import Row
 from postiz_async._resources.api import OpenClient
+from postiz_async._validation.messages import did_you_mean
 from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import PostizError, Problem
 from postiz_async.models._durations import describe_seconds
@@ -104,8 +104,7 @@ def _meant(tag: str, known: Collection[str]) -> str:
     """A question whether another tag is meant, or several; empty if nothing is like it."""
     if "," in tag:
         return "separate several tags with ;"
-    close = difflib.get_close_matches(tag, known, 1)
-    return f"did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(tag, known)
 
 
 async def _unknown_tags(postiz: OpenClient, rows: Sequence[Row]) -> list[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 import sys
@@ -44,6 +43,7 @@ from postiz_async._campaign.read.texts import (
     shown,
     tidied,
 )
+from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import Problem
 from postiz_async.models._base import describe_json_error
 from postiz_async.models._durations import read_duration
@@ -393,8 +393,7 @@ class RowReader:
         for word in words:
             if value == word:
                 return word
-        close = difflib.get_close_matches(value.lower(), words, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(words)}"
+        hint = did_you_mean(value, words) or f"one of {', '.join(words)}"
         self._wrong(name, f"{value!r} is not {what}", hint)
         return words[0]
 

@@ -15,6 +15,7 @@ from postiz_async._campaign.read.date_words import read_named
 from postiz_async._campaign.read.dates import looks_like_date, read_time
 from postiz_async._campaign.read.settings_columns import is_setting, plain_letters, setting_named
 from postiz_async._uploads import POSTABLE
+from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import Problem
 
 
@@ -146,12 +147,10 @@ def unknown_columns(names: Iterable[str], number: int) -> Iterator[Problem]:
             continue
         meant = column_named(name)
         option = shlex.quote(f"{name}={meant}")
-        close = difflib.get_close_matches(name.lower(), COLUMNS, 1, 0.7)
-        if close:
-            hint = f"did you mean {close[0]!r}?"
-        elif meant:
+        hint = did_you_mean(name, COLUMNS, cutoff=0.7)
+        if not hint and meant:
             hint = f"say --column {option}"
-        else:
+        elif not hint:
             hint = f"map it, or leave it out with --column NAME={known}"
             known = ""
         where = name if len(name) <= 40 else f"{name[:37]}..."

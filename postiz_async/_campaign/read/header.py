@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, tzinfo
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +37,7 @@ from postiz_async._campaign.read.texts import (
     shown,
 )
 from postiz_async._resources.channel_names import folded
+from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError
 from postiz_async.providers import PROVIDERS
 
@@ -177,9 +177,7 @@ def _refuse_absent(
     """Refuse a mapping of columns that are not there; a guess does without those of a saved one."""
     lost = [each for each in absent if not (rules.guesses and each in rules.kept)]
     if lost:
-        names = {folded(each): each for each in written}
-        close = get_close_matches(lost[0], names, 1)
-        meant = f" Did you mean {names[close[0]]!r}?" if close else ""
+        meant = did_you_mean(lost[0], written, " Did you mean {!r}?")
         by = f" {options_path(Path(name))} maps it." if lost[0] in rules.kept else ""
         raise CampaignError(
             f"{name} has no column {rules.written[lost[0]]!r}, which was mapped (row {number})."

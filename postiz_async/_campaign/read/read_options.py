@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import difflib
 import os
 import tomllib
 from collections import Counter
@@ -24,6 +23,7 @@ from postiz_async._campaign.read.rows import CampaignSource
 from postiz_async._campaign.read.slots import Slots, read_slots
 from postiz_async._resources.channel_names import folded
 from postiz_async._uploads import own_hosts
+from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError, ConfigurationError, Problem
 from postiz_async.stores._files import replace_file
 
@@ -200,8 +200,8 @@ def _column(name: str) -> str:
     if is_column(wanted):
         part = thread_column(wanted)
         return wanted if part is None else f"thread {part}"
-    close = difflib.get_close_matches(wanted, COLUMNS, 1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"A campaign may have: {', '.join(COLUMNS)}."
+    meant = did_you_mean(wanted, COLUMNS, "Did you mean {!r}?")
+    hint = meant or f"A campaign may have: {', '.join(COLUMNS)}."
     raise CampaignError(f"{name!r} is not a column of a campaign. {hint}")
 
 
@@ -271,10 +271,8 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
         known = FileOptions.__struct_fields__
         for name in found:
             if name not in known:
-                close = difflib.get_close_matches(name, known, 1)
-                hint = (
-                    f"Did you mean {close[0]!r}?" if close else f"It may have: {', '.join(known)}."
-                )
+                meant = did_you_mean(name, known, "Did you mean {!r}?")
+                hint = meant or f"It may have: {', '.join(known)}."
                 raise CampaignError(
                     f"{path} says how {source} is read, and has the unknown key {name!r}. {hint}"
                 )

@@ -6,7 +6,6 @@ all memory for a file with one cell in the last corner. PURE, but for the files.
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, campaign_fil
 from postiz_async._campaign.read.open_document import ods_rows
 from postiz_async._campaign.read.packages import DAMAGE, Cell, Package, SheetFacts
 from postiz_async._resources.channel_names import folded
+from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError
 
 _LISTED = 20
@@ -86,8 +86,7 @@ def _chosen(path: Path, sheets: Sequence[tuple[str, bool]], name: str | None) ->
         for each in names:
             if folded(each) == wanted:
                 return each
-        close = difflib.get_close_matches(name, names, 1)
-        meant = f" Did you mean {close[0]!r}?" if close else ""
+        meant = did_you_mean(name, names, " Did you mean {!r}?")
         raise CampaignError(f"{path} has no sheet {name!r}.{meant} It has: {_some(names, ', ')}.")
     if not sheets:
         raise CampaignError(f"{path} has no sheets; {CAMPAIGNS_ARE}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from postiz_async._resources.channel_names import folded
+from postiz_async._validation.messages import did_you_mean
 
 MAX_TEXT = 131_072
 """Characters of one cell, at most; a request has room for 102,400 bytes."""
@@ -254,8 +254,8 @@ class Template:
         return "" if value is None else str(value)
 
     def _hint(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self.fields, 1)
-        return f"did you mean {{{close[0]}}}?" if close else f"columns: {', '.join(self.fields)}"
+        meant = did_you_mean(name, self.fields, "did you mean {{{}}}?")
+        return meant or f"columns: {', '.join(self.fields)}"
 
     def _wrong(self, message: str, hint: str) -> str:
         self.faults.append(CellProblem(message, hint))
