@@ -98,23 +98,21 @@ async def test_over_http_with_a_token(
 
 
 @pytest.mark.exhaustive
-async def test_a_call_that_is_given_up_loses_nothing(server: SandboxServer, tmp_path: Path) -> None:
+async def test_a_call_that_is_given_up_loses_nothing(tmp_path: Path) -> None:
     options = ("--allow", "read,schedule,delete", "--max-wait", "3000")
-    async with Client(parameters(server, tmp_path, *options)) as client:
-        each, at = Agent(client), tomorrow(server)
+    with serve_sandbox(api_key=KEY, channels=["mastodon"]) as server:
         server.lock_out()
-        await each.call("channels")
-        for _ in range(2):
-            plan = await each.call("schedule", posts=[POST], at=at)
-            with pytest.raises(MCPError):
-                await client.call_tool("schedule", {"confirm": plan["plan"]}, 2.0)
-    async with Client(parameters(server, tmp_path, *options[:2], "--max-wait", "0")) as client:
-        kept = await Agent(client).done("schedule", posts=[POST], at=at)
-        if kept["state"] == "planned":
+        async with Client(parameters(server, tmp_path, *options)) as client:
+            each, at = Agent(client), tomorrow(server)
+            for _ in range(2):
+                plan = await each.call("schedule", posts=[POST], at=at)
+                with pytest.raises(MCPError):
+                    await client.call_tool("schedule", {"confirm": plan["plan"]}, 2.0)
+        async with Client(parameters(server, tmp_path, *options[:2], "--max-wait", "0")) as client:
+            kept = await Agent(client).done("schedule", posts=[POST], at=at)
+            assert kept["state"] == "planned"
             assert (await Agent(client).call("withdraw", ticket=kept["ticket"]))["withdrawn"]
-            assert not server.posts
-            return
-    assert len(server.posts) == 1  # on a machine that is so busy that the lock-out ended
+        assert not server.posts
 
 
 @pytest.mark.exhaustive
