@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -17,11 +16,11 @@ from work import grows_with_its_input
 
 from postiz_async._campaign.after.report import KINDS, findings, kind_of, title_of
 from postiz_async._campaign.after.report.charts import (
-    MOST_BARS,
+    MOST_SPANS,
     CalendarEntry,
     calendar,
-    chart,
     cut,
+    requests_table,
 )
 from postiz_async._campaign.after.report.data import (
     Facts,
@@ -45,7 +44,7 @@ HOSTILE = (
     "${title} $style",
     "<!-- --> ]]> &lt;b&gt; \x00\x1b[31m \u202e\u2066 end",
 )
-VOID = {"meta", "line", "rect", "br"}
+VOID = {"meta", "br"}
 
 
 class Page(HTMLParser):
@@ -446,70 +445,58 @@ def test_windows_begin_with_the_first_request_after_the_one_before() -> None:
     assert found == [WindowUse(0.0, 3, 6), WindowUse(3_600.0, 1, 2), WindowUse(9_000.0, 1, 2)]
 
 
-def test_many_windows_are_shown_by_day_and_none_is_lost() -> None:
-    few = [WindowUse(FIRST + n * 3_600, 30, 60) for n in range(MOST_BARS)]
-    assert chart(few, 30, UTC).count("<rect") == MOST_BARS
-    for count in (MOST_BARS + 1, 1_700, 30_000):
-        drawn = chart([WindowUse(FIRST + n * 3_600, 30, 60) for n in range(count)], 30, UTC)
-        assert drawn.count("<rect") <= MOST_BARS
-        told = re.findall(r"([\d,]+) requests, ([\d,]+) posts", drawn)
-        assert sum(int(requests.replace(",", "")) for requests, _ in told) == 30 * count
-        Page(drawn)
-
-
-@given(st.integers(1, 200), st.sampled_from([1, 30, 1_000]))
-def test_labels_keep_one_size_and_do_not_touch(count: int, requests: int) -> None:
-    """Nothing scales them: positions are per cent of the screen, and there are fewer on a narrow.
-
-    A letter takes less than 7 pixels in the size of the style sheet.
-    """
-    drawn = chart([WindowUse(FIRST + n * 3_600, requests, 60) for n in range(count)], 30, UTC)
-    assert "viewBox" not in drawn
-    assert "font-size" not in drawn
-    bars = drawn.count("<rect")
-    labels = re.findall(r'<text(?: class="(.*?)")? x="([\d.]+)%" y="([\d.]+)".*?>(.*?)<', drawn)
-    for screen, pixels in (("wide", min(700, 90 * bars)), ("narrow", min(266, 90 * bars))):
-        shown = [each for each in labels if screen == "wide" or "roomy" not in each[0].split()]
-        assert shown
-        for is_value in (True, False):
-            line = [each for each in shown if ("value" in each[0]) == is_value]
-            for (_, x, _, text), (_, after, _, next_text) in itertools.pairwise(line):
-                between = (float(after) - float(x)) / 100 * pixels
-                assert between > 6.6 * (len(text) + len(next_text)) / 2 + 2
-
-
-@pytest.mark.parametrize("count", [1, 2, 60, 200])
-def test_a_chart_has_each_bar_inside_and_as_high_as_it_counts(count: int) -> None:
-    drawn = chart([WindowUse(FIRST + n * 3_600, n + 1, 60) for n in range(count)], 30, UTC)
-    bars = [
-        tuple(map(float, each))
-        for each in re.findall(
-            r'<rect x="([\d.]+)%" y=".*?" width="([\d.]+)%" height="([\d.]+)"', drawn
-        )
+def lines_of(table: str) -> list[tuple[str, int, int, float]]:
+    """Each line of a table of requests: its span, requests, posts, and the length of its bar."""
+    found = re.findall(
+        r'<th scope="row">(.*?)</th><td class="n">([\d,]+)</td><td class="n">([\d,]+)</td>'
+        r'<td><i style="width:([\d.]+)%">',
+        table,
+    )
+    assert len(found) == table.count("<i ")
+    return [
+        (span, int(requests.replace(",", "")), int(posts.replace(",", "")), float(bar))
+        for span, requests, posts, bar in found
     ]
-    assert len(bars) == drawn.count("<rect")
-    assert all(x >= 0 and x + width <= 100 for x, width, _ in bars)
-    assert all(x + width < after for (x, width, _), (after, *_) in itertools.pairwise(bars))
-    heights = [height for *_, height in bars[:-1]]
-    assert heights == sorted(heights)
 
 
-@pytest.mark.parametrize(("hours", "limit"), [(1, None), (MOST_BARS, 30), (MOST_BARS + 1, 30)])
+def test_many_windows_are_shown_by_day_and_none_is_lost() -> None:
+    few = [WindowUse(FIRST + n * 3_600, 30, 60) for n in range(MOST_SPANS)]
+    assert len(lines_of(requests_table(few, 30, UTC))) == MOST_SPANS
+    for count in (MOST_SPANS + 1, 1_700, 30_000):
+        many = [WindowUse(FIRST + n * 3_600, 30, 60) for n in range(count)]
+        made = requests_table(many, 30, UTC)
+        told = lines_of(made)
+        assert 2 <= len(told) <= MOST_SPANS
+        assert sum(requests for _, requests, _, _ in told) == 30 * count
+        assert sum(posts for _, _, posts, _ in told) == 60 * count
+        Page(made)
+
+
+@pytest.mark.parametrize("count", [1, 2, MOST_SPANS, 200])
+def test_each_bar_is_as_long_as_it_counts(count: int) -> None:
+    found = [WindowUse(FIRST + n * 3_600, n + 1, 60) for n in range(count)]
+    lines = lines_of(requests_table(found, 30, UTC))
+    most = max(30 if count <= MOST_SPANS else 0, *(requests for _, requests, _, _ in lines))
+    for _, requests, _, bar in lines:
+        assert bar == pytest.approx(100 * requests / most, abs=0.1)
+
+
+def test_a_line_names_its_window_or_its_day() -> None:
+    found = [WindowUse(FIRST, 30, 60), WindowUse(FIRST + 3 * DAY, 2, 4)]
+    spans = [span for span, *_ in lines_of(requests_table(found, None, UTC))]
+    assert spans == ["15 Jan 09:00", "18 Jan 09:00"]
+    found += [WindowUse(FIRST + 2 * DAY + n * 60, 1, 1) for n in range(MOST_SPANS)]
+    days = lines_of(requests_table(sorted(found), None, UTC))
+    assert [span for span, *_ in days] == [f"{day} Jan 2027" for day in range(15, 19)]
+    assert [requests for _, requests, _, _ in days] == [30, 0, MOST_SPANS, 2]
+
+
+@pytest.mark.parametrize(("hours", "limit"), [(1, None), (MOST_SPANS, 30), (MOST_SPANS + 1, 30)])
 def test_a_line_is_explained_where_there_is_one(hours: int, limit: int | None) -> None:
     sent = [Sent(FIRST + n * 3_600, 3) for n in range(hours)]
     shown = html_report(facts([row(2, RowState.STORED)], sent=sent, limit=limit))
-    assert ("The dashed line is the limit" in shown) == ('class="limit"' in shown)
+    assert ("The dashed line is the limit" in shown) == ('style="--limit:100.0%"' in shown)
     assert ("; at Fri 15 Jan 2027 09:00." in shown) == (hours == 1)
-
-
-def test_the_line_of_the_limit_runs_behind_the_numbers() -> None:
-    sent = [Sent(FIRST + n * 100, 3) for n in range(28)]
-    shown = html_report(facts([row(2, RowState.STORED)], sent=sent, limit=30))
-    assert 0 < shown.index('<line class="limit"') < shown.index('<text class="value"')
-    (value,) = re.findall(r"\.chart \.value \{([^}]*)\}", shown)
-    assert "stroke: var(--card)" in value, "the colour behind it, light or dark"
-    assert "paint-order: stroke" in value
-    assert int(re.findall(r"stroke-width: (\d+)px", value)[0]) >= 6
 
 
 def test_the_page_tells_the_requests_by_window() -> None:

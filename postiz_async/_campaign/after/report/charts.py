@@ -1,4 +1,4 @@
-"""Charts of a report: a calendar of posts, and the requests of each window. PURE.
+"""Tables of a report as charts: a calendar of posts, and the requests of each window. PURE.
 
 The calendar stays small whatever the campaign: long spans are shown by week or month, and channels
 beyond the busiest in one column.
@@ -17,120 +17,62 @@ from postiz_async._campaign.after.report import KINDS, RowLabel
 from postiz_async._campaign.after.report.data import WindowUse
 from postiz_async._content.split import safe_cuts
 
-MOST_BARS = 60
-"""Bars at most; if there are more windows, a bar is a day, a week or 30 days."""
-
-_HEIGHT, _TOP, _FOOT = 190, 18, 24
-"""Sizes in pixels; the width is that of the screen, so horizontal positions are per cent."""
-
-_OF_A_BAR = 90
-"""Pixels of a bar with its label, at most."""
-
-_WIDE, _NARROW = 560, 260
-"""Pixels for all bars on a usual screen and on a telephone, at least."""
-
-_LETTER, _SPACE, _MARGIN = 6.6, 10, 42
-"""Pixels of a label's letter, between two labels, and beside the bars, at least."""
+MOST_SPANS = 31
+"""Lines of requests at most; if there are more windows, a line is a day, a week or longer."""
 
 _SPANS = ((1, "day"), (7, "week"), (30, "30 days"), (365, "year"))
 
 
-class _Bar(NamedTuple):
+class _Span(NamedTuple):
     label: str
-    says: str
     requests: int
+    posts: int
 
 
-def chart(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) -> str:
-    """An SVG chart with a bar for each window, or for longer spans if there are many.
+def requests_table(found: Sequence[WindowUse], limit: int | None, zone: tzinfo | None) -> str:
+    """An HTML table with a bar for each window, or for longer spans if there are many.
 
     Args:
         found: the windows, oldest first; at least one.
         limit: requests of a window, if it is known.
         zone: in which moments are shown; None for the machine's.
     """
-    bars, per = _bars(found, zone)
-    line = limit if per == "window" else None
-    top = max([bar.requests for bar in bars] + ([line] if line else []))
-    room, step = _HEIGHT - _TOP - _FOOT, 100 / len(bars)
-    base = _TOP + room
-    parts = [f'<line x1="0" x2="100%" y1="{base}" y2="{base}"/>']
-    if line:
-        y = base - room * line / top
-        parts.append(f'<line class="limit" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(_scale(line, y))
-    labels, values = [bar.label for bar in bars], [f"{bar.requests:,}" for bar in bars]
-    named, named_narrow = _every(labels, _WIDE), _every(labels, _NARROW)
-    named_narrow = named * -(-named_narrow // named)  # those that stay are some of the others
-    counted, counted_narrow = _every(values, _WIDE) == 1, _every(values, _NARROW) == 1
-    if not (line or counted_narrow):
-        parts.append(_scale(top, _TOP, "tight" if counted else ""))
-    for number, (bar, label, value) in enumerate(zip(bars, labels, values, strict=True)):
-        height, x = room * bar.requests / top, step * (number + 0.5)
-        parts.append(
-            f'<g><title>{bar.says}</title><rect x="{x - step / 3:.2f}%" y="{base - height:.1f}" '
-            f'width="{step / 1.5:.2f}%" height="{height:.1f}" rx="2"/>'
-        )
-        if counted:
-            kind = "value" if counted_narrow else "value roomy"
-            parts.append(_middle(value, x, base - height - 4, kind))
-        parts.append("</g>")
-        if number % named == 0:
-            parts.append(_middle(label, x, _HEIGHT - 7, "roomy" if number % named_narrow else ""))
-    margin = max(_MARGIN, int(len(f"{top:,}") * _LETTER) + _SPACE)
+    spans, per = _spans(found, zone)
+    limit = limit if per == "window" else None
+    top = max(limit or 0, *(span.requests for span in spans))
+    line = f' style="--limit:{limit / top:.1%}"' if limit else ""
+    lines = "".join(
+        f'<tr><th scope="row">{span.label}</th><td class="n">{span.requests:,}</td>'
+        f'<td class="n">{span.posts:,}</td>'
+        f'<td><i style="width:{span.requests / top:.1%}"></i></td></tr>'
+        for span in spans
+    )
     return (
-        f'<svg class="chart" role="img" height="{_HEIGHT}" '
-        f'style="max-width:{_OF_A_BAR * len(bars) + 2 * margin}px;padding:0 {margin}px" '
-        f'aria-label="Create requests by {per}">{"".join(parts)}</svg>'
+        f'<table class="uses"{line} aria-label="Requests by {per}"><thead><tr>'
+        f'<th scope="col">{per}</th><th scope="col" class="n">requests</th>'
+        f'<th scope="col" class="n">posts</th><td></td></tr></thead><tbody>{lines}</tbody></table>'
     )
 
 
-def _every(texts: Sequence[str], room: int) -> int:
-    """Label every n-th bar, so that no label touches the next one."""
-    widest = max(map(len, texts)) * _LETTER + _SPACE
-    return -(-len(texts) // max(1, int(room // widest)))
-
-
-def _scale(value: int, y: float, kind: str = "") -> str:
-    """A label of the vertical axis."""
-    kind = f' class="{kind}"' if kind else ""
-    return f'<text{kind} x="-6" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>'
-
-
-def _middle(text: str, x: float, y: float, kind: str) -> str:
-    kind = f' class="{kind}"' if kind else ""
-    return f'<text{kind} x="{x:.2f}%" y="{y:.1f}" text-anchor="middle">{text}</text>'
-
-
-def _bars(found: Sequence[WindowUse], zone: tzinfo | None) -> tuple[list[_Bar], str]:
-    if len(found) <= MOST_BARS:
-        starts = [datetime.fromtimestamp(window.start, zone) for window in found]
-        days = len({start.date() for start in starts})
+def _spans(found: Sequence[WindowUse], zone: tzinfo | None) -> tuple[list[_Span], str]:
+    starts = [datetime.fromtimestamp(window.start, zone) for window in found]
+    if len(found) <= MOST_SPANS:
         return [
-            _Bar(
-                f"{start:%H:%M}" if days == 1 else f"{start.day} {start:%b %H:%M}",
-                f"{start:%a} {start.day} {start:%b %Y %H:%M}: "
-                f"{window.requests:,} requests, {window.rows:,} posts",
-                window.requests,
-            )
+            _Span(f"{start.day} {start:%b %H:%M}", window.requests, window.rows)
             for start, window in zip(starts, found, strict=True)
         ], "window"
-    first = datetime.fromtimestamp(found[0].start, zone).date()
-    ages = [(datetime.fromtimestamp(window.start, zone).date() - first).days for window in found]
+    first = starts[0].date()
+    ages = [(start.date() - first).days for start in starts]
     days, name = next(
-        (each for each in _SPANS if ages[-1] // each[0] < MOST_BARS), (ages[-1], "campaign")
+        (each for each in _SPANS if ages[-1] // each[0] < MOST_SPANS), (ages[-1], "campaign")
     )
     sums = [[0, 0] for _ in range(ages[-1] // days + 1)]
     for age, window in zip(ages, found, strict=True):
         sums[age // days][0] += window.requests
         sums[age // days][1] += window.rows
     return [
-        _Bar(
-            f"{(start := first + timedelta(days=number * days)).day} {start:%b}",
-            f"{name} from {start.day} {start:%b %Y}: {requests:,} requests, {rows:,} posts",
-            requests,
-        )
-        for number, (requests, rows) in enumerate(sums)
+        _Span(f"{(start := first + timedelta(days=number * days)).day} {start:%b %Y}", *both)
+        for number, both in enumerate(sums)
     ], name
 
 

@@ -18,15 +18,15 @@ from zoneinfo import ZoneInfo
 
 from postiz_async._campaign.after.report import KINDS, findings, kind_of, make_report, title_of
 from postiz_async._campaign.after.report.charts import (
-    MOST_BARS,
+    MOST_SPANS,
     CalendarEntry,
     calendar,
-    chart,
     cut,
     legend,
+    requests_table,
     safe,
 )
-from postiz_async._campaign.after.report.data import Facts, WindowUse, windows
+from postiz_async._campaign.after.report.data import Facts, windows
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import describe_rows
@@ -396,7 +396,7 @@ def _quota(facts: Facts) -> str:
     most = max(window.requests for window in found)
     limit = "" if facts.limit is None else f" of the {facts.limit:,} allowed"
     first, last = facts.moment(facts.sent[0].at), facts.moment(facts.sent[-1].at)
-    line = " The dashed line is the limit." if facts.limit and len(found) <= MOST_BARS else ""
+    line = " The dashed line is the limit." if facts.limit and len(found) <= MOST_SPANS else ""
     said = (
         f"{counted(len(facts.sent), 'create request')} with {counted(posts, 'post')} "
         f"({posts / len(facts.sent):.1f} each) in {counted(len(found), 'window')} of "
@@ -406,7 +406,7 @@ def _quota(facts: Facts) -> str:
     )
     return (
         f"<section><h2>Requests by window of the quota</h2><p>{said}</p>"
-        f"{chart(found, facts.limit, facts.zone)}{_numbers(facts, found)}"
+        f"{requests_table(found, facts.limit, facts.zone)}"
         '<p class="note">Windows begin with the first request after the one before; requests of '
         f"others on the same quota are not known here.{line}</p></section>"
     )
@@ -419,22 +419,6 @@ def _other_count(facts: Facts, posts: int) -> str:
     return (
         f" The report has {counted(len(facts.rows), 'row')}: a post counts here each time that it "
         "was sent, also if it was refused, and not while it is still to be sent."
-    )
-
-
-def _numbers(facts: Facts, found: Sequence[WindowUse]) -> str:
-    """The numbers behind the bars, for people who cannot see them; the newest if there are many."""
-    shown = found[-TROUBLES:]
-    lines = "".join(
-        f'<tr><th scope="row" class="d">{facts.moment(window.start)}</th>'
-        f'<td class="n">{window.requests:,}</td><td class="n">{window.rows:,}</td></tr>'
-        for window in shown
-    )
-    name = "The numbers" if len(shown) == len(found) else f"The newest {len(shown)} windows"
-    return (
-        f'<details><summary>{name}</summary><table aria-label="Requests by window">'
-        '<thead><tr><th scope="col">window from</th><th scope="col" class="n">requests</th>'
-        f'<th scope="col" class="n">posts</th></tr></thead><tbody>{lines}</tbody></table></details>'
     )
 
 
