@@ -16,6 +16,8 @@ PRIVATE = {
     "_transport": "proxies and certificates, with the option or variable that named them",
     "_uploads.urls": "URLs without what may be secret in them",
     "_wire": "addresses and headers before there is a client",
+    "_validation.messages": "the word that a mistyped one may mean",
+    "models._base": "where a text stops being JSON",
     "models._durations": "times like 15m",
     "stores._files": "files that are replaced as a whole",
     "_outbox.places": "how an outbox stands, and what is removed from it",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postiz_async import NewPost
-from postiz_async._cli.waiting import _why_it_waits
+from postiz_async._cli.waiting import _SlotDisplay
 from postiz_async.testing import Sandbox
 
 
@@ -18,6 +18,6 @@ async def test_what_a_create_waits_for(limit: int, used: str) -> None:
     async with sandbox.client() as postiz:
         for _ in range(limit):
             await postiz.posts.schedule(NewPost("mastodon", "x"), at=sandbox.in_an_hour())
-        why = _why_it_waits(postiz, await postiz.quota())
-    assert why.startswith("Waiting ")
-    assert why.endswith(f": {used}.")
+        line = await _SlotDisplay(postiz, 60.0)._line()
+    assert line.startswith("Waiting ")
+    assert line.endswith(f": {used}. Nothing was sent yet.")
