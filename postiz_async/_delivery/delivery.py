@@ -76,8 +76,12 @@ class DeliverySending(ABC):
         await self.move(lambda was: self.left(was, date, now))
         self.is_sending, self._places = True, self.handle.record.missing
 
-    async def repeat(self, now: float) -> None:
-        await self.leave(self.handle.record.date, now)
+    async def repeat(self, now: float) -> bool:
+        try:
+            await self.leave(self.handle.record.date, now)
+        except OvertakenError:
+            self.is_sending = False
+        return self.is_sending
 
     async def set_aside(self) -> None:
         if self.is_sending:

@@ -145,8 +145,8 @@ class Record(Protocol):
         """
         ...
 
-    async def repeat(self, now: float) -> None:
-        """Write down that the same body leaves again."""
+    async def repeat(self, now: float) -> bool:
+        """Write down that the same body leaves again. False: another process looks it up."""
         ...
 
     async def set_aside(self) -> None:
@@ -249,8 +249,8 @@ class Sender:
         now = self.client.scheduler.server_time()
         if sending.body is None:
             sending.body = await sending.record.intend(now)
-        else:
-            await sending.record.repeat(now)
+        elif not await sending.record.repeat(now):
+            sending.body = None
         if sending.body is None:
             raise _EndedError(Unsent())
         sending.sent_at = self.client.clock.monotonic()

@@ -76,10 +76,11 @@ class Notebook:
         self.steps.append("intend")
         return self.left[-1]
 
-    async def repeat(self, now: float) -> None:
+    async def repeat(self, now: float) -> bool:
         assert self.has_intent
         self.left_at = now
         self.steps.append("repeat")
+        return True
 
     async def set_aside(self) -> None:
         if self.has_intent:

@@ -16,12 +16,14 @@ from postgres_lab import Place
 from postgres_server import why_no_postgres
 
 from postiz_async import (
+    APIConnectionError,
     Campaign,
     CampaignChangedError,
     CampaignError,
     CampaignStatus,
     ConfigurationError,
 )
+from postiz_async._campaign.journal.database import HOLD
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.places import journal_at
 from postiz_async._campaign.journal.purposes import NewPosts
@@ -30,7 +32,8 @@ from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._client import Postiz
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.record import write_record
-from postiz_async.errors import StoreError
+from postiz_async._wire import WireRequest, WireResponse
+from postiz_async.errors import Delivery, StoreError
 from postiz_async.models.posts import NewPost, PostRequest
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Fault
@@ -109,6 +112,31 @@ async def test_hosts_run_a_campaign_together(lab: SharedLab) -> None:
     lab.assert_each_once(TEXTS)
     spent = Counter(create.status for create in lab.sandbox.creates)
     assert spent == {201: reports[0].requests}
+
+
+async def test_what_another_host_looks_up_is_not_repeated_after_an_outage(lab: SharedLab) -> None:
+    """A host that is cut off for longer than it holds the request that it was sending."""
+    one, other = hosts(lab, 2)
+    cut_off, connected = asyncio.Event(), asyncio.Event()
+    async with one.client() as postiz, one.campaign(postiz) as campaign:
+        reach = one.transport.send
+
+        async def send(request: WireRequest) -> WireResponse:
+            if request.method == "POST":
+                cut_off.set()
+            if cut_off.is_set() and not connected.is_set():
+                raise APIConnectionError("No route to host.", delivery=Delivery.NOT_SENT)
+            return await reach(request)
+
+        one.transport.send = send  # type: ignore[method-assign]
+        running = asyncio.create_task(campaign.run())
+        await cut_off.wait()
+        continued = asyncio.create_task(other.run())
+        await lab.clock.sleep(2 * HOLD)
+        connected.set()
+        reports = await asyncio.gather(running, continued)
+    assert [report.counts for report in reports] == [{"stored": COUNT}] * 2
+    lab.assert_each_once(TEXTS)
 
 
 async def test_each_host_tells_of_each_row_once(lab: SharedLab) -> None:
