@@ -58,9 +58,9 @@ class SlotRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def allowance(self) -> str:
         """The allowed wait in words."""
-        patience = self.give_up_at - self.since
-        if self.max_wait <= patience:
+        if self.deadline is None or self.since + self.max_wait <= self.deadline:
             return f"you allowed {_told(self.max_wait)}"
+        patience = self.deadline - self.since
         if patience < 0:
             return "your deadline has passed"
         return f"your deadline was {describe_seconds(patience)} away"

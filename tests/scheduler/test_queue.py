@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, strategies as st
+from msgspec.structs import replace
 from processes import PATIENCE
 from world import lab
 
@@ -59,6 +61,16 @@ async def test_bulk_that_is_overtaken_gets_one_slot_of_ten() -> None:
         places = [place for place, number in enumerate(it.left) if number >= 1000]
         assert all(later - earlier <= 10 for earlier, later in pairwise(places))
         assert it.sandbox.refusals == 0
+
+
+@given(since=st.floats(0, 1e9), max_wait=st.floats(0, 1e6))
+def test_a_wait_that_was_allowed_is_named_so_however_its_end_is_rounded(
+    since: float, max_wait: float
+) -> None:
+    asked = SlotRequest(priority=0, posts=1, since=since, max_wait=max_wait, lifetime=60.0)
+    assert asked.allowance.startswith("you allowed ")
+    assert replace(asked, deadline=asked.give_up_at).allowance == asked.allowance
+    assert replace(asked, deadline=since - 1).allowance == "your deadline has passed"
 
 
 async def test_bulk_that_is_due_before_the_window_reopens_goes_by_its_date() -> None:
