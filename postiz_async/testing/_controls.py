@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from postiz_async._sandbox import Fault
 from postiz_async._sandbox.contents import SandboxContents
+from postiz_async._validation.messages import did_you_mean
 from postiz_async.models.channels import Channel
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class SandboxControls(SandboxContents):
             LookupError: there is no such organisation.
         """
         if provider not in self.providers:
-            near = difflib.get_close_matches(provider, self.providers, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
+            hint = did_you_mean(provider, self.providers, "; did you mean {!r}?") or "."
             raise ValueError(f"This release of Postiz has no provider {provider!r}{hint}")
         row = self._server.add_channel(
             provider,
