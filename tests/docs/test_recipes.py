@@ -100,8 +100,12 @@ class Place:
 
     async def run(self, *arguments: str) -> None:
         """Run a Python to its end; a create of a killed one may be looked up for six minutes."""
-        async with self.process(*arguments) as process, asyncio.timeout(4 * PATIENCE):
-            assert await process.wait() == 0, self.log
+        async with self.process(*arguments) as process:
+            code = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(4 * PATIENCE):
+                    code = await process.wait()
+            assert code == 0, self.log
 
     @property
     def log(self) -> str:

@@ -31,7 +31,8 @@ def until(*wanted: str) -> str:
             states = [run.state_type.value for run in client.read_flow_runs()]
             waiting = states.count("SCHEDULED")
             others = {*states} - {"SCHEDULED", "COMPLETED", "FAILED"}
-            state = "busy" if others or len(states) <= len(TEXTS) else "wait" if waiting else "end"
+            begun = not waiting or len(states) > len(TEXTS)  # one that has to wait is a run more
+            state = "busy" if others or not begun else "wait" if waiting else "end"
             if state in wanted:
                 return state
             schedule_again(client, "CRASHED")  # Prefect may notice a kill late
