@@ -200,28 +200,6 @@ class QuotaDocument(Document):
     explanation: NotRequired[list[str]]
 
 
-class ProfileObject(TypedDict):
-    """A profile. `key_from` is `key` or `key_command`; empty if the profile has neither.
-
-    `allow` are the scopes that it is restricted to; null if it is not.
-    """
-
-    name: str
-    url: str
-    timezone: str | None
-    key_from: str
-    allow: list[str] | None
-    in_use: bool
-
-
-class ProfilesDocument(Document):
-    """The profiles of a file; `faulty` has the reason by name for profiles that cannot be read."""
-
-    path: str
-    profiles: list[ProfileObject]
-    faulty: Mapping[str, str]
-
-
 class OutboxObject(TypedDict):
     """The state of an outbox. `tickets` are counted by state, `troubles` are by organisation."""
 

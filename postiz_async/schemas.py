@@ -85,7 +85,6 @@ OUTPUTS = {
     "analytics post": _list(Metric),
     "notifications": _list(Notification),
     "users": _list(Membership),
-    "profiles": _one(documents.ProfilesDocument),
     "quota": _one(documents.QuotaDocument),
     "doctor": _list(CheckResult),
     "providers": Printed((documents.ProviderObject,), "either"),

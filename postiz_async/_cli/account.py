@@ -1,4 +1,4 @@
-"""The commands `quota`, `doctor`, `profiles` and `oauth`."""
+"""The commands `quota`, `doctor` and `oauth`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,9 @@ from postiz_async._cli.connection import Connection, Target, find_target, open_c
 from postiz_async._cli.help import COMMON, CONNECTION
 from postiz_async._cli.options import ApiOptions, Json
 from postiz_async._cli.output import Output, clock_time, moment, print_hanging
-from postiz_async._cli.profiles import Profile, profiles_path, read_profiles
 from postiz_async._transport import make_transport
-from postiz_async._wire import CLOUD_URL
 from postiz_async.doctor import CheckResult, CheckStatus, examine
-from postiz_async.documents import (
-    VERSION,
-    ProfileObject,
-    ProfilesDocument,
-    QuotaDocument,
-    UrlDocument,
-)
+from postiz_async.documents import VERSION, QuotaDocument, UrlDocument
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import describe_seconds
 from postiz_async.oauth import OAuth, check_callback, new_state
@@ -85,53 +77,6 @@ def _left(view: Quota) -> str:
     if view.resets_in is not None:
         window = f"new window in {clock_time(view.resets_in)}"
     return f"{view.remaining or 0:,} of {view.limit:,} requests left, {window}"
-
-
-def _notes(profile: ProfileObject) -> str:
-    only = f"only {', '.join(profile['allow'])}" if profile["allow"] is not None else ""
-    return "; ".join(filter(None, ["in use" * profile["in_use"], only]))
-
-
-def profiles(*, json: Json = False) -> None:
-    """List the profiles: names, addresses, time zones, never keys."""
-    output = Output(as_json=json, says_results=True)
-    path, in_use = profiles_path(), os.environ.get("POSTIZ_PROFILE")
-    read = read_profiles()
-    faulty = {name: str(each) for name, each in read.items() if not isinstance(each, Profile)}
-    found: list[ProfileObject] = [
-        {
-            "name": each.name,
-            "url": each.url or CLOUD_URL,
-            "timezone": each.zone.key if each.zone is not None else None,
-            "key_from": each.key_from,
-            "allow": None if each.allowed is None else sorted(each.allowed),
-            "in_use": each.name == in_use,
-        }
-        for each in read.values()
-        if isinstance(each, Profile)
-    ]
-    if json:
-        said: ProfilesDocument = {
-            "version": VERSION,
-            "path": str(path),
-            "profiles": found,
-            "faulty": faulty,
-        }
-        output.json(said)
-    elif found:
-        output.say(str(path))
-        output.table(
-            ["profile", "server", "timezone", "key from", ""],
-            [(p["name"], p["url"], p["timezone"] or "", p["key_from"], _notes(p)) for p in found],
-        )
-    elif not faulty:
-        output.say(
-            f"There are no profiles. They are tables of {path}, which you alone may read "
-            '(chmod 600): [work], url = "...", key = "..." or key_command = "...", timezone = "..."'
-        )
-    if not json:
-        for why in faulty.values():
-            output.say(f"cannot be used: {why}", "yellow")
 
 
 app = App(name="oauth", help="Get an access token for an application.", group_parameters=COMMON)

@@ -91,7 +91,6 @@ _COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
     ACCOUNT: (
         account.doctor,
         account.quota,
-        account.profiles,
         account.app,
         insights.notifications,
         insights.users,

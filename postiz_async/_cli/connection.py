@@ -57,7 +57,7 @@ class Connection:
     """Options for the connection to Postiz.
 
     Args:
-        profile: The profile with server, key and time zone, see postiz-async profiles; else
+        profile: The name of a table in profiles.toml with server, key and time zone; else
             POSTIZ_PROFILE.
         api_key: The API key; else POSTIZ_API_KEY or a profile, where other users of this machine do
             not see it, else the official CLI's login.
@@ -248,7 +248,7 @@ def _find_key(connection: Connection, profile: Profile | None) -> tuple[Secret, 
     """The key as given, its source, and the server that was stored with it, if any."""
     if connection.api_key:
         return connection.api_key, "--api-key", None
-    is_meant = connection.profile is not None and profile is not None and profile.key_from
+    is_meant = connection.profile is not None and profile is not None and profile.has_key
     key = Secret(os.environ.get("POSTIZ_API_KEY", ""))
     if key and not is_meant:
         return key, "POSTIZ_API_KEY", None

@@ -56,11 +56,9 @@ class Profile:
     access: ServerAccess = field(default_factory=ServerAccess)
 
     @property
-    def key_from(self) -> str:
-        """The source of the key; empty if the profile has none."""
-        if self.key_command is not None:
-            return "key_command"
-        return "key" if self.key is not None else ""
+    def has_key(self) -> bool:
+        """Whether the profile has a key, or a command that prints one."""
+        return self.key is not None or self.key_command is not None
 
     def find_key(self) -> Secret | None:
         """The key, from the profile or from its command; None if it has neither.
@@ -126,32 +124,13 @@ def find_profile(name: str) -> Profile:
     Raises:
         ConfigurationError: there is no such profile, it is invalid, or the file cannot be used.
     """
-    profiles = read_profiles()
-    if name not in profiles:
-        has = f"has {', '.join(profiles)}" if profiles else "has none or is not there"
-        raise ConfigurationError(
-            f"There is no profile {name!r}{_meant(name, profiles)}. {profiles_path()} {has}."
-        )
-    found = profiles[name]
-    if isinstance(found, ConfigurationError):
-        raise found
-    return found
-
-
-def read_profiles() -> dict[str, Profile | ConfigurationError]:
-    """All profiles by name, or the error of an invalid one; empty if there is no file.
-
-    Raises:
-        ConfigurationError: others may read the file, or it is not TOML.
-    """
     path = profiles_path()
-    found: dict[str, Profile | ConfigurationError] = {}
-    for name, table in _tables(path).items():
-        try:
-            found[name] = _profile(name, table, f"{path}, profile {name!r}")
-        except ConfigurationError as error:
-            found[name] = error
-    return found
+    tables = _tables(path)
+    if name not in tables:
+        has = f"has {', '.join(tables)}" if tables else "has none or is not there"
+        meant = _meant(name, tables)
+        raise ConfigurationError(f"There is no profile {name!r}{meant}. {path} {has}.")
+    return _profile(name, tables[name], f"{path}, profile {name!r}")
 
 
 def _tables(path: Path) -> dict[str, object]:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 _REDUNDANT = {
     "notifications list",
     "providers list",
-    "profiles list",
     "quota show",
     "users list",
     "users search",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_lab import Cli, Result, misfits, write_campaign
+from cli_lab import Cli, Result, write_campaign
 
 from postiz_async._cli import profiles
 from postiz_async._cli.connection import state_folder
@@ -158,7 +157,6 @@ def test_a_file_that_others_may_read_is_refused(
     path.chmod(mode)
     advice = shlex.join(["chmod", "600", str(path)])
     refused(cli("channels", "--profile", "work"), advice)
-    refused(cli("profiles"), advice)
 
 
 @pytest.mark.parametrize(
@@ -197,19 +195,13 @@ def test_only_the_profile_that_is_used_has_to_be_right(
     write(good + '[old]\ntimezone = "Europe/Berlni"\n[odd]\nurll = "x"\n')
     assert cli("channels", "--profile", "work").code == 0
     refused(cli("channels", "--profile", "old"), "there is no time zone 'Europe/Berlni'")
-    shown = cli("profiles")
-    assert shown.code == 0
-    assert alone.url in shown.out
-    assert "profile 'odd': 'urll' is unknown" in " ".join(shown.out.split())
-    told = cli("profiles", "--json").document
-    assert misfits("profiles", told) == []
-    assert [each["name"] for each in told["profiles"]] == ["work"]
-    assert set(told["faulty"]) == {"old", "odd"}
+    refused(cli("channels", "--profile", "odd"), "profile 'odd': 'urll' is unknown")
+    refused(cli("channels", "--profile", "none"), "profiles.toml has work, old, odd.")
 
 
 def test_bytes_that_are_no_text(cli: Cli, write: Write) -> None:
     write("").write_bytes(b"\xff\xfe")
-    refused(cli("profiles"), "is not text in UTF-8")
+    refused(cli("channels", "--profile", "work"), "is not text in UTF-8")
 
 
 def test_the_zone_is_that_of_dates_without_one(
@@ -269,8 +261,7 @@ def test_without_a_home_it_says_what_to_set(
     monkeypatch.setenv("HOME", "~")  # what no system can resolve, like the user of a container
     monkeypatch.delenv("XDG_CONFIG_HOME")
     assert cli("channels").code == 0, "no profile is asked for"
-    refused(cli("profiles"), NO_HOME, "export HOME=/a/folder")
-    refused(cli("channels", "--profile", "work"), NO_HOME)
+    refused(cli("channels", "--profile", "work"), NO_HOME, "export HOME=/a/folder")
     monkeypatch.delenv("XDG_STATE_HOME")
     refused(cli("channels"), NO_HOME)
     monkeypatch.delenv("POSTIZ_API_KEY")
@@ -298,30 +289,6 @@ def test_a_relative_folder_of_xdg_is_passed_over(
     assert state_folder() == home / ".local" / "state" / "postiz-async"
 
 
-def test_profiles_are_listed_without_their_keys(
-    cli: Cli, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "There are no profiles" in cli("profiles").out
-    path = write(
-        '[work]\nurl = "https://postiz.example.com/api"\nkey = "secret-key-1"\n'
-        '[home]\nkey_command = "pass show secret-place"\ntimezone = "Europe/Berlin"\n'
-    )
-    monkeypatch.setenv("POSTIZ_PROFILE", "work")
-    shown = cli("profiles")
-    where, *table = shown.out.splitlines()
-    assert where == str(path)
-    assert [line.split() for line in table] == [
-        ["profile", "server", "timezone", "key", "from"],
-        ["work", "https://postiz.example.com/api", "key", "in", "use"],
-        ["home", "https://api.postiz.com", "Europe/Berlin", "key_command"],
-    ]
-    told = cli("profiles", "list", "--json")
-    assert misfits("profiles", told.document) == []
-    assert told.document["path"] == str(path)
-    assert [each["in_use"] for each in told.document["profiles"]] == [True, False]
-    assert "secret" not in shown.out + told.out
-
-
 def test_a_profile_restricts_its_commands(cli: Cli, alone: Server, write: Write) -> None:
     access = f'url = "{alone.url}"\nkey = "{alone.api_key}"'
     write(f'[agent]\n{access}\nallow = ["read", "draft"]\n[all]\n{access}\n')
@@ -333,9 +300,6 @@ def test_a_profile_restricts_its_commands(cli: Cli, alone: Server, write: Write)
         assert text in result.err
     assert len(alone.posts) == before
     assert cli("channels", "--profile", "agent").code == 0
-    listed = json.loads(cli("profiles", "--json").out)["profiles"]
-    assert [each["allow"] for each in listed] == [["draft", "read"], None]
-    assert "only draft, read" in cli("profiles").out
     assert cli(*create, "--profile", "all").code == 0
 
 
