@@ -46,9 +46,7 @@ from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
-from postiz_async._validation.messages import did_you_mean
-from postiz_async.errors import IS_COMMAND, InvalidInputError, PostizError, Problem
-from postiz_async.schemas import OUTPUTS, schema_of
+from postiz_async.errors import IS_COMMAND, PostizError
 
 _INTERRUPT = 2
 """The number of SIGINT."""
@@ -107,28 +105,6 @@ for group, commands in _COMMANDS.items():
             app.command(command, group=group, sort_key=place)
 for flag in ("--help", "--version"):
     app[flag].group = COMMON
-
-
-@app.command(group=LOCAL, sort_key=10)
-def schema(*command: str) -> None:
-    """Print the JSON schema of a command's --json, or list them.
-
-    Keys may be added to an object at any time; if one is renamed, removed or changes its meaning,
-    the version in the schema and the objects changes.
-
-    Args:
-        command: A command, such as posts list; errors is the schema of errors on standard error.
-    """
-    output = Output()
-    if not command:
-        for name in OUTPUTS:
-            output.result(name)
-        return
-    name = " ".join(command)
-    if name not in OUTPUTS:
-        hint = did_you_mean(name, OUTPUTS) or "postiz-async schema lists them"
-        raise InvalidInputError([Problem("command", f"{name!r} prints no JSON", hint=hint)])
-    output.json(schema_of(name))
 
 
 @app.command(group=LOCAL, sort_key=10)

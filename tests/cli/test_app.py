@@ -36,7 +36,7 @@ def test_what_the_library_logs_is_a_warning(
     capsys: pytest.CaptureFixture[str],
     quiet: bool,  # noqa: FBT001
 ) -> None:
-    cli("schema")
+    cli("--version")
     handler = logging.lastResort
     assert handler is not None, "that of a process in which nobody set up logging"
     token = IS_QUIET.set(quiet)

@@ -49,14 +49,6 @@ def test_the_schemas_in_the_docs_are_those_of_the_types() -> None:
     assert there == made, "run: python docs/make_schemas.py"
 
 
-def test_schemas_are_printed(cli: Cli) -> None:
-    assert cli("schema").out.split("\n")[:-1] == list(OUTPUTS)
-    assert cli("schema", "posts", "list").document == schema_of("posts list")
-    wrong = cli("schema", "posts", "lst")
-    assert wrong.code == 2
-    assert "did you mean 'posts list'?" in wrong.err
-
-
 def test_campaigns(cli: Cli, server: Server, tmp_path: Path) -> None:
     rows = [("mastodon", AT, f"Hello {tmp_path}"), ("x", AT, "x" * 400)]
     file = write_campaign(tmp_path / "c.csv", *rows)
