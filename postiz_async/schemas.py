@@ -17,7 +17,6 @@ from postiz_async.models.media import ListedMedia, Media
 from postiz_async.models.oauth import Token
 from postiz_async.models.posts import Created, MissingRelease, Post
 from postiz_async.models.users import Membership
-from postiz_async.models.video import Voice
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -80,7 +79,6 @@ OUTPUTS = {
     "media upload-url": _list(Media),
     "media video": _list(Media),
     "media function": _one(object),
-    "media voices": _list(Voice),
     "analytics channel": _list(Metric),
     "analytics post": _list(Metric),
     "notifications": _list(Notification),

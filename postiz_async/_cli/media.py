@@ -226,15 +226,6 @@ async def upload_url(url: str, /, *, api: ApiOptions = ApiOptions()) -> None:
 
 
 @app.command
-async def voices(*, api: ApiOptions = ApiOptions()) -> None:
-    """List the voices for a slides video."""
-    async with api.client() as postiz:
-        listed = await postiz.media.voices()
-    rows = [(each.id, each.name, each.preview_url or "") for each in listed]
-    Output(as_json=api.json).listing(listed, ["id", "name", "sample"], rows)
-
-
-@app.command
 async def function(
     identifier: str,
     name: str,

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-import msgspec
-
 from postiz_async._resources.listing import Listing, Page, listed_by_page
 from postiz_async._scheduler.hooks import check_hook
 from postiz_async._uploads import (
@@ -31,9 +29,9 @@ from postiz_async._uploads import (
 from postiz_async._uploads.urls import shown
 from postiz_async._wire import encode_body
 from postiz_async._wire.endpoints import GENERATE_VIDEO, LIST_MEDIA, VIDEO_FUNCTION, Call
-from postiz_async.errors import APIResponseValidationError, InvalidInputError, Problem
+from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models._durations import read_seconds
-from postiz_async.models.video import SlidesVideo, Veo3Video, VideoRequest, Voice, VoiceList
+from postiz_async.models.video import SlidesVideo, Veo3Video, VideoRequest
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -279,16 +277,6 @@ class MediaResource:
         """
         body = {"identifier": identifier, "functionName": function, "params": params or {}}
         return await self._bound.call(Call(VIDEO_FUNCTION, body=encode_body(body)))
-
-    async def voices(self) -> builtins.list[Voice]:
-        """The voices for `SlidesVideo`. Retried: yes. Since v1.64.0."""
-        answer = await self.video_function("image-text-slides", "loadVoices")
-        try:
-            return msgspec.convert(answer, VoiceList).voices
-        except msgspec.ValidationError as error:
-            raise APIResponseValidationError(
-                f"The list of voices cannot be read: {error}."
-            ) from error
 
 
 async def upload_inspected(media: MediaResource, facts: FileFacts) -> StoredMedia:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         StoredType,
     )
     from postiz_async.models.users import Membership
-    from postiz_async.models.video import SlidesVideo, Veo3Video, Voice
+    from postiz_async.models.video import SlidesVideo, Veo3Video
 
 
 class Analytics(Twin):
@@ -409,10 +409,6 @@ class MediaResource(Twin):
 
         Retried: yes. Since v1.64.0.
         """
-
-    @awaited
-    def voices(self) -> builtins.list[Voice]:
-        """The voices for `SlidesVideo`. Retried: yes. Since v1.64.0."""
 
 
 class Notifications(Twin):

@@ -10,7 +10,7 @@ from postiz_async.models.posts import MediaRef
 
 
 class SlidesVideo(Model, frozen=True, kw_only=True):
-    """Pictures with a spoken text. `voice` is an id from `media.voices`."""
+    """Pictures with a spoken text. `voice` is an id, which `media.video_function` lists."""
 
     prompt: str
     voice: str
@@ -41,17 +41,3 @@ class VideoRequest(Model, frozen=True, kw_only=True):
     type: str
     output: str
     custom_params: Mapping[str, object]
-
-
-class Voice(Model, frozen=True, kw_only=True, rename=None):
-    """A voice for `SlidesVideo`."""
-
-    id: str
-    name: str = ""
-    preview_url: str | None = None
-
-
-class VoiceList(Model, frozen=True, kw_only=True):
-    """Answer of the video function `loadVoices`."""
-
-    voices: list[Voice] = []

@@ -166,7 +166,6 @@ def test_channels(cli: Cli, server: Server) -> None:
 def test_media(cli: Cli, server: Server, sample: Path) -> None:
     picture = next(sample.glob("*.png"))
     assert cli("media", "upload", str(picture), "--json").document[0]["path"].endswith(".png")
-    assert cli("media", "voices", "--json").document
     asked = cli("media", "function", "image-text-slides", "loadVoices").document
     assert asked["voices"]
     assert cli("media", "video", "a cat").code == 2, "it has to be confirmed"

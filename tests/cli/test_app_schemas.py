@@ -134,7 +134,6 @@ def test_media(cli: Cli, server: Server, tmp_path: Path) -> None:
     assert uploaded.document[1]["error"]["type"] == "InvalidInputError"
     video = cli("media", "video", "a cat", "--yes", "--json").document
     assert misfits("media video", video) == []
-    assert misfits("media voices", cli("media", "voices", "--json").document) == []
     asked = cli("media", "function", "image-text-slides", "loadVoices", "--json").document
     assert misfits("media function", asked) == []
 

@@ -74,7 +74,7 @@ LISTS = [
     ("posts", "watch", "POST", "--for", "0"),
     ("posts", "create", "nowhere", "a text", "--at", "2031-01-02 09:00", "--timezone", "UTC"),
     ("posts", "settings", "POST", "title=a"),
-    ("media", "voices"),
+    ("media", "function", "image-text-slides", "loadVoices"),
     ("analytics", "channel", "CHANNEL"),
     ("notifications",),
     ("users",),

@@ -360,8 +360,9 @@ async def test_media(local: Sandbox) -> None:
         assert media.path.endswith(".png")
         with pytest.raises(InvalidInputError, match="does not end in one of"):
             await postiz.media.upload_from_url("https://example.com/page.html")
-        voices = await postiz.media.voices()
-        video = SlidesVideo(prompt="a morning", voice=voices[0].id)
+        answer = await postiz.media.video_function("image-text-slides", "loadVoices")
+        assert isinstance(answer, dict)
+        video = SlidesVideo(prompt="a morning", voice=answer["voices"][0]["id"])
         assert (await postiz.media.generate_video(video)).path.endswith(".mp4")
 
 
