@@ -42,6 +42,7 @@ from postiz_async._cli.understood import guess_of, keep_guess
 from postiz_async.documents import (
     RunDocument,
     edits_object,
+    error_object,
     plan_document,
     problem_objects,
     refused_document,
@@ -226,10 +227,12 @@ async def plan(
 
 def refuse(output: Output, campaign: Campaign) -> int:
     """Show the problems of a campaign, and return the exit code."""
+    error = InvalidPostError(list(campaign.problems))
     output.document(partial(refused_document, campaign))
     if output.as_json:
-        output.error(InvalidPostError(list(campaign.problems)), 2)
+        output.error(error, 2)
         return 2
+    output.failed = error_object(error, 2)
     say_warnings(output, campaign)
     output.problems(campaign.problems, list(problem_lines(campaign, campaign.problems)))
     wrong = {problem.row for problem in campaign.problems}

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
@@ -22,7 +22,7 @@ from cyclopts import Parameter
 
 from postiz_async import Secret
 from postiz_async._cli.connection import LOOPBACK, Connection, profile_of
-from postiz_async._cli.output import IS_QUIET, Output, count, encoded, exit_code_of, printable
+from postiz_async._cli.output import IS_QUIET, Output, encoded, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._transport import ConnectionSettings, make_transport
 from postiz_async._wire import WireRequest
@@ -141,8 +141,7 @@ async def _tell(
     code: int,
     error: ErrorObject | None,
 ) -> None:
-    document = cast("Mapping[str, object]", output.made() if output.made is not None else {})
-    said = failure_document(command, file, code, document, error)
+    said = _failure(output, command, file, code, error)
     variables = {
         "POSTIZ_COMMAND": command,
         "POSTIZ_CAMPAIGN": said["campaign"],
@@ -154,46 +153,18 @@ async def _tell(
         output.fault(f"{target.source} {wrong}, so perhaps nobody was told of the failure.")
 
 
-def failure_document(
-    command: str,
-    file: Path,
-    code: int,
-    document: Mapping[str, object],
-    error: ErrorObject | None,
+def _failure(
+    output: Output, command: str, file: Path, code: int, error: ErrorObject | None
 ) -> FailureDocument:
-    """What the target is told: the `--json` document of the command, and what it is about.
-
-    Args:
-        command: the name of the command.
-        file: its campaign.
-        code: its exit code.
-        document: the document; empty if there is none.
-        error: what stopped the command, if that is known.
-    """
+    """What the target is told: the `--json` document of the command, and what it is about."""
+    document = cast("Mapping[str, object]", output.made() if output.made is not None else {})
     counts = cast("Mapping[str, int]", document.get("counts") or {})
-    problems = cast("Sequence[object]", document.get("problems") or ())
-    parts = ["stopped by a signal"] if code > SIGNAL_EXIT else []
-    if error is not None:
-        parts.append(error["message"].partition("\n")[0])
-    if counts:
-        named = ", ".join(f"{number:,} {state}" for state, number in counts.items())
-        parts.append(f"{named} of {count(sum(counts.values()), 'row')}")
-    elif problems and error is None:
-        parts.append(f"{count(len(problems), 'problem')}, nothing was sent")
-    if problems and counts:
-        parts.append(count(len(problems), "problem"))
-    if document.get("doubled"):
-        parts.append(f"{document['doubled']} doubled")
-    if document.get("paused"):
-        parts.append("paused")
-    left = cast("Mapping[str, list[int]]", document.get("left") or {})
-    if left:
-        rows = sum(map(len, left.values()))
-        parts.append(f"{count(rows, 'row')} left as {'it is' if rows == 1 else 'they are'}")
-    why = "; ".join(parts) or f"exit code {code}"
+    why = [] if error is None else [error["message"].partition("\n")[0]]
+    why += [f"{number:,} {state}" for state, number in counts.items()]
+    text = f"postiz-async {command} {file.name} ended with exit code {code}"
     said: FailureDocument = {
         "version": VERSION,
-        "text": f"postiz-async {command} {file.name}: {why}",
+        "text": f"{text}: {'; '.join(why)}" if why else text,
         "command": command,
         "campaign": str(file.absolute()),
         "exit_code": code,

@@ -67,7 +67,7 @@ def test_rows_that_are_not_stored_are_told_with_the_document(
     assert ran.code == 1
     told = command.told["document"]
     assert {name: told.pop(name) for name in ("text", "command", "campaign", "exit_code")} == {
-        "text": "postiz-async run c.csv: 1 stored of 1 row; 1 problem",
+        "text": "postiz-async run c.csv ended with exit code 1: 1 stored",
         "command": "run",
         "campaign": str(file),
         "exit_code": 1,
@@ -77,7 +77,7 @@ def test_rows_that_are_not_stored_are_told_with_the_document(
     assert said["POSTIZ_EXIT_CODE"] == "1"
     assert said["POSTIZ_COMMAND"] == "run"
     assert said["POSTIZ_CAMPAIGN"] == str(file)
-    assert said["POSTIZ_FAILURE"].startswith("postiz-async run c.csv: ")
+    assert said["POSTIZ_FAILURE"].startswith("postiz-async run c.csv ended with exit code 1: ")
     assert said["POSTIZ_API_URL"] == server.url
     assert server.api_key not in json.dumps(command.told)
 
@@ -97,11 +97,12 @@ def test_a_campaign_with_problems_is_told(
     file = write_campaign(tmp_path / "c.csv", ("nowhere", FAR, "Bad"), ("nowhere", FAR, "Worse"))
     assert cli("run", file, "--on-failure", command.line).code == 2
     told = command.told["document"]
-    ours = ("version", "text", "command", "campaign", "exit_code")
+    ours = ("version", "text", "command", "campaign", "exit_code", "error")
     assert misfits("failures", {name: told[name] for name in ours}) == []
-    assert told["text"] == "postiz-async run c.csv: 2 problems, nothing was sent"
+    began = "postiz-async run c.csv ended with exit code 2"
+    assert told["text"] == f"{began}: 2 problems, nothing was sent"
     assert [problem["row"] for problem in told["problems"]] == [2, 3]
-    assert "error" not in told
+    assert told["error"]["type"] == "InvalidPostError"
 
 
 def test_a_wrong_key_is_told_and_the_last_line_is_still_the_error(
@@ -136,7 +137,8 @@ def test_an_update_with_rows_that_are_left_is_told(
     told = command.told["document"]
     assert told["command"] == "update"
     assert told["left"] == updated.document["left"]
-    assert told["text"] == "postiz-async update c.csv: 1 row left as it is"
+    assert told["text"] == "postiz-async update c.csv ended with exit code 1"
+    assert "error" not in told
 
 
 async def test_a_post_that_its_network_refuses_is_told_to_who_waits(
@@ -182,7 +184,7 @@ async def test_a_run_that_was_ended_is_told_but_not_to_who_stopped_it(
     if is_told:
         document = command.told["document"]
         assert document["exit_code"] == 143
-        assert document["text"].startswith("postiz-async run c.csv: stopped by a signal; ")
+        assert document["text"].startswith("postiz-async run c.csv ended with exit code 143: ")
 
 
 # ------------------------------------------------------------------ commands
@@ -368,7 +370,7 @@ def test_an_address_is_sent_the_document(
     assert ran.code == 2
     assert "nobody was told" not in ran.err
     [told] = receiver.bodies
-    assert told["text"] == "postiz-async run c.csv: 1 problem, nothing was sent"
+    assert told["text"].endswith("ended with exit code 2: 1 problem, nothing was sent")
     assert receiver.headers[0]["Content-Type"] == "application/json"
     assert server.api_key not in json.dumps(receiver.headers + receiver.bodies)
 
