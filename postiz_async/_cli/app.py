@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
@@ -210,16 +210,19 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
         return f"{lacks} {see}"
     if not isinstance(error, UnknownCommandError | UnusedCliTokensError):
         return f"{error} {see}"
-    names = list(_names(app))
     if rest[0].startswith("-"):
         return f"{called} needs a command before {rest[0]}. {see}"
     is_group = any(not name.startswith("-") for name in (error.app or app).resolved_commands())
-    meant = instead_of([*chain, *rest], names) if is_group else ""
+    meant = instead_of([*chain, *rest], _exists) if is_group else ""
     if meant:
         return f"There is no command {' '.join([*chain, rest[0]])!r}. {meant}"
     if isinstance(error, UnusedCliTokensError):
         return f"{_stray(rest[0], called, arguments)} {see}"
     return f"{error} {see}"
+
+
+def _exists(words: Sequence[str]) -> bool:
+    return app.parse_commands(words)[0] == tuple(words)
 
 
 def _lacks(error: MissingArgumentError, called: str) -> str:
@@ -237,16 +240,6 @@ def _stray(word: str, called: str, arguments: Sequence[str]) -> str:
         if option == "--header" and header.endswith(":"):
             return f"--header {header} has no value: put both in quotes, 'Name: value'."
     return f"{called} does not take {'that address' if '://' in word else repr(word)}."
-
-
-def _names(of: App, before: str = "") -> Iterator[str]:
-    """The full names of all commands; of several names of one command, the first."""
-    seen: set[int] = set()
-    for name, command in of.resolved_commands().items():
-        if not name.startswith("-") and id(command) not in seen:
-            seen.add(id(command))
-            yield f"{before}{name}"
-            yield from _names(command, f"{before}{name} ")
 
 
 def _cannot_write(output: Output, error: OSError) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 
 _REDUNDANT = {
     "notifications list",
@@ -22,11 +21,12 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "auth status": ("doctor",),
     "check": ("plan", "posts check"),
     "create": ("posts create",),
+    "delete": ("posts delete",),
     "dry-run": ("plan",),
     "channels add": ("channels connect",),
     "channels create": ("channels connect",),
     "channels get": ("channels settings",),
-    "post": ("posts create",),
+    "list": ("posts list", "channels list"),
     "posts connect": ("posts release-id",),
     "posts draft": ("posts create --draft",),
     "posts export": ("export",),
@@ -40,6 +40,7 @@ _MEANT: dict[str, tuple[str, ...]] = {
     "send": ("run",),
     "start": ("run",),
     "sync": ("update",),
+    "upload": ("media upload",),
     "validate": ("plan",),
     "withdraw": ("undo",),
     "whoami": ("doctor",),
@@ -59,6 +60,7 @@ _OTHER_WORDS = {
     "integrations": "channels",
     "ls": "list",
     "new": "create",
+    "post": "posts",
     "remove": "delete",
     "rm": "delete",
     "show": "get",
@@ -95,46 +97,19 @@ def instead_of_option(option: str) -> str:
     return _OF_OPTIONS.get(option, "")
 
 
-def instead_of(typed: Sequence[str], commands: Collection[str]) -> str:
+def instead_of(typed: Sequence[str], exists: Callable[[Sequence[str]], bool]) -> str:
     """The advice for a command that does not exist; empty if there is none.
 
     Args:
         typed: the words, also as the official command line has them (`posts:list`).
-        commands: the full names of all commands there are.
+        exists: whether there is a command of these words.
     """
-    words = [_OTHER_WORDS.get(part, part) for word in typed for part in word.split(":")][:2]
-    is_in_group = words[0] in commands
-    right = _corrected(words, commands)
-    if len(words) == 2 and right and right[0].endswith(f" {words[1]}"):
-        return _try(right)
-    for phrase in (" ".join(words), *([] if is_in_group else words[:1])):
+    words = [_OTHER_WORDS.get(part, part) for word in typed for part in word.split(":")]
+    for meant in (words[:2], words[:1]):
+        phrase = " ".join(meant)
         if phrase in _NOWHERE:
             return _NOWHERE[phrase]
-        if phrase in _MEANT or phrase in commands:
-            return _try(_MEANT.get(phrase, (phrase,)))
-    if is_in_group:
-        return _try(_beside(words[1], f"{words[0]} ", commands) or _anywhere(words[1], commands))
-    return _try(right or _anywhere(words[0], commands))
-
-
-def _corrected(words: Sequence[str], commands: Collection[str]) -> Sequence[str]:
-    """The first word with corrected spelling, and the second if they are a command together."""
-    right = _beside(words[0], "", commands)
-    both = " ".join([*right, *words[1:]])
-    return [both] if both in commands else right
-
-
-def _beside(word: str, group: str, commands: Collection[str]) -> Sequence[str]:
-    """The command of a group with the spelling closest to a word."""
-    names = [name.removeprefix(group) for name in commands if name.startswith(group)]
-    close = difflib.get_close_matches(word, [name for name in names if " " not in name], 1, 0.7)
-    return [f"{group}{name}" for name in close]
-
-
-def _anywhere(word: str, commands: Collection[str]) -> Sequence[str]:
-    """The commands with this name in any group."""
-    return [name for name in commands if name.endswith(f" {word}")]
-
-
-def _try(commands: Sequence[str]) -> str:
-    return f"Try: {', or '.join(f'postiz-async {each}' for each in commands)}" if commands else ""
+        is_other = meant != list(typed[: len(meant)]) and exists(meant)
+        if right := _MEANT.get(phrase, (phrase,) if is_other else ()):
+            return f"Try: {', or '.join(f'postiz-async {each}' for each in right)}"
+    return ""

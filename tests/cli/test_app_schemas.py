@@ -156,7 +156,7 @@ def test_an_error_is_one_line_for_programs(cli: Cli, server: Server) -> None:
     assert unknown.out == ""
     assert len(unknown.err.splitlines()) == 1
     assert unknown.error["status_code"] in {400, 404, 500}
-    usage = cli("posts", "lst", "--json")
+    usage = cli("posts", "ls", "--json")
     assert usage.error["type"] == "UsageError"
     assert "posts list" in usage.error["message"]
     assert json.loads(usage.err) == {"version": 1, "error": usage.error}
