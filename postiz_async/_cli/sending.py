@@ -25,7 +25,6 @@ from postiz_async._cli.output import PASSING, Output, command_on, count, exit_co
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
-from postiz_async.models.posts import PublishEvent
 from postiz_async.types import Late, Outcome, Report, RowState, WaitResult
 
 
@@ -147,8 +146,6 @@ class PublishLines:
         self._channels = {row.ref: row.channel for row in campaign.rows}
         self._zone = zone
         self._stored: dict[str, Outcome] = {}
-        self._early: dict[str, PublishEvent] = {}
-        """Events of posts that may be the campaign's, which is not known yet."""
         self._told: set[str] = set()
         self._guarded = DisplayGuard("what is published", logging.ERROR)
 
@@ -167,7 +164,10 @@ class PublishLines:
             try:
                 async with aclosing(self._postiz.posts.watch()) as events:
                     async for event in events:
-                        self._happened(event)
+                        outcome = self._stored.get(event.post.id)
+                        if outcome is not None:  # else told by `ended`, if it is the campaign's
+                            state = RowState.PUBLISHED if event.is_published else RowState.FAILED
+                            self._say(outcome, state.value, event.link or event.reason)
             except PostizError as error:  # the run says it too, if it matters to it
                 self._output.say(f"Posts are not watched any more: {error}", "yellow")
 
@@ -175,17 +175,6 @@ class PublishLines:
         """Handle a row of the campaign that was stored as a post."""
         if outcome.post_id is not None:
             self._stored[outcome.post_id] = outcome
-            event = self._early.pop(outcome.post_id, None)
-            if event is not None:
-                self._happened(event)
-
-    def _happened(self, event: PublishEvent) -> None:
-        outcome = self._stored.get(event.post.id)
-        if outcome is None:
-            self._early[event.post.id] = event
-        else:
-            state = RowState.PUBLISHED if event.is_published else RowState.FAILED
-            self._say(outcome, state.value, event.link or event.reason)
 
     async def ended(self, outcome: Outcome) -> None:
         """Print the outcome of a row, reported by the wait for the end of the campaign."""
