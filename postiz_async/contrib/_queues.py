@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from postiz_async._outbox.pool_outbox import CredentialsOf
     from postiz_async.stores import Records
+
+_log = logging.getLogger("postiz_async.tasks")
 
 TASK_WAIT = 2.0
 """Seconds that a task waits for the quota by default, before it is put back."""
@@ -248,7 +251,10 @@ class WorkerClient:
             credentials: to be called in place of the worker's own.
         """
         ask, used = credentials or self.credentials, USED_KEYS.get({}).items()
-        with suppress(Exception):  # else the task fails with its own error
-            if ask is not None:
-                return any([Secret.of(await told(ask, name)) != key for name, key in used])
-        return False
+        if ask is None:
+            return False
+        try:
+            return any([Secret.of(await told(ask, name)) != key for name, key in used])
+        except Exception:  # noqa: BLE001  (whatever it is, the task fails with its own error)
+            _log.exception("The key was refused, and credentials failed when asked for a new one")
+            return False

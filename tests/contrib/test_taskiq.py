@@ -535,6 +535,27 @@ async def test_credentials_that_fail_fail_the_task() -> None:
     assert lab.source.kept == []
 
 
+async def test_credentials_that_fail_when_asked_again_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lab = Lab()
+    keys = {"acme": SECRET}
+
+    @lab.broker.task("one")
+    async def one(pool: TaskPostizPool = TaskiqDepends()) -> None:
+        postiz = await pool.client("acme")
+        lab.sandbox.organization.api_key = "another-key"
+        keys.clear()
+        await postiz.posts.schedule(NewPost(lab.channel, "hello"), at=AT)
+
+    async with lab.worker(lab.pool, credentials=keys.__getitem__):
+        with pytest.raises(AuthenticationError):
+            await lab.deliver("order-1", task="one")
+    [record] = [each for each in caplog.records if each.name == "postiz_async.tasks"]
+    assert record.exc_info is not None
+    assert record.exc_info[0] is KeyError
+
+
 # ------------------------------------------------------------------ put back
 
 
