@@ -12,7 +12,7 @@ from msgspec import structs
 
 from postiz_async._campaign.dates import Dates
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.rows import IN_FLIGHT, ChosenDate, Finding
+from postiz_async._campaign.journal.rows import IN_FLIGHT, ChosenDate
 from postiz_async._campaign.journal.state import CampaignState, Shift, require_revision
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.plan.check import Checked, check_rows
@@ -25,7 +25,13 @@ from postiz_async._campaign.run.pause import paused, resumed
 from postiz_async._campaign.run.shift import is_out, not_shifted, shifted_dates
 from postiz_async._campaign.run.undo import Selection, channel_id
 from postiz_async._campaign.run.update import Update
-from postiz_async._campaign.run.update_plan import ChangeOptions, UpdatePlan, UpdateResult, joined
+from postiz_async._campaign.run.update_plan import (
+    ENDED,
+    ChangeOptions,
+    UpdatePlan,
+    UpdateResult,
+    joined,
+)
 from postiz_async._campaign.running import Running, UpdateBeside
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._resources.api import OpenClient
@@ -190,11 +196,11 @@ class Changing:
             back += not_shifted(state.shift, known.checked.records, left)
             state = structs.replace(state, shift=None)
         if resumes and not state.is_paused:  # else once more, by another process
+            over = {n for why in ENDED for n in done.left.get(why, ())}
             drafts = frozenset(
                 each.record.ref
                 for each in known.type_changes.changed
-                if each.fields[0].before != each.fields[0].after
-                and each.record.finding is not Finding.DELETED
+                if each.fields[0].before != each.fields[0].after and each.row.number not in over
             )
             state = resumed(state, drafts)
         if state != known.checked.state:

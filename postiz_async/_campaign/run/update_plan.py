@@ -220,8 +220,10 @@ class UpdatePlan:
         row, record, condition = changed.row, changed.record, standing.condition
         if _is_as_it_was(changed, standing):
             return
-        if self.how.types_only and condition in _OUT and record.at <= now:
-            if row.repeat_days is not None and row.type == "draft":
+        if self.how.types_only and condition in ENDED and record.at <= now:
+            if row.type == "schedule":
+                self.leave(condition.value, row.number)
+            elif row.repeat_days is not None:
                 self.leave("repeats", row.number)
             return
         moves = "channel" in changed.names
@@ -286,8 +288,8 @@ class UpdatePlan:
         return "late" if row.type == "schedule" and row.asked_for <= now else ""
 
 
-_OUT = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.GONE}
-"""Conditions in which a post whose date has passed is none that a pause would stop."""
+ENDED = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.GONE}
+"""Conditions of posts that neither a pause nor its end has to wait for."""
 
 _NEVER = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.HIDDEN}
 """Conditions in which a post is never changed."""

@@ -191,6 +191,21 @@ async def test_a_post_that_was_deleted_does_not_keep_a_resumption_open(
     assert not CampaignStatus.read(lab.path, journal=lab.journal).is_held
 
 
+@pytest.mark.parametrize("hours", [0, 4])
+async def test_a_draft_that_somebody_published_does_not_keep_a_resumption_open(
+    lab: Lab, channels: list[str], hours: int
+) -> None:
+    lab.write(rows(channels, 4, hours=2, step=1))
+    ids = [str(row.post_id) for row in (await lab.run()).rows]
+    await do(lab, "pause")
+    lab.sandbox.change_post(ids[0], state="PUBLISHED")
+    await lab.clock.sleep(hours * 3600)
+    done = await do(lab, "resume", by="1d", force=True)
+    assert done.left == {"published": (1,)}
+    assert states(lab) == {"PUBLISHED": 1, "QUEUE": 3}
+    assert not CampaignStatus.read(lab.path, journal=lab.journal).is_held
+
+
 async def test_resuming_later_moves_every_date(lab: Lab, channels: list[str]) -> None:
     records = rows(channels, 8, hours=2, step=1)
     lab.write(records[:6])
