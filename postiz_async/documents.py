@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Final, Literal, NotRequired, TypeAlias, TypedDict
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NotRequired, TypedDict, TypeVar, cast
 
 import msgspec
+from msgspec import inspect
 
 from postiz_async._quota.view import Quota
 from postiz_async.errors import (
@@ -47,7 +49,8 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 
 
-Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+_T = TypeVar("_T", bound=Mapping[str, object])
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Document(TypedDict):
@@ -588,6 +591,20 @@ class SandboxStarted(Document):
 # ------------------------------------------------------------------ made of values
 
 
+def _made(kind: type[_T], value: object, **others: object) -> _T:
+    """An object of this kind: its keys are attributes of the value, except those given here."""
+    keys = _keys(kind)
+    return cast("_T", {key: others[key] if key in others else getattr(value, key) for key in keys})
+
+
+@cache
+def _keys(kind: type[object]) -> tuple[str, ...]:
+    """The keys that every object of this kind has."""
+    fields = cast("inspect.TypedDictType", inspect.type_info(kind)).fields  # sorted
+    required = {field.name for field in fields if field.required}
+    return tuple(key for key in kind.__annotations__ if key in required)
+
+
 def error_object(error: Exception, exit_code: int) -> ErrorObject:
     """The JSON object for an error.
 
@@ -662,32 +679,13 @@ def report_document(report: Report, figures: Figures | None = None) -> ReportDoc
         report: the results of the rows.
         figures: the figures of their posts, if they were fetched.
     """
-    return {
-        "version": VERSION,
-        "rows": [_row_object(row, figures) for row in report.rows],
-        "counts": report.counts,
-        "requests": report.requests,
-        "complete": report.complete,
-        "doubled": report.doubled,
-    }
+    rows = [_row_object(row, figures) for row in report.rows]
+    return _made(ReportDocument, report, version=VERSION, rows=rows)
 
 
 def _row_object(row: RowRecord, figures: Figures | None) -> RowObject:
-    said: RowObject = {
-        "row": row.number,
-        "ref": row.ref,
-        "state": row.state.value,
-        "post_id": row.post_id,
-        "channel": row.channel,
-        "name": row.name,
-        "date": row.at,
-        "moved_from": row.moved_from,
-        "request": row.request,
-        "note": row.note,
-        "finding": row.finding.value,
-        "remark": row.remark,
-        "link": row.link,
-    }
+    plain = {"state": row.state.value, "finding": row.finding.value}
+    said = _made(RowObject, row, row=row.number, date=row.at, **plain)
     if figures is not None and figures.of(row.post_id):
         said["figures"] = figures.of(row.post_id)
     if figures is not None and (row.post_id or "") in figures.missing:
@@ -727,52 +725,38 @@ def plan_document(campaign: Campaign, forecast: Forecast) -> PlanDocument:
         campaign: the campaign.
         forecast: what its `plan` returned.
     """
-    return {
-        **refused_document(campaign),
-        "rows": len(campaign.rows),
-        "posts": forecast.posts,
-        "requests": forecast.requests,
-        "lower_bound": forecast.lower_bound,
-        "limit": forecast.limit,
-        "limit_known": forecast.limit_known,
-        "windows": forecast.windows,
-        "finish": forecast.finish,
-        "late_rows": [row.number for row in forecast.late],
-        "media_files": forecast.media_files,
-        "adopted_rows": [row.number for row in campaign.adopted],
-        "channels": [
-            {
-                "id": each.channel.id,
-                "name": each.channel.name,
-                "in_postiz": each.in_postiz,
-                "posts": each.posts,
-                "first": each.first,
-                "last": each.last,
-            }
+    return _made(
+        PlanDocument,
+        forecast,
+        version=VERSION,
+        problems=problem_objects(campaign.problems),
+        warnings=problem_objects(campaign.warnings),
+        rows=len(campaign.rows),
+        late_rows=[row.number for row in forecast.late],
+        adopted_rows=[row.number for row in campaign.adopted],
+        channels=[
+            _made(ChannelObject, each, id=each.channel.id, name=each.channel.name)
             for each in campaign.by_channel
         ],
-        "series": [
+        series=[
             {"row": row, "posts": len(dates), "first": min(dates), "last": max(dates)}
             for row, dates in campaign.series.items()
         ],
-        "chosen": _chosen(campaign.chosen),
-        "resumed": campaign.is_resumed,
-        "moved": len(forecast.moved),
-        "edits": edits_object(campaign.edits),
-        "paused": campaign.paused_at,
-        "shifted": _shifted(campaign.shifted),
-        "estimates": [
-            {
-                "align": None if each.align is None else write_duration(each.align),
-                "limit": each.limit,
-                "requests": each.requests,
-                "windows": each.windows,
-                "finish": each.finish,
-                "late": each.late,
-            }
+        chosen=_chosen(campaign.chosen),
+        resumed=campaign.is_resumed,
+        moved=len(forecast.moved),
+        edits=edits_object(campaign.edits),
+        paused=campaign.paused_at,
+        shifted=_shifted(campaign.shifted),
+        estimates=[
+            _made(
+                EstimateObject,
+                each,
+                align=None if each.align is None else write_duration(each.align),
+            )
             for each in forecast.estimates
         ],
-    }
+    )
 
 
 def update_document(campaign: Campaign, updated: UpdateResult, *, done: bool) -> UpdateDocument:
@@ -810,20 +794,12 @@ def status_document(status: CampaignStatus, now: FileComparison | None) -> Statu
         now: the comparison with its current file; None if it cannot be compared.
     """
     doubts, quota = status.doubts, status.quota
-    in_doubt: DoubtObject | None = None
-    if doubts.certain_at is not None:
-        certain_at = doubts.certain_at
-        in_doubt = {"requests": doubts.requests, "posts": doubts.posts, "certain_at": certain_at}
-    seen: QuotaSeen | None = None
-    if quota is not None:
-        as_of = quota.as_of
-        seen = {"limit": quota.limit, "remaining": quota.remaining, "as_of": as_of}
     return {
         **report_document(status.report),
         "server": status.base_url,
         "campaign": status.name,
-        "in_doubt": in_doubt,
-        "quota": seen,
+        "in_doubt": None if doubts.certain_at is None else _made(DoubtObject, doubts),
+        "quota": None if quota is None else _made(QuotaSeen, quota),
         "edits": None if now is None else edits_object(now.edits),
         "problems": [] if now is None else problem_objects(now.problems),
         "paused": status.paused_at,
@@ -834,15 +810,7 @@ def status_document(status: CampaignStatus, now: FileComparison | None) -> Statu
 
 
 def _chosen(rows: Iterable[Row]) -> list[ChosenObject]:
-    return [
-        {
-            "row": row.number,
-            "channel": row.channel,
-            "written": row.words,
-            "date": row.date,
-        }
-        for row in rows
-    ]
+    return [_made(ChosenObject, row, row=row.number, written=row.words) for row in rows]
 
 
 def _shifted(shifted: Mapping[timedelta, Sequence[int]]) -> list[ShiftedRows]:
@@ -893,14 +861,7 @@ def changes_document(
         done: False for a dry run.
         finished: the ids of the posts that are done, if the command was stopped.
     """
-    said: PostChangesDocument = {
-        "version": VERSION,
-        "done": done,
-        "posts": changes.posts,
-        "left": changes.left,
-        "notes": changes.notes,
-        "requests": 0,
-    }
+    said = _made(PostChangesDocument, changes, version=VERSION, done=done, requests=0)
     if finished is not None:
         said["finished"] = list(finished)
     return said
@@ -922,14 +883,8 @@ def copy_document(copied: CopyResult) -> CopyDocument:
     Args:
         copied: what `copy_campaign` returned.
     """
-    return {
-        "version": VERSION,
-        "path": str(copied.path),
-        "rows": copied.rows,
-        "first": copied.first,
-        "last": copied.last,
-        "fifth": [{"row": row, "date": date} for row, date in copied.fifth],
-    }
+    fifth = [{"row": row, "date": date} for row, date in copied.fifth]
+    return _made(CopyDocument, copied, version=VERSION, path=str(copied.path), fifth=fifth)
 
 
 def post_of_row(row: RowRecord) -> PostOfRow:

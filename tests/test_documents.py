@@ -23,10 +23,12 @@ async def test_a_campaign_from_its_plan_to_its_undo(tmp_path: Path) -> None:
     box = Sandbox(channels=["mastodon"])
     async with box.client() as postiz:
         date = datetime.fromtimestamp(box.clock.time(), UTC) + timedelta(days=1)
-        rows = [{"channel": "mastodon", "date": date.isoformat(), "content": "Hello"}]
+        row = {"channel": "mastodon", "date": date.isoformat(), "content": "Hello"}
+        rows = [{**row, "tolerance": "5m"}]
         async with postiz.campaign(rows, journal=tmp_path / "j.journal") as campaign:
             plan = documents.plan_document(campaign, await campaign.plan())
             assert plan["posts"] == 1
+            assert [each["align"] for each in plan["estimates"]] == [None, "0s"]
             assert misfits(plan, "plan") == []
             assert misfits(documents.refused_document(campaign), "plan") == []
             report = documents.report_document(await campaign.run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,18 @@ async def test_the_file_is_compared_with_what_was_sent(lab: Lab) -> None:
     now = status.compare()
     assert [each.row.content for each in now.edits.changed] == ["another text"]
     assert status_document(status, now)["edits"] is not None
+
+
+async def test_a_document_has_the_quota_and_what_is_in_doubt(lab: Lab) -> None:
+    status = CampaignStatus.read(lab.path)
+    said = status_document(status, None)
+    assert status.quota is not None
+    assert said["quota"] == status.quota._asdict()
+    assert said["in_doubt"] is None
+    status.doubts.add(2, 1_800_000_000.0)
+    date = datetime(2027, 1, 15, 8, tzinfo=UTC)
+    said = status_document(status, None)
+    assert said["in_doubt"] == {"requests": 1, "posts": 2, "certain_at": date}
 
 
 async def test_a_file_that_is_gone_cannot_be_compared_but_reported(lab: Lab) -> None:
