@@ -6,6 +6,8 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import astuple
+
 from postiz_async.providers import PROVIDERS, guide
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def _section(shown: Guide) -> Iterator[str]:
             yield from ("", f"{title}:", "", *(f"- {line}" for line in lines))
     if shown.fields:
         yield ""
-        rows = ((_code(each.name), *each[1:]) for each in shown.fields)
+        rows = ((_code(each.name), *astuple(each)[1:]) for each in shown.fields)
         yield from _table(("setting", "type", "required", "limits", "meaning"), rows)
     yield from ("", f"A minimal post: {_code(shown.example)}")
 

@@ -28,7 +28,7 @@ from postiz_async.errors import (
 )
 from postiz_async.models._durations import write_duration
 from postiz_async.models.posts import Post, PostFinding
-from postiz_async.providers import Limit
+from postiz_async.providers import FieldLine, Limit
 
 if TYPE_CHECKING:
     from postiz_async._campaign.after.copy import CopyResult
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from postiz_async._campaign.run.update_plan import UpdateResult
     from postiz_async._campaign.status import CampaignStatus
     from postiz_async.models.insights import Figures
+    from postiz_async.providers import Guide
 
 VERSION: Final = 1
 
@@ -220,16 +221,6 @@ class OutboxDocument(Document):
     outbox: OutboxObject
 
 
-class SettingObject(TypedDict):
-    """A setting of a network; `needed` is `yes`, `no`, or when."""
-
-    name: str
-    kind: str
-    needed: str
-    limits: str
-    meaning: str
-
-
 class ProviderObject(TypedDict):
     """The settings and limits of a network."""
 
@@ -240,7 +231,7 @@ class ProviderObject(TypedDict):
     editor: str
     parts: str
     partMedia: str
-    settings: list[SettingObject]
+    settings: Sequence[FieldLine]
     leastSettings: Mapping[str, object]
     media: Sequence[str]
     notes: Sequence[str]
@@ -885,6 +876,23 @@ def copy_document(copied: CopyResult) -> CopyDocument:
     """
     fifth = [{"row": row, "date": date} for row, date in copied.fifth]
     return _made(CopyDocument, copied, version=VERSION, path=str(copied.path), fifth=fifth)
+
+
+def provider_object(shown: Guide) -> ProviderObject:
+    """The JSON object for the rules of a network.
+
+    Args:
+        shown: what `providers.guide` returned.
+    """
+    return _made(
+        ProviderObject,
+        shown.provider,
+        partMedia=shown.provider.part_media,
+        settings=shown.fields,
+        leastSettings=shown.settings,
+        media=shown.media,
+        notes=shown.notes,
+    )
 
 
 def post_of_row(row: RowRecord) -> PostOfRow:

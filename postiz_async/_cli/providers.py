@@ -6,7 +6,7 @@ import msgspec
 
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output
-from postiz_async.documents import ProviderObject
+from postiz_async.documents import provider_object
 from postiz_async.providers import PROVIDERS, FieldLine, Guide, find_provider, guide
 
 
@@ -20,13 +20,13 @@ def providers(name: str | None = None, /, *, json: Json = False) -> None:
     if name is not None:
         found = guide(find_provider(name))
         if json:
-            output.json(_document(found))
+            output.json(provider_object(found))
         else:
             _show(output, found)
         return
     guides = [guide(each) for each in PROVIDERS.values()]
     if json:
-        output.json([_document(each) for each in guides])
+        output.json([provider_object(each) for each in guides])
         return
     output.table(
         ["provider", "name", "characters", "needed settings", "further parts"],
@@ -68,31 +68,3 @@ def _show(output: Output, shown: Guide) -> None:
 def _takes(field: FieldLine) -> str:
     needed = "" if field.needed == "no" else f"needed: {field.needed}"
     return "; ".join(filter(None, (field.kind, field.limits, needed)))
-
-
-def _document(shown: Guide) -> ProviderObject:
-    provider = shown.provider
-    return {
-        "identifier": provider.identifier,
-        "name": provider.name,
-        "limits": provider.limits,
-        "counts": provider.counts,
-        "editor": provider.editor,
-        "parts": provider.parts,
-        "partMedia": provider.part_media,
-        "settings": [
-            {
-                "name": field.name,
-                "kind": field.kind,
-                "needed": field.needed,
-                "limits": field.limits,
-                "meaning": field.meaning,
-            }
-            for field in shown.fields
-        ],
-        "leastSettings": shown.settings,
-        "media": shown.media,
-        "notes": shown.notes,
-        "tools": provider.tools,
-        "since": provider.since,
-    }

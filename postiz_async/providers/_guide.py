@@ -9,17 +9,20 @@ from typing import NamedTuple, cast
 import msgspec
 
 from postiz_async.errors import InvalidInputError, Problem
+from postiz_async.models._base import Value
 from postiz_async.providers._registry import PROVIDERS, closest_provider
 from postiz_async.providers._schema import Condition, MediaRule, Provider, SettingsField, fields_of
 
 
-class FieldLine(NamedTuple):
-    """A setting, or what is inside of one: `subreddit[].value.title`."""
+class FieldLine(Value, frozen=True):
+    """A setting, or what is inside of one: `subreddit[].value.title`.
+
+    `needed` is `yes`, `no`, or when.
+    """
 
     name: str
     kind: str
     needed: str
-    """`yes`, `no`, or the condition."""
     limits: str
     meaning: str
 
