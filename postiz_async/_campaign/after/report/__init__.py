@@ -23,7 +23,8 @@ class RowLabel(NamedTuple):
     """The label of a state, or of a finding that outweighs the state.
 
     `sign` replaces the name where space is short, `tone` is the colour in a page. `advice` says
-    what to do; empty if nothing. `one` and `many` follow "1 post" and "2 posts" in titles.
+    what to do; empty if nothing. `one` follows "1 post" in titles. `many` follows "2 posts", where
+    that is not `one` with the plural of its words.
     """
 
     name: str
@@ -46,7 +47,6 @@ _STATES = (
         "The answer was lost. Run the campaign again: the post is looked up, and sent again only "
         "if it is proved not to be there.",
         "got no answer yet",
-        "got no answer yet",
     ),
     RowLabel(
         RowState.UNDECIDED,
@@ -56,7 +56,6 @@ _STATES = (
         "in Postiz at its date. If it is missing, give the row a later date, or take it out of "
         "the file, and run the campaign again.",
         "may be stored or not",
-        "may be stored or not",
     ),
     RowLabel(
         RowState.REFUSED,
@@ -65,7 +64,6 @@ _STATES = (
         "Postiz refused the post, in these words. Correct the row in the campaign file and run the "
         "campaign again; only what is not stored is sent.",
         "was refused by Postiz",
-        "were refused by Postiz",
     ),
     RowLabel(
         RowState.FAILED,
@@ -92,7 +90,6 @@ _STATES = (
         "It was to be deleted, and it is not certain yet that it is. Repeat the command that "
         "deletes it: postiz-async undo, or update --prune.",
         "was to be deleted and may still be there",
-        "were to be deleted and may still be there",
     ),
     RowLabel(RowState.WITHDRAWN, "↶", "open"),
     RowLabel(
@@ -102,7 +99,6 @@ _STATES = (
         "Not sent, because the row is not in the campaign file any more. Put it back if that was "
         "a mistake, and run again.",
         "was not sent because it is no longer in the file",
-        "were not sent because they are no longer in the file",
     ),
 )
 _FINDINGS = (
@@ -113,7 +109,6 @@ _FINDINGS = (
         "The date is over and Postiz has not published the post. Look whether the part of Postiz "
         "that publishes is running. Do not send it again: it may still go out.",
         "is due and not published",
-        "are due and not published",
     ),
     RowLabel(
         Finding.DELETED,
@@ -122,7 +117,6 @@ _FINDINGS = (
         "Somebody deleted the post in Postiz; it stays so. To have it after all, give its row a "
         "new ref and run again.",
         "was deleted in Postiz",
-        "were deleted in Postiz",
     ),
     RowLabel(
         Finding.DOUBLED,
@@ -131,7 +125,6 @@ _FINDINGS = (
         "The post was stored more than once. Where it still is, delete the other one, which is "
         "named with its row, in Postiz.",
         "was stored more than once",
-        "were stored more than once",
     ),
     RowLabel(
         Finding.DEDUPLICATED,
@@ -140,7 +133,6 @@ _FINDINGS = (
         "The post was stored more than once, as by two hosts at a time; the others were deleted. "
         "Nothing has to be done.",
         "was stored twice and is stored once now",
-        "were stored twice and are stored once now",
     ),
     RowLabel(
         Finding.HIDDEN,
@@ -158,7 +150,6 @@ _FINDINGS = (
         "Somebody else stored the same text for the same moment. Delete one of the two in Postiz "
         "if that was not meant.",
         "equals one of somebody else",
-        "equal one of somebody else",
     ),
     RowLabel(
         Finding.CHANGED,
@@ -167,7 +158,6 @@ _FINDINGS = (
         "The campaign file says something else than what is stored. postiz-async update changes "
         "the post.",
         "differs from the campaign file",
-        "differ from the campaign file",
     ),
     RowLabel(
         Finding.UNTAGGED,
@@ -177,7 +167,6 @@ _FINDINGS = (
         "in Postiz and add it to the posts there; or correct it in the campaign file, and "
         "postiz-async update changes the posts.",
         "was stored without a tag",
-        "were stored without a tag",
     ),
     RowLabel(
         Finding.EDITED,
@@ -185,7 +174,6 @@ _FINDINGS = (
         "open",
         "Somebody moved or edited the post in Postiz; it stays so. Nothing has to be done.",
         "was moved or edited in Postiz",
-        "were moved or edited in Postiz",
     ),
     RowLabel(
         Finding.SHIFTED,
@@ -193,7 +181,6 @@ _FINDINGS = (
         "open",
         "The post was late and got a later date, as was asked for. Nothing has to be done.",
         "was late and got a later date",
-        "were late and got a later date",
     ),
 )
 
@@ -215,10 +202,16 @@ def findings(row: RowRecord) -> list[RowLabel]:
     return [kind for kind in kinds if kind.advice]
 
 
+_PLURALS = {"was": "were", "is": "are", "it": "they", "differs": "differ", "equals": "equal"}
+
+
 def title_of(kind: RowLabel, number: int) -> str:
     """The title of a number of rows of one kind: `30 posts were refused by Postiz`."""
-    what = kind.one if number == 1 else kind.many
-    return f"{number:,} post{'' if number == 1 else 's'} {what or kind.name}"
+    one = kind.one or kind.name
+    if number == 1:
+        return f"1 post {one}"
+    many = kind.many or " ".join(_PLURALS.get(word, word) for word in one.split())
+    return f"{number:,} posts {many}"
 
 
 # ------------------------------------------------------------------ the report
