@@ -20,6 +20,7 @@ import yaml
 from processes import PATIENCE, Server, sandbox_process
 
 from postiz_async._cli.app import app
+from postiz_async._cli.suggestions import as_meant
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -48,8 +49,7 @@ BUILD, FINAL = (dict(stage) for stage in STAGES[1:])
 
 def understood(words: list[str]) -> None:
     """Our own command line takes these arguments."""
-    _, globally, *_ = app.meta.parse_args(words, exit_on_error=False, print_error=False)
-    app.parse_args(globally.args, exit_on_error=False, print_error=False)
+    app.parse_args(as_meant(words)[0], exit_on_error=False, print_error=False)
 
 
 def test_hadolint_finds_nothing() -> None:

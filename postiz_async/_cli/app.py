@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -45,7 +44,7 @@ from postiz_async._cli.help import ACCOUNT, CAMPAIGNS, COMMON, LOCAL, POSTS, QUI
 from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
-from postiz_async._cli.suggestions import as_meant, instead_of, instead_of_option
+from postiz_async._cli.suggestions import QUIET, as_meant, instead_of, instead_of_option
 from postiz_async.errors import IS_COMMAND, PostizError
 
 _INTERRUPT = 2
@@ -117,22 +116,11 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
     print(app.generate_completion(shell=shell))
 
 
-GLOBAL_OPTION = re.compile(r"-[^-]*[qh]|--(no-)?(quiet|help|version)?(=|$)")
-"""Matches an option of all commands, alone or among others of one letter."""
-
-app.meta.suppress_keyboard_interrupt = False
-
-
 @app.meta.default
-def _with_global_options(
-    *words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    quiet: Annotated[bool, Parameter(name=("--quiet", "-q"), group=QUIETLY)] = False,
-) -> object:
-    token = IS_QUIET.set(quiet)
-    try:
-        return app(words, exit_on_error=False, print_error=False)
-    finally:
-        IS_QUIET.reset(token)
+def _with_every_command(
+    *, quiet: Annotated[bool, Parameter(name=QUIET, group=QUIETLY)] = False
+) -> None:
+    """Only described by this, for help and completion: `as_meant` takes it out of the words."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -170,11 +158,10 @@ def _is_wanted(record: logging.LogRecord) -> bool:
 
 
 def _run(arguments: Sequence[str], output: Output) -> int:
+    words, is_quiet = as_meant(arguments)
+    token = IS_QUIET.set(is_quiet)
     try:
-        words = as_meant(arguments)
-        is_plain = bool(words) and not any(map(GLOBAL_OPTION.match, words))
-        called = app if is_plain else app.meta  # which has all options parsed twice
-        code = called(words, exit_on_error=False, print_error=False)
+        code = app(words, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         output.failure("UsageError", _usage(error, arguments), 2)
         return 2
@@ -186,6 +173,8 @@ def _run(arguments: Sequence[str], output: Output) -> int:
         code = exit_code_of(error)
         output.error(error, code)
         return code
+    finally:
+        IS_QUIET.reset(token)
     return code if isinstance(code, int) else 0
 
 

@@ -13,7 +13,7 @@ _REDUNDANT = {
 }
 """Words of which the second is redundant, because the first does the same."""
 
-_QUIET = {"--quiet", "-q"}
+QUIET = ("--quiet", "-q")
 
 _MEANT: dict[str, tuple[str, ...]] = {
     "accounts": ("channels",),
@@ -76,20 +76,21 @@ _OF_OPTIONS = {
 }
 
 
-def as_meant(arguments: Sequence[str]) -> list[str]:
-    """The arguments without a redundant word: `providers list` is `providers`.
+def as_meant(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments without a redundant word, and whether `--quiet` was among them.
 
-    `help run` is `run --help`. `--quiet` is moved to the front, so that commands that take words
-    with `-` do not take it for an id.
+    `providers list` is `providers`, and `help run` is `run --help`. `--quiet` is taken out, so that
+    commands that take words with `-` do not take it for an id.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    quiet = [word for word in arguments[:end] if word in _QUIET]
-    words = [*(word for word in arguments[:end] if word not in _QUIET), *arguments[end:]]
+    words = [word for word in arguments[:end] if word not in QUIET]
+    is_quiet = len(words) < end
+    words += arguments[end:]
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     if " ".join(words[:2]) in _REDUNDANT:
         del words[1]
-    return [*quiet[:1], *words]
+    return words, is_quiet
 
 
 def instead_of_option(option: str) -> str:

@@ -12,22 +12,9 @@ from cli_lab import Cli, write_campaign
 from processes import Server
 from spread import spread
 
-from postiz_async._cli.app import GLOBAL_OPTION, app
 from postiz_async._cli.output import IS_QUIET
 
 LATER = "2027-01-20 09:00Z"
-
-
-def test_each_global_option_is_looked_for() -> None:
-    """A command line in which none may be is parsed once; one that is overlooked does nothing."""
-    own = app.meta.assemble_argument_collection(parse_docstring=False)
-    names = {name for argument in own for name in argument.names}
-    names |= {*app.help_flags, *app.version_flags}
-    assert names >= {"--quiet", "-q", "--help", "-h", "--version"}
-    for name in names - {"WORDS"}:
-        for word in (name, f"{name}=true") if name.startswith("--") else (name, f"-v{name[1:]}"):
-            assert GLOBAL_OPTION.match(word), word
-    assert not any(map(GLOBAL_OPTION.match, ("run", "--json", "--query", "c.csv", "-", "--hide")))
 
 
 @pytest.mark.parametrize("quiet", [False, True])

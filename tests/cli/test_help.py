@@ -46,7 +46,7 @@ def options_of(words: tuple[str, ...]) -> set[str]:
 @cache
 def help_of(words: tuple[str, ...]) -> str:
     console = Console(file=io.StringIO(), width=80)
-    app.meta.help_print(words, console=console)
+    app.help_print(words, console=console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -10,6 +10,7 @@ import pytest
 from spread import spread
 
 from postiz_async._cli.app import app
+from postiz_async._cli.suggestions import as_meant
 from postiz_async.errors import PostizError
 
 ROOT = Path(__file__).parents[2]
@@ -72,8 +73,8 @@ def test_the_documentation_lists_each_page() -> None:
 @pytest.mark.parametrize("line", spread(COMMANDS, every=2))
 def test_a_command_of_the_pages_is_understood(line: str) -> None:
     """Parsed only: every command and option exists and takes what is given."""
-    _, globally, *_ = app.meta.parse_args(shlex.split(line), exit_on_error=False, print_error=False)
-    app.parse_args(globally.args, exit_on_error=False, print_error=False)
+    words, _ = as_meant(shlex.split(line))
+    app.parse_args(words, exit_on_error=False, print_error=False)
 
 
 def test_the_page_of_errors_has_each_of_them() -> None:
