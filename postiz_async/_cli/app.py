@@ -44,7 +44,7 @@ from postiz_async._cli.help import ACCOUNT, CAMPAIGNS, COMMON, LOCAL, POSTS, QUI
 from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
-from postiz_async._cli.suggestions import QUIET, as_meant, instead_of, instead_of_option
+from postiz_async._cli.suggestions import QUIET_NAMES, as_meant, instead_of, instead_of_option
 from postiz_async.errors import IS_COMMAND, PostizError
 
 _INTERRUPT = 2
@@ -118,7 +118,7 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
 
 @app.meta.default
 def _with_every_command(
-    *, quiet: Annotated[bool, Parameter(name=QUIET, group=QUIETLY)] = False
+    *, quiet: Annotated[bool, Parameter(name=QUIET_NAMES, group=QUIETLY)] = False
 ) -> None:
     """Only described by this, for help and completion: `as_meant` takes it out of the words."""
 

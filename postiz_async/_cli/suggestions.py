@@ -13,7 +13,7 @@ _REDUNDANT = {
 }
 """Words of which the second is redundant, because the first does the same."""
 
-QUIET = ("--quiet", "-q")
+QUIET_NAMES = ("--quiet", "-q")
 
 _MEANT: dict[str, tuple[str, ...]] = {
     "accounts": ("channels",),
@@ -83,7 +83,7 @@ def as_meant(arguments: Sequence[str]) -> tuple[list[str], bool]:
     commands that take words with `-` do not take it for an id.
     """
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    words = [word for word in arguments[:end] if word not in QUIET]
+    words = [word for word in arguments[:end] if word not in QUIET_NAMES]
     is_quiet = len(words) < end
     words += arguments[end:]
     if words[:1] == ["help"]:
