@@ -28,31 +28,38 @@ PATIENCE = 600.0
 
 
 class Held(MemoryServer):
-    """Answers the first lists of two hosts when it has looked for both.
+    """Answers the first lists and creates of two hosts when it has both.
 
     Args:
-        rounds: how many lists of each host; the second is the look before its first create.
+        lists: how many lists of each host; the second is the look before its first create.
+        creates: how many creates of each host, which sends its first one alone.
     """
 
-    def __init__(self, rounds: int, **options: Any) -> None:
+    def __init__(self, lists: int, creates: int, **options: Any) -> None:
         super().__init__(limit=300, **options)
-        self.lists = 0
-        self.both = [anyio.Event() for _ in range(rounds)]
+        self.seen: Counter[str] = Counter()
+        self.both = {
+            method: [anyio.Event() for _ in range(rounds)]
+            for method, rounds in (("GET", lists), ("POST", creates))
+        }
 
     async def handle(self, request: HttpRequest) -> Response:
         response = await super().handle(request)
-        if request.method == "GET" and request.path.endswith("/posts"):
-            place, self.lists = self.lists // 2, self.lists + 1
-            if place < len(self.both):
-                if self.lists % 2 == 0:
-                    self.both[place].set()
-                await self.both[place].wait()
+        if request.path.endswith("/posts"):
+            place, is_second = divmod(self.seen[request.method], 2)
+            self.seen[request.method] += 1
+            for both in self.both[request.method][place : place + 1]:
+                if is_second:
+                    both.set()
+                await both.wait()
         return response
 
 
 @asynccontextmanager
-async def held_server(rounds: int, **options: Any) -> AsyncGenerator[tuple[Held, str]]:
-    async with Held(rounds, **options) as sandbox, serve(sandbox) as served:
+async def held_server(
+    lists: int, creates: int = 0, **options: Any
+) -> AsyncGenerator[tuple[Held, str]]:
+    async with Held(lists, creates, **options) as sandbox, serve(sandbox) as served:
         yield sandbox, served.url
 
 
@@ -127,7 +134,7 @@ async def test_two_processes_that_start_at_the_same_moment_store_each_row_once(
 
 @pytest.mark.timeout(2 * PATIENCE)
 async def test_where_marks_are_not_listed_no_exit_code_hides_a_double(homes: list[Path]) -> None:
-    async with held_server(2, release="v2.23.0") as (sandbox, url):
+    async with held_server(2, 1, release="v2.23.0") as (sandbox, url):
         channels = [sandbox.add_channel(name).id for name in ("mastodon", "telegram")]
         write_campaign(homes[0] / "campaign.jsonl", channels)
         shutil.copy(homes[0] / "campaign.jsonl", homes[1])
