@@ -93,10 +93,12 @@ async def test_two_organisations_share_nothing_but_the_processes(tmp_path: Path)
             answers = await asyncio.gather(*(acme.schedule(f"{number}") for number in range(20)))
             assert (await globex.schedule("not held up by acme"))[0] == 201
             _, health = await call(session, "GET", "/health")
+            while not health["ready"]:  # a machine that halts for the seconds of a look
+                _, health = await call(session, "GET", "/health")
     assert Counter(status for status, _ in answers) == {201: LIMIT - 1, 503: 20 - LIMIT + 1}
     assert sandbox.refusals == 0
     by_channel = Counter(post.channel_id for post in sandbox.posts)
     assert by_channel == {channels["acme"]: LIMIT, channels["globex"]: 2}
-    assert (health["status"], health["ready"]) == ("ok", True)
+    assert health["status"] == "ok"
     assert health["outbox"] == {"stored": 2}
     assert "key-of" not in str(health)
