@@ -39,6 +39,8 @@ PAGE = (DOCS / "task-queues.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 AT = datetime.now(UTC) + timedelta(days=1)
 
+pytestmark = pytest.mark.timeout(4 * 4 * PATIENCE)  # programs of up to four, each as long as it may
+
 
 @pytest.fixture
 async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryServer]:
@@ -184,7 +186,6 @@ ELSEWHERE = {"celery", "procrastinate"}
 """Left to the exhaustive tests: `tests/contrib/test_celery.py` is in the suite."""
 
 
-@pytest.mark.timeout(4 * 4 * PATIENCE)
 @pytest.mark.skipif(sys.platform == "win32", reason="workers are killed as POSIX does it")
 @pytest.mark.parametrize(
     ("engine", "place"),
