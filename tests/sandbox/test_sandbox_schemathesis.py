@@ -150,7 +150,8 @@ def test_a_refusal_for_the_quota_is_documented(schemathesis: Any, http: Any) -> 
         case = operation.Case(body=create(item(to=server.channel("mastodon").id)))
         key = {"Authorization": server.api_key}
         first, second = (
-            case.call_and_validate(base_url=server.url, headers=key, session=http) for _ in range(2)
+            case.call_and_validate(base_url=server.url, headers=key, session=http, timeout=PATIENCE)
+            for _ in range(2)
         )
     assert [first.status_code, second.status_code] == [201, 429]
     assert int(second.headers["retry-after"][0]) > 3000
