@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-import secrets
+import random
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from processes import PATIENCE
 from users_environment import HIDDEN
 
 PACKAGES = [
-    "@nest-lab/throttler-storage-redis@1.2",
-    "@nestjs/common@11",
-    "@nestjs/core@11",
-    "@nestjs/throttler@6.5",
-    "ioredis@5",
-    "reflect-metadata",
-    "rxjs",
+    "@nest-lab/throttler-storage-redis@1.2.0",
+    "@nestjs/common@11.2.10",
+    "@nestjs/core@11.2.10",
+    "@nestjs/throttler@6.5.0",
+    "ioredis@5.11.1",
+    "reflect-metadata@0.2.2",
+    "rxjs@7.8.2",
     "twitter-text@3.1.0",
 ]
 
@@ -50,7 +50,7 @@ def tell(pytestconfig: pytest.Config) -> Callable[[str], None]:
 @pytest.fixture
 def first_seed() -> int:
     """The seed of the first trace, from which the others count up, and of the fresh texts."""
-    return int(os.environ.get("POSTIZ_CONFORMANCE_SEED") or secrets.randbits(32))
+    return int(os.environ.get("POSTIZ_CONFORMANCE_SEED") or random.randrange(2**32))  # noqa: S311
 
 
 @pytest.fixture(scope="session")
