@@ -44,8 +44,8 @@ async def main(verb: str, worker: str = "") -> None:
                 if await until(connection, wait, end) == wait:
                     os.killpg(int(worker), signal.SIGKILL)
             case "again":
-                await connection.execute(
-                    "UPDATE procrastinate_jobs SET status = 'todo' WHERE id = 1"
+                await connection.execute(  # and what the killed one had begun meanwhile
+                    "UPDATE procrastinate_jobs SET status = 'todo' WHERE id = 1 OR status = 'doing'"
                 )
             case "end":
                 await until(connection, end)
