@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery import Celery
+from celery.exceptions import Reject
 from redis import Redis
 
 from postiz_async import APIConnectionError, NewPost, Postiz as AsyncPostiz, PostizError
@@ -96,12 +97,33 @@ def dies(self: PostizTask, organization: str, at: str, text: str) -> list[str]:
     return [created.post_id]
 
 
-@app.task(base=PostizTask, bind=True, name="when_told")
-def when_told(self: PostizTask, at: str, text: str) -> list[str]:
-    (FOLDER / "begun").touch()
-    _wait_for(FOLDER / "told")
-    with (FOLDER / "executions").open("a", encoding="utf-8") as file:
-        file.write("x")
+class RefusedOnce(PostizTask):
+    """Its first retry meets a Redis that takes nothing.
+
+    The worker itself, which needs to write there too, would end if it had to in that time.
+    """
+
+    abstract = True
+
+    def retry(self, *args: Any, **options: Any) -> Any:
+        refused = FOLDER / "refused"
+        if refused.exists():
+            return super().retry(*args, **options)
+        with Redis.from_url(REDIS) as redis:
+            redis.config_set("maxmemory", 1)
+            try:
+                return super().retry(*args, **options)
+            except Reject:
+                refused.touch()
+                raise
+            finally:
+                redis.config_set("maxmemory", 0)
+
+
+@app.task(base=RefusedOnce, bind=True, name="refused_once")
+def refused_once(self: PostizTask, at: str, text: str) -> list[str]:
+    if (FOLDER / "refused").exists():
+        (FOLDER / "delivered-again").touch()
     [created] = self.postiz.posts.schedule(NewPost("mastodon", text), at=datetime.fromisoformat(at))
     return [created.post_id]
 

@@ -254,14 +254,8 @@ def test_a_task_that_waits_for_the_quota_holds_no_process(one: Lab) -> None:
 def test_a_task_that_the_broker_does_not_take_back_is_not_dropped(one: Lab) -> None:
     if not one.server.posts:
         one.get("announce", None, AT, "full 0")  # all others wait for an hour
-    task_id = one.send("when_told", AT, "full 1")
-    wait_until((one.folder / "begun").exists, "it has begun")
-    one.redis.config_set("maxmemory", 1)
-    (one.folder / "told").touch()
-    executions = one.folder / "executions"
-    wait_until(executions.exists, "it has failed")
-    one.redis.config_set("maxmemory", 0)
-    wait_until(lambda: len(executions.read_text()) > 1, "it is delivered again")
+    task_id = one.send("refused_once", AT, "full 1")
+    wait_until((one.folder / "delivered-again").exists, "it is delivered again")
     assert one.state(task_id) != "FAILURE"
 
 
