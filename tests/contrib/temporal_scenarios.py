@@ -304,11 +304,18 @@ async def workflow_that_runs_again_needs_names(lab: Lab) -> None:
 
 
 async def payload_of_another_version_is_told_and_kept(lab: Lab) -> None:
-    """The workflow waits for a worker that knows the payload."""
-    async with lab.worker() as client:
+    """The workflow waits for a worker that knows the payload.
+
+    Only the first failure is in its history, so it may be no time-out of a machine that halts.
+    """
+    async with lab.worker(debug_mode=True) as client:
         newer = CampaignInput(rows=rows(1), organization="acme").to_dict() | {"colour": "red"}
         handle = await client.start_workflow(
-            "postiz.Campaign", newer, id="campaign", task_queue=QUEUE
+            "postiz.Campaign",
+            newer,
+            id="campaign",
+            task_queue=QUEUE,
+            task_timeout=timedelta(minutes=2),
         )
 
         async def has_failed() -> bool:
