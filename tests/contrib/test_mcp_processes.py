@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,7 +26,7 @@ POST = {"channel": "mastodon", "text": "Hello"}
 
 @pytest.fixture
 def server() -> Iterator[SandboxServer]:
-    with serve_sandbox(api_key=KEY, channels=["mastodon"], speed=60) as made:
+    with serve_sandbox(api_key=KEY, channels=["mastodon"]) as made:
         yield made
 
 
@@ -39,7 +39,8 @@ async def test_two_over_pipes_on_one_store_with_the_scopes_that_are_given(
     server: SandboxServer, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    run = parameters(server, tmp_path, "--allow", "read,draft,schedule", log=log)
+    options = ("--allow", "read,draft,schedule", "--max-wait", str(PATIENCE))
+    run = parameters(server, tmp_path, *options, log=log)
     async with Client(run) as client, Client(run) as other:
         each, at = Agent(client), tomorrow(server)
         names = [tool.name for tool in (await client.list_tools()).tools]
@@ -115,11 +116,19 @@ async def test_a_call_that_is_given_up_loses_nothing(tmp_path: Path) -> None:
         assert not server.posts
 
 
+@pytest.fixture
+def fast_server() -> Iterator[SandboxServer]:
+    """What was lost is looked up soon; a plan lives for ten seconds."""
+    with serve_sandbox(api_key=KEY, channels=["mastodon"], speed=60) as made:
+        yield made
+
+
 @pytest.mark.exhaustive
 async def test_a_killed_process_doubles_and_loses_nothing(
-    server: SandboxServer, tmp_path: Path
+    fast_server: SandboxServer, tmp_path: Path
 ) -> None:
     """Each call is repeated until it is answered, by the next process."""
+    server, loop = fast_server, asyncio.get_running_loop()
     server.add_fault(Fault("drop_answer", route="create_post", times=None, probability=0.3))
     pid = tmp_path / "pid"
     run = parameters(server, tmp_path, "--allow", "read,draft,schedule")
@@ -130,12 +139,13 @@ async def test_a_killed_process_doubles_and_loses_nothing(
         tool = "draft" if place % 2 else "schedule"
         is_stored, kills = False, 0
         for attempt in range(100):
-            with suppress(ExceptionGroup, MCPError):
+            with suppress(ExceptionGroup, MCPError), ExitStack() as stack:
                 async with Client(run, read_timeout_seconds=PATIENCE) as client:
                     plan = await Agent(client).call(tool, posts=[{**POST, "text": text}], at=at)
                     if attempt < 2:
                         later, kills = 0.02 + 0.05 * place * (attempt + 1), kills + 1
-                        asyncio.get_running_loop().call_later(later, kill, pid)
+                        dying = loop.call_later(later, kill, pid)
+                        stack.callback(dying.cancel)  # not the next one, or a stranger
                     done = await client.call_tool(tool, {"confirm": plan["plan"]})
                     said = done.structured_content or {}
                     is_stored = not done.is_error and said["state"] == "stored"
