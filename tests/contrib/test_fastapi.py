@@ -122,7 +122,7 @@ async def test_a_request_that_is_repeated_with_its_key_is_carried_out_once(
 ) -> None:
     channel = sandbox.add_channel("mastodon").id
     at = in_an_hour()
-    made = App(client_of(sandbox))
+    made = App(client_of(sandbox), max_wait=PATIENCE)
 
     async def order(text: str, postiz: PostizDep, idempotency_key: Annotated[str, Header()]) -> str:
         new = NewPost(channel, text)
