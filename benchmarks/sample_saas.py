@@ -2,10 +2,11 @@
 
 Claim: every post is stored once, without a refusal (429), and every ticket's end is told: to a
 reader that goes on from its cursor each exactly once, to the application's consumer at least once,
-and twice at most for the event that it was at when its worker was killed (`kill -9`); both in the
-same order for each organisation. 20 organisations have 65 posts each and 30 fit into a window, so
-each waits twice. The store is a PostgreSQL, Postiz a `postiz-async sandbox` whose windows last
-`--window` seconds. The worker that is killed is the one that bills at that moment. Run:
+and twice at most for the event that it was at when its worker was killed (`kill -9`), or halted for
+longer than its lease; both in the same order for each organisation. 20 organisations have 65 posts
+each and 30 fit into a window, so each waits twice. The store is a PostgreSQL, Postiz a
+`postiz-async sandbox` whose windows last `--window` seconds. The worker that is killed is the one
+that bills at that moment. Run:
 python benchmarks/sample_saas.py                                (five minutes)
 python benchmarks/sample_saas.py --organizations 3 --posts 7 --limit 4 --window 20 --speed 10
 """
@@ -23,6 +24,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +70,7 @@ class Run:
     """The ticket of each text."""
     seen: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     """Organisation, ticket and state of each event that the reader saw."""
+    is_killed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def total(self) -> int:
@@ -79,10 +82,15 @@ class Run:
         return self.place.run(query, database=self.database.rpartition("/")[2])
 
     async def hand_over(self, session: ClientSession, organization: str) -> None:
-        """Send the requests of an organisation; one without an answer is repeated."""
+        """Send the requests of an organisation; one without an answer is repeated.
+
+        The last one is sent after the kill, so that something is left for another worker to bill.
+        """
         at = (datetime.now(UTC) + timedelta(days=30)).isoformat()
         for number in range(self.options.posts):
             text = f"{organization} {number}"
+            if number == self.options.posts - 1:
+                await self.is_killed.wait()
             while text not in self.tickets:
                 try:
                     async with session.post(
@@ -114,6 +122,7 @@ class Run:
         """Kill the worker that bills, when a quarter is billed."""
         await until(lambda: len(self.billed()) >= self.total // 4)
         os.kill(self.billed()[-1][3], signal.SIGKILL)
+        self.is_killed.set()
 
 
 async def run(options: argparse.Namespace) -> bool:
@@ -171,9 +180,10 @@ def judge(
     for name, value in figures.items():
         print(f"{name:34} {value}")
         note(Figure(name=name, value=value, unit="", target=0))
-    repeated, processes = len(told) - len({*told}), len({row[3] for row in billed})
-    print(f"{'repeated to the consumer':34} {repeated} (1 at most), by {processes} processes")
-    note(Figure(name="events repeated to the consumer", value=repeated, unit="", target=1))
+    repeated = len(told) - len({*told})
+    changes = sum(one[3] != other[3] for one, other in pairwise(billed))
+    print(f"{'repeated to the consumer':34} {repeated} ({changes} at most: changes of the process)")
+    note(Figure(name="events repeated to the consumer", value=repeated, unit="", target=changes))
     print(f"{it.total:,} posts in {seconds:.1f} s of the windows; optimum {optimum:.1f} s")
     ratio = Figure(
         name="time",
@@ -184,7 +194,7 @@ def judge(
         compared="ratio",
     )
     note(ratio)
-    return not any(figures.values()) and repeated <= 1 and processes > 1
+    return not any(figures.values()) and repeated <= changes and changes > 0
 
 
 def main(arguments: list[str] | None = None) -> bool:
