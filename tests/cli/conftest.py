@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -9,12 +10,34 @@ from pathlib import Path
 
 import pytest
 from cli_lab import Cli, Result, Withholding
+from cyclopts import App, ArgumentCollection
 from processes import ROOT, Server, child_environment, ended, sandbox_process
 
 from postiz_async._cli.app import run
 from postiz_async._sandbox.http import serve
 
 KEY = "sandbox-key-5d1f0c77"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def assembled_once() -> Iterator[None]:
+    """What a command takes is put together for its first call, of which it is half of the work."""
+    known: dict[tuple[object, ...], tuple[App, ArgumentCollection]] = {}
+    assemble = App.assemble_argument_collection
+
+    def assembled(app: App, **options: object) -> ArgumentCollection:
+        key = (id(app), *options.items())
+        if key not in known:
+            known[key] = app, assemble(app, **options)  # type: ignore[arg-type]
+        twins = {id(each): copy.copy(each) for each in known[key][1]}
+        for each in twins.values():
+            each.tokens = []
+            each.children = ArgumentCollection(twins[id(child)] for child in each.children)
+        return ArgumentCollection(twins.values())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(App, "assemble_argument_collection", assembled)
+        yield
 
 
 @pytest.fixture(scope="session")
