@@ -53,11 +53,15 @@ def _server() -> ForkServerContext:
 def _run(
     arguments: Sequence[str],
     environment: Mapping[str, str],
-    out: connection.Connection,
-    err: connection.Connection,
+    *ends: connection.Connection,
 ) -> None:
-    for number, end in ((1, out), (2, err)):
-        os.dup2(end.fileno(), number)
+    if len(ends) == 1:
+        os.login_tty(os.dup(ends[0].fileno()))
+        sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115
+    else:
+        for number, end in enumerate(ends, 1):
+            os.dup2(end.fileno(), number)
+    for end in ends:
         end.close()
     encoding = environment.get("PYTHONIOENCODING", "utf-8")
     sys.stdout, sys.stderr = (open(n, "w", encoding=encoding) for n in (1, 2))  # noqa: PTH123, SIM115
@@ -80,12 +84,16 @@ class Forked:
     Args:
         arguments: the name of a module or the path of a program, and its arguments.
         environment: all of it.
+        terminal: where it reads and writes; without one its output goes into pipes.
     """
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        pipes = [os.pipe(), os.pipe()]
-        ends = [connection.Connection(end, readable=False) for _, end in pipes]
-        self.stdout, self.stderr = (open(end, encoding="utf-8") for end, _ in pipes)  # noqa: PTH123, SIM115
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str], terminal: int | None = None
+    ) -> None:
+        pipes = [os.pipe(), os.pipe()] if terminal is None else []
+        theirs = [os.dup(terminal)] if terminal is not None else [end for _, end in pipes]
+        ends = [connection.Connection(end, readable=False) for end in theirs]
+        self.stdout, self.stderr = [open(end, encoding="utf-8") for end, _ in pipes] or [None] * 2  # noqa: PTH123, SIM115
         given = (list(arguments), dict(environment), *ends)
         with _one_at_a_time:
             self._process = _server().Process(target=_run, args=given, daemon=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import pty
 import re
-import struct
 import subprocess
 import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from processes import COMMAND, PATIENCE
+from forked import Forked
+from processes import COMMAND, PATIENCE, PYTHON
 
 __all__ = ["Told", "on_terminal"]
 
@@ -27,30 +26,47 @@ class Told:
     """What a command on a terminal said, and how often it asked."""
 
     code: int
-    text: str
+    screen: str
+    """With the styles."""
     asked: int
+
+    @property
+    def text(self) -> str:
+        return _STYLE.sub("", self.screen).replace("\r\n", "\n")
 
 
 def on_terminal(
-    arguments: Sequence[str | Path], environment: Mapping[str, str], *answers: str
+    arguments: Sequence[str | Path],
+    environment: Mapping[str, str],
+    *answers: str,
+    columns: int = 100,
+    anew: bool = False,
 ) -> Told:
-    """Run a command on a terminal of 100 columns, and give these answers to its questions."""
+    """Run a command on a terminal, and give these answers to its questions.
+
+    Args:
+        arguments: of the command.
+        environment: all of it.
+        answers: one for each question.
+        columns: of the terminal.
+        anew: whether Python is started for it.
+    """
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        env=dict(environment),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
+    termios.tcsetwinsize(theirs, (50, columns))
+    words, known = [*COMMAND, *map(str, arguments)], dict(environment)
+    process: subprocess.Popen[bytes] | Forked
+    if anew:
+        process = subprocess.Popen(
+            words, env=known, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        )
+    else:
+        process = Forked(words[len(PYTHON) + 1 :], known, theirs)
     os.close(theirs)
     said, answered, left = b"", [0], list(answers)
     try:
         while chunk := _read(ours):
             said += chunk
-            if _QUESTION.search(_shown(said[answered[-1] :])):
+            if _QUESTION.search(_STYLE.sub("", said[answered[-1] :].decode("utf-8", "replace"))):
                 answered.append(len(said))
                 os.write(ours, f"{left.pop(0)}\n".encode())
         code = process.wait(PATIENCE)
@@ -58,7 +74,7 @@ def on_terminal(
         process.kill()
         process.wait()
         os.close(ours)
-    return Told(code, _shown(said).replace("\r\n", "\n"), len(answered) - 1)
+    return Told(code, said.decode("utf-8", "replace"), len(answered) - 1)
 
 
 def _read(terminal: int) -> bytes:
@@ -69,7 +85,3 @@ def _read(terminal: int) -> bytes:
         if error.errno != errno.EIO:  # Linux says so at the end
             raise
         return b""
-
-
-def _shown(said: bytes) -> str:
-    return _STYLE.sub("", said.decode("utf-8", "replace"))

@@ -7,7 +7,6 @@ import html
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -30,6 +29,9 @@ from processes import (
     wait_until,
 )
 from spread import spread
+
+if sys.platform != "win32":
+    from terminals import on_terminal
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
@@ -117,10 +119,11 @@ def test_the_sandbox_ends_with_a_signal(home: Path) -> None:
 @on_posix
 def test_bars_on_a_terminal(calm: Server, sample: Path, tmp_path: Path, home: Path) -> None:
     journal = tmp_path / "of-the-sample.journal"
-    screen = on_terminal(
-        ["run", str(sample / "campaign.csv"), "--journal", str(journal)], home, calm
-    )
-    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", screen)]
+    words = ["run", sample / "campaign.csv", "--journal", journal]
+    environment = child_environment(home, calm.environment)
+    told = on_terminal(words, environment, columns=80, anew=True)
+    assert told.code == 0
+    lines = re.split(r"[\r\n]+", told.text)
     last = lines[max(n for n, line in enumerate(lines) if line.startswith("uploads")) :]
     assert "17/17 files" in last[0]
     assert last[1].startswith("requests")
@@ -129,7 +132,7 @@ def test_bars_on_a_terminal(calm: Server, sample: Path, tmp_path: Path, home: Pa
     assert re.search(r"quota .* 99,\d{3} of 100,000 left, next window in [0-9:]+", last[3])
     assert last[4] == "225 stored of 225 rows; 94 create requests spent."
     assert max(len(line) for line in lines) <= 80 + len(str(tmp_path))
-    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h") == 1
+    assert told.screen.count("\x1b[?25l") == told.screen.count("\x1b[?25h") == 1
 
 
 @on_posix
@@ -149,39 +152,13 @@ def test_what_a_terminal_can_show(
     bars: bool,  # noqa: FBT001
 ) -> None:
     file = write_campaign(tmp_path / "c.csv", ("mastodon", LATER, f"Hello {tmp_path}"))
-    screen = on_terminal(["run", str(file)], home, server, extra)
+    told = on_terminal(["run", file], child_environment(home, server.environment | extra))
+    assert told.code == 0
+    screen = told.screen
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]", screen)) is colours
     assert ("uploads" in screen) is bars
     if extra.get("TERM") == "dumb":
         assert "\x1b" not in screen
-
-
-def on_terminal(
-    arguments: list[str], home: Path, server: Server, extra: dict[str, str] | None = None
-) -> str:
-    """All that a command writes to a terminal of 80 columns."""
-    import pty  # noqa: PLC0415  (not everywhere)
-    import termios  # noqa: PLC0415
-
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (30, 80))
-    environment = child_environment(home, server.environment | (extra or {}))
-    with ended(
-        subprocess.Popen([*COMMAND, *arguments], env=environment, stdin=theirs, stdout=theirs)
-    ) as process:
-        os.close(theirs)
-        seen = b""
-        while select.select([ours], [], [], PATIENCE)[0]:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            seen += part
-        os.close(ours)
-        assert process.wait(PATIENCE) == 0
-    return seen.decode()
 
 
 @on_posix

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import subprocess
 import sys
 from itertools import product
 from pathlib import Path
@@ -14,11 +12,13 @@ from typing import Any
 import anyio
 import pytest
 from cli_lab import Cli, write_campaign
-from processes import COMMAND, PATIENCE, child_environment, ended
 from spread import spread
 
 from postiz_async._sandbox import HttpRequest, MemoryServer, Response
 from postiz_async._sandbox.http import serve
+
+if sys.platform != "win32":
+    from terminals import on_terminal
 
 STEERING = (
     "\x1b]0;owned\x07 \x1b[2J \x9b2J \x9d0;a\x9c \x7f \x08 \u202e \u2066 \u200f \u061c \u2028"
@@ -161,39 +161,17 @@ async def test_documents_keep_what_they_escape(
     ids=" ".join,
 )
 async def test_a_terminal_is_not_steered(
-    cli: Cli, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     async with Steering() as box, serve(box) as served:
         box.add_channel("mastodon", name="Our page")
-        extra = {"POSTIZ_API_URL": served.url, "POSTIZ_API_KEY": box.organization.api_key}
-        for name, value in extra.items():
-            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
         row = ("mastodon", "2031-03-01 09:00Z", "Text")
         await anyio.to_thread.run_sync(cli, "run", write_campaign(tmp_path / "c.csv", row))
-        seen = await anyio.to_thread.run_sync(on_terminal, words, home, extra)
+        seen = (await anyio.to_thread.run_sync(on_terminal, words, os.environ)).screen
         box.refusal = 403
-        seen += await anyio.to_thread.run_sync(on_terminal, ("doctor",), home, extra)
+        seen += (await anyio.to_thread.run_sync(on_terminal, ("doctor",), os.environ)).screen
     assert seen.count("owned") > 1, "what is not shown cannot steer"
     steering = ("\x1b]", "\x1b[2J", *MARKS[1:])
     assert [mark for mark in steering if mark in seen and not mark.isspace()] == []
-
-
-def on_terminal(words: tuple[str, ...], home: Path, extra: dict[str, str]) -> str:
-    """All that a command writes to a terminal."""
-    import pty  # noqa: PLC0415  (not everywhere)
-
-    ours, theirs = pty.openpty()
-    environment = child_environment(home, extra)
-    with ended(subprocess.Popen([*COMMAND, *words], env=environment, stdout=theirs, stderr=theirs)):
-        os.close(theirs)
-        seen = b""
-        while select.select([ours], [], [], PATIENCE)[0]:
-            try:
-                part = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            seen += part
-            if not part:
-                break
-        os.close(ours)
-    return seen.decode()

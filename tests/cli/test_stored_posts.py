@@ -15,6 +15,9 @@ from processes import Server
 
 from postiz_async._sandbox.http import serve
 
+if sys.platform != "win32":
+    from terminals import on_terminal
+
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
 
 DAYS = ("--from", "2033-05-01", "--to", "2033-05-31")
@@ -108,34 +111,10 @@ def test_an_empty_shell_variable_does_not_mean_all_posts(
 def test_on_a_terminal_it_asks_once(
     server: Server, cli: Cli, three: list[str], answer: str
 ) -> None:
-    import pty  # noqa: PLC0415  (not everywhere)
-
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "postiz_async", "posts", "delete", *DAYS]
-    environment = os.environ | {"TERM": "dumb", "COLUMNS": "200"}
-    process = os.posix_spawn(
-        sys.executable,
-        command,
-        environment,
-        file_actions=[(os.POSIX_SPAWN_DUP2, theirs, number) for number in (0, 1, 2)],
-    )
-    os.close(theirs)
-    said = bytearray()
-    asked = False
-    while True:
-        try:
-            said += os.read(ours, 10_000)
-        except OSError:  # it has ended
-            break
-        if b"Delete them?" in said and not asked:
-            asked = True
-            os.write(ours, f"{answer}\n".encode())
-    _, status = os.waitpid(process, 0)
-    os.close(ours)
-    text = said.decode()
-    assert asked
+    told = on_terminal(["posts", "delete", *DAYS], os.environ | {"TERM": "dumb"}, answer)
+    assert (told.asked, told.code) == (1, 0 if answer == "y" else 1)
+    text = told.text
     assert text.count("Delete them?") == 1
-    assert os.waitstatus_to_exitcode(status) == (0 if answer == "y" else 1)
     assert ("3 posts deleted." in text) is (answer == "y")
     assert there(cli) == ([] if answer == "y" else three)
 
