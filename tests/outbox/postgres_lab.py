@@ -77,7 +77,7 @@ class Place:
     def made(cls, server: PostgresServer | None = None, **options: Any) -> Place:
         """A new one."""
         place = cls(server or shared_server(), **options)
-        place.server.run(ddl(place.schema), database=place.server.database_on_a_clock())
+        place.run(ddl(place.schema))
         return place
 
     def clock(self, start: float) -> TablesClock:
