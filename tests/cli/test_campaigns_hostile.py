@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import subprocess
 import sys
 import threading
 import zipfile
@@ -19,10 +18,10 @@ from typing import Any
 import pytest
 from cli_lab import Cli
 from hostile_files import KINDS, document, ods_rows, rows_of, text_cell, workbook, write_hostile
-from processes import PATIENCE, ROOT, Server
+from processes import PATIENCE, PYTHON, ROOT, Server, ended, launch
 from spread import spread
 
-READ = [sys.executable, str(ROOT / "tests" / "fuzz" / "read_hostile.py")]
+READ = [*PYTHON, str(ROOT / "tests" / "fuzz" / "read_hostile.py")]
 ALL = 200
 PART = 20
 MOST = 300
@@ -31,15 +30,10 @@ MOST = 300
 
 def outcomes(command: str, files: Sequence[Path]) -> list[Any]:
     """What became of each file, in a process that reads one after the other."""
-    done = subprocess.run(
-        [*READ, command, *map(str, files)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, (done.returncode, found[-1:], done.stderr)
+    with ended(launch([*READ, command, *map(str, files)], os.environ)) as process:
+        out, err = process.communicate(PATIENCE)
+    found = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 0, (process.returncode, found[-1:], err)
     return [each for each in found if "code" in each]
 
 
