@@ -93,16 +93,13 @@ def test_a_filter_and_ids_do_not_go_together(cli: Cli, three: list[str]) -> None
     assert there(cli) == three
 
 
-@pytest.mark.parametrize("option", ["--channel", "--tag", "--text"])
-@pytest.mark.parametrize(
-    "command", [("delete",), ("edit", "--set", "type=draft"), ("list",), ("check",)]
-)
-def test_an_empty_shell_variable_does_not_mean_all_posts(
-    cli: Cli, three: list[str], option: str, command: tuple[str, ...]
-) -> None:
-    yes = ("--yes",) if command[0] in {"delete", "edit"} else ()
-    wrong = cli("posts", *command, *DAYS, option, "", *yes)
-    assert (wrong.code, wrong.err) == (2, f"error: {option}: is blank (leave it out for all)\n")
+def test_an_empty_shell_variable_does_not_mean_all_posts(cli: Cli, three: list[str]) -> None:
+    for command in (("delete",), ("edit", "--set", "type=draft"), ("list",), ("check",)):
+        yes = ("--yes",) if command[0] in {"delete", "edit"} else ()
+        for option in ("--channel", "--tag", "--text"):
+            wrong = cli("posts", *command, *DAYS, option, "", *yes)
+            said = f"error: {option}: is blank (leave it out for all)\n"
+            assert (wrong.code, wrong.err) == (2, said), command
     assert there(cli, "--state", "QUEUE") == three
 
 
