@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from postiz_async._concurrency import ended, run_to_completion
+from postiz_async._concurrency import ended
 from postiz_async._outbox.sending import LEASE
 from postiz_async._scheduler.hooks import told
 from postiz_async.errors import StoreError
@@ -150,7 +150,11 @@ class Consumer:
 
     async def _write(self) -> None:
         """Write the place, to the end: the version has to be known when it is given back."""
-        await run_to_completion(self._swap())
+        writing = asyncio.create_task(self._swap())
+        if (cancelled := await ended(writing)) is not None:
+            writing.exception()  # the consumer ends, whatever became of it
+            raise cancelled
+        writing.result()
 
     async def _swap(self) -> None:
         value = msgspec.json.encode(self._place)

@@ -13,9 +13,13 @@ from outbox_lab import OutboxLab
 from processes import PATIENCE, until
 
 from postiz_async import AdvancedOptions, Postiz, TicketEvent, UsageError
+from postiz_async._outbox.consumer import Consumer
 from postiz_async._outbox.places import deliveries_of
 from postiz_async._resources.api import opened
-from postiz_async.errors import CursorError
+from postiz_async.clock import JumpingClock
+from postiz_async.errors import CursorError, StoreError
+from postiz_async.stores import Kept
+from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
@@ -422,6 +426,31 @@ async def test_a_consumer_that_another_process_took_over_cannot_set_it_back(
         assert calls == [*names[:2], *names]
         assert lab.clock.monotonic() - began >= 20.0
         await records.aclose()
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+async def test_a_consumer_that_is_cancelled_while_it_writes_ends(*, is_away: bool) -> None:
+    """Whether it finds that its store is away, or that another process has taken it over."""
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    class Store(MemoryStore):
+        async def swap(
+            self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
+        ) -> tuple[bool, Kept]:
+            begun.set()
+            await goes_on.wait()
+            if is_away:
+                raise StoreError("the store is away")
+            await super().swap(scope, key, version, b'{"holder": "another"}', keep=None)
+            return await super().swap(scope, key, version, value, keep=keep)
+
+    consumer = Consumer(Store(), "scope", "billing", JumpingClock())
+    task = asyncio.create_task(consumer.run(lambda _: pytest.fail("it began"), Handler()))
+    await begun.wait()
+    task.cancel()
+    goes_on.set()
+    await asyncio.wait([task], timeout=PATIENCE)
+    assert task.cancelled()
 
 
 async def test_a_consumer_whose_place_is_gone_says_so(lab: OutboxLab) -> None:
