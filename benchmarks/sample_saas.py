@@ -8,7 +8,7 @@ each and 30 fit into a window, so each waits twice. The store is a PostgreSQL, P
 `postiz-async sandbox` whose windows last `--window` seconds. The worker that is killed is the one
 that bills at that moment. Run:
 python benchmarks/sample_saas.py                                (five minutes)
-python benchmarks/sample_saas.py --organizations 3 --posts 7 --limit 4 --window 20 --speed 10
+python benchmarks/sample_saas.py --organizations 3 --posts 7 --limit 4 --window 6 --speed 3
 """
 
 from __future__ import annotations

@@ -17,5 +17,5 @@ import sample_saas
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 def test_a_sample_saas_stores_and_tells_everything(capfd: pytest.CaptureFixture[str]) -> None:
     small = ["--organizations", "3", "--posts", "7", "--limit", "4"]
-    held = sample_saas.main([*small, "--window", "20", "--speed", "10"])
+    held = sample_saas.main([*small, "--window", "6", "--speed", "3"])
     assert held, capfd.readouterr().out
