@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import json
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +10,16 @@ from pathlib import Path
 import pytest
 from cli_lab import Cli, Result, Withholding
 from cyclopts import App, ArgumentCollection
-from processes import ROOT, Server, child_environment, ended, sandbox_process
+from processes import (
+    PYTHON,
+    ROOT,
+    Server,
+    child_environment,
+    ended,
+    launch,
+    read_line,
+    sandbox_process,
+)
 
 from postiz_async._cli.app import run
 from postiz_async._sandbox.http import serve
@@ -74,16 +82,9 @@ def sample(sample_server: tuple[Server, Path]) -> Path:
 @pytest.fixture(scope="session")
 def odd_servers() -> Iterator[dict[str, str]]:
     """URLs of servers that are not as they should be, see `odd_servers.py`."""
-    with ended(
-        subprocess.Popen(
-            [sys.executable, "-W", "error", str(Path(__file__).parent / "odd_servers.py"), KEY],
-            env=child_environment(ROOT),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-    ) as process:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
+    program = [*PYTHON, str(Path(__file__).parent / "odd_servers.py"), KEY]
+    with ended(launch(program, child_environment(ROOT))) as process:
+        yield json.loads(read_line(process, bool))
 
 
 @pytest.fixture

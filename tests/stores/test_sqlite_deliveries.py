@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import re
 import sqlite3
-import subprocess
-import sys
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from deliveries_lab import HOLD, DeliveriesLab, columns_of, new, sqlite_deliveries
-from processes import PATIENCE, ROOT, child_environment
+from processes import PATIENCE, PYTHON, ended, launch
 
 from postiz_async.clock import JumpingClock, SystemClock
 from postiz_async.errors import StoreError
@@ -76,18 +76,17 @@ async def lab(tmp_path: Path) -> AsyncIterator[DeliveriesLab]:
 
 
 def test_several_processes_share_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "outbox.sqlite"
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, path, name],
-            stdout=subprocess.PIPE,
-            env=child_environment(tmp_path),
-            cwd=ROOT,
-        )
-        for name in ("one", "two", "three")
-    ]
-    done = [int(worker.communicate(timeout=PATIENCE)[0]) for worker in workers]
-    assert sum(done) == 80, "each of three and those that all put, once"
+    path, program = tmp_path / "outbox.sqlite", tmp_path / "worker.py"
+    program.write_text(WORKER)
+    command = [*PYTHON, str(program), str(path)]
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(ended(launch([*command, name], os.environ)))
+            for name in ("one", "two", "three")
+        ]
+        said = [worker.communicate(timeout=PATIENCE) for worker in workers]
+    assert [err for _, err in said] == [""] * 3
+    assert sum(int(out) for out, _ in said) == 80, "each of three and those that all put, once"
     connection = sqlite3.connect(path)
     [(count, last)] = connection.execute("SELECT count(*), max(number) FROM delivered").fetchall()
     assert count == 80
