@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -33,12 +34,17 @@ __all__ = [
 
 def misfits(command: str, document: object) -> list[str]:
     """What of a document its schema does not describe; keys that it does not name, too."""
+    errors = _checker(command).iter_errors(document)
+    return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+@cache
+def _checker(command: str) -> Draft202012Validator:
     schema = deepcopy(schema_of(command))
     objects: Any = schema["$defs"]
     for described in objects.values():
         described.setdefault("additionalProperties", False)
-    checker = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    return [f"{error.json_path}: {error.message}" for error in checker.iter_errors(document)]
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 @dataclass(frozen=True)
