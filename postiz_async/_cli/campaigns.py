@@ -227,17 +227,16 @@ async def plan(
 
 def refuse(output: Output, campaign: Campaign) -> int:
     """Show the problems of a campaign, and return the exit code."""
-    error = InvalidPostError(list(campaign.problems))
     output.document(partial(refused_document, campaign))
     if output.as_json:
-        output.error(error, 2)
+        output.error(InvalidPostError(list(campaign.problems)), 2)
         return 2
-    output.failed = error_object(error, 2)
     say_warnings(output, campaign)
     output.problems(campaign.problems, list(problem_lines(campaign, campaign.problems)))
     wrong = {problem.row for problem in campaign.problems}
     if None not in wrong and any(row.number not in wrong for row in campaign.rows):
         output.err.print("Correct them, or leave these rows out: --skip-invalid")
+    output.failed = error_object(InvalidPostError(list(campaign.problems)), 2)
     return 2
 
 
