@@ -236,7 +236,8 @@ def refuse(output: Output, campaign: Campaign) -> int:
     wrong = {problem.row for problem in campaign.problems}
     if None not in wrong and any(row.number not in wrong for row in campaign.rows):
         output.err.print("Correct them, or leave these rows out: --skip-invalid")
-    output.failed = error_object(InvalidPostError(list(campaign.problems)), 2)
+    if output.holds_error:  # somebody is told of it
+        output.failed = error_object(InvalidPostError(list(campaign.problems)), 2)
     return 2
 
 
