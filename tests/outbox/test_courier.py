@@ -273,6 +273,9 @@ class HaltsOnDemand(Odd):
     async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
         return {*scopes} if self.has_halted else await self.real.hold(scopes, holder, seconds)
 
+    async def take(self, scope: str, holder: str, seconds: float, *rest: Any) -> Any:
+        return await self.real.take(scope, holder, 0.0 if self.has_halted else seconds, *rest)
+
 
 async def test_the_answer_to_what_another_one_looks_up_is_believed(lab: OutboxLab) -> None:
     odd, gate, quota = HaltsOnDemand(lab), Gate(lab), MemoryStore()
