@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from postiz_async._wire import WireRequest, WireResponse
     from postiz_async.stores._deliveries import (
-        Columns,
         Deliveries,
+        DeliveryColumns,
         KeptDelivery,
         Scope,
     )
@@ -229,7 +229,7 @@ class HaltsAfterIntent(Odd):
     has_halted = False
 
     async def swap(
-        self, number: int, version: int, value: bytes, columns: Columns
+        self, number: int, version: int, value: bytes, columns: DeliveryColumns
     ) -> tuple[bool, KeptDelivery | None]:
         done = await self.real.swap(number, version, value, columns)
         if columns.state == "sending" and not self.has_halted:
