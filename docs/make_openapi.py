@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -243,9 +243,17 @@ def _correct(named: dict[str, Schema]) -> None:
     named["Post"]["properties"]["tags"]["items"] = shape("It wraps a tag.", tag=tag)
 
 
+def handler_of(name: str) -> Callable[..., object]:
+    """The function of the sandbox that answers an operation."""
+    for route in (*ROUTES, *OPEN_ROUTES):
+        if route.name == name:
+            return route.handler
+    raise LookupError(f"the sandbox has no route {name!r}: add it to `_sandbox.router`")
+
+
 def _operation(endpoint: Endpoint[object], schemas: list[tuple[type, Schema]]) -> Schema:
     name = endpoint.name
-    handler = next(each.handler for each in (*ROUTES, *OPEN_ROUTES) if each.name == name)
+    handler = handler_of(name)
     topic = handler.__module__.rpartition(".")[2]
     in_path = re.findall(r"{(\w+)}", endpoint.path)
     parameters: list[Schema] = [

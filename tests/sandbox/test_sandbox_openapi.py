@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from openapi_lab import DOCUMENT, PAGE, make_openapi, misfits, operation_of, schema_misfits
 from recorded import TOPICS, exchanges
 from sandbox_calls import MASTODON, create, request
@@ -28,6 +29,11 @@ def test_it_has_each_route_of_the_api() -> None:
         if path.startswith("/public/v1/")
     ]
     assert sorted(listed) == sorted((route.name, route.method) for route in ROUTES)
+
+
+def test_a_route_that_the_sandbox_lacks_is_named() -> None:
+    with pytest.raises(LookupError, match="the sandbox has no route 'list_moons'"):
+        make_openapi.handler_of("list_moons")
 
 
 async def test_the_sandbox_serves_it_and_what_it_says_of_the_sandbox() -> None:
