@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
@@ -44,6 +45,9 @@ from postiz_async._sandbox.server import MemoryServer as MemoryServer  # noqa: P
 from postiz_async.clock import AcceleratedClock
 
 _CHUNK = 64 * 1024
+_FOREIGN = (
+    "only this machine's own programs may do this; for others start the sandbox with --host 0.0.0.0"
+)
 _OPENAPI = files("postiz_async._sandbox") / "openapi.json"
 
 
@@ -131,6 +135,23 @@ def _counts(sandbox: MemoryServer) -> dict[str, int]:
     }
 
 
+def _is_own(name: str) -> bool:
+    """Whether the name of a host means this machine."""
+    try:
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_foreign(request: web.Request) -> bool:
+    """Whether somebody else's web page may be behind a request, by its host or its origin."""
+    asked = [f"//{request.host}", *request.headers.getall("Origin", ())]
+    try:
+        return not all(_is_own(urlsplit(each).hostname or "") for each in asked)
+    except ValueError:  # half a bracket
+        return True
+
+
 _KEEP_ALIVE = 5.0
 _WEBHOOK_TIMEOUT = ClientTimeout(total=5.0)
 
@@ -164,11 +185,11 @@ async def serve(
 
     Args:
         sandbox: The sandbox; its paths of uploaded files begin with the address from now on.
-        host: Address to listen on.
+        host: Address to listen on. On loopback, `/sandbox/` is only for this machine's own names.
         port: Port to listen on; 0 takes a free one.
     """
     runner = web.AppRunner(
-        _application(sandbox),
+        _application(sandbox, is_private=_is_own(host)),
         access_log=None,
         keepalive_timeout=_KEEP_ALIVE,
         auto_decompress=False,
@@ -217,9 +238,11 @@ async def _call_one(session: ClientSession, url: str, bodies: asyncio.Queue[byte
                 pass
 
 
-def _application(sandbox: MemoryServer) -> web.Application:
+def _application(sandbox: MemoryServer, *, is_private: bool) -> web.Application:
     async def answer(http_request: web.Request) -> web.StreamResponse:
         if http_request.path.startswith("/sandbox/"):
+            if is_private and _is_foreign(http_request):
+                return _to_http(json_response(403, {"msg": _FOREIGN}))
             body = (await _read_body(http_request)).decode(errors="replace").strip()
             return _to_http(control(sandbox, http_request.method, http_request.path, body))
         try:

@@ -208,6 +208,45 @@ async def test_its_own_routes_have_no_other_methods(
             assert response.status == status
 
 
+FOREIGN = [
+    {"Host": "evil.example"},
+    {"Host": "localhost.evil.example:4007"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Host": "[::1"},
+]
+OWN = [
+    {"Host": "localhost:4007"},
+    {"Host": "[::1]:4007", "Origin": "http://[::1]:8000"},
+    {"Origin": "http://localhost:8000"},
+    {"Origin": "http://127.0.0.1"},
+]
+
+
+async def test_a_page_of_somebody_else_neither_reads_nor_changes_it(
+    sandbox: MemoryServer, server: Served, http: aiohttp.ClientSession
+) -> None:
+    async def ask(headers: dict[str, str]) -> int:
+        url = f"{server.url}/sandbox/lock-out"
+        async with http.post(url, headers=headers) as ordered:
+            pass
+        async with http.get(f"{server.url}/sandbox/posts", headers=headers) as read:
+            assert read.ok == ordered.ok
+            return read.status
+
+    assert [await ask(each) for each in FOREIGN] == [403] * len(FOREIGN)
+    async with http.post(f"{server.api_url}/posts", json=create()) as response:
+        assert response.status == 201  # not locked out
+    assert [await ask(each) for each in OWN] == [200] * len(OWN)
+
+
+async def test_one_that_others_may_reach_has_any_name(sandbox: MemoryServer) -> None:
+    async with serve(sandbox, "0.0.0.0") as served, aiohttp.ClientSession() as http:  # noqa: S104
+        headers = {"Host": "postiz:4007", "Origin": "http://app:3000"}
+        async with http.get(f"{served.url}/sandbox/state", headers=headers) as response:
+            assert response.status == 200
+
+
 async def test_webhooks_are_called_and_the_clock_is_told() -> None:
     calls: asyncio.Queue[bytes] = asyncio.Queue()
 
