@@ -16,6 +16,7 @@ from postiz_async._content.html import sanitise
 from postiz_async._content.length import utf16_length
 from postiz_async._validation.javascript import (
     ABSENT,
+    OBJECT_AS_TEXT,
     as_list,
     as_object,
     is_blank,
@@ -201,6 +202,10 @@ DEFINED = Constraint(
     "should not be null or undefined",
 )
 TEXT = Constraint("string", _of_any(lambda value: type(value) is str), "must be a string")
+NO_OBJECT = Constraint(
+    "string", _of_any(lambda value: OBJECT_AS_TEXT not in as_list(value)), TEXT.text
+)
+"""Texts without a test of their own for texts refuse a list with an object all the same."""
 BOOLEAN = Constraint(
     "boolean", _of_any(lambda value: type(value) is bool), "must be a boolean value"
 )

@@ -27,6 +27,10 @@ _MAX_BITS = 1024
 """The most bits of an integer; with more it is infinite."""
 
 _FIRST_WITH_EXPONENT = 10**21
+
+OBJECT_AS_TEXT = "[object Object]"
+"""What an object becomes in a field that is declared as text."""
+
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _RADIX = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)")
 
@@ -98,6 +102,11 @@ def to_content(value: object) -> str:
     return text if isinstance(text, str) else ""
 
 
+def to_list(value: object) -> object:
+    """Convert a value for a field that is declared as a list: an object becomes an empty one."""
+    return [] if is_object(value) else value
+
+
 def to_number(value: object) -> object:
     """Convert a value for a field that is declared as a number; may be a `NotANumber`."""
     return _converted(value, _number)
@@ -118,7 +127,7 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return "[object Object]"
+        return OBJECT_AS_TEXT
     if isinstance(value, int) and abs(value) >= _FIRST_WITH_EXPONENT:
         return str(float(value)) if is_number(value) else "Infinity"
     if isinstance(value, float) and value.is_integer() and abs(value) < _FIRST_WITH_EXPONENT:

@@ -38,6 +38,7 @@ from postiz_async._validation.javascript import (
     is_truthy,
     to_boolean,
     to_content,
+    to_list,
     to_number,
     to_text,
 )
@@ -66,6 +67,7 @@ AS_TEXT = Type(frozenset({str}), to_text)
 AS_NUMBER = Type(frozenset({int, float}), to_number)
 AS_BOOLEAN = Type(frozenset({bool}), to_boolean)
 AS_CONTENT = Type(frozenset({str}), to_content)
+AS_LIST = Type(frozenset({list}), to_list)
 
 
 class Field(NamedTuple):
@@ -179,12 +181,13 @@ def converted(shape: Shape, given: Values) -> Values:
         if name not in conversions:
             continue
         declared, inside = conversions[name]
-        if inside is not None:
+        if declared is not None:
+            if type(value) not in declared.plain:
+                changed[name] = declared.convert(value)
+        elif inside is not None:
             now = _inside(inside, value)
             if now is not value:
                 changed[name] = now
-        elif declared is not None and type(value) not in declared.plain:
-            changed[name] = declared.convert(value)
     return {**given, **changed} if changed else given
 
 
@@ -260,9 +263,11 @@ def _is_falsy(value: object, _: object) -> bool:
     return not is_truthy(value)
 
 
-def _objects(name: str, *constraints: Constraint, inside: Shape) -> Field:
+def _objects(
+    name: str, *constraints: Constraint, inside: Shape, declared: Type | None = None
+) -> Field:
     every = (*constraints, nested(name, each=True))
-    return Field(name, every, optional=False, inside=inside, each=True)
+    return Field(name, every, declared, optional=False, inside=inside, each=True)
 
 
 MEDIA = Shape(
@@ -291,6 +296,6 @@ ROOT = Shape(
     Field("inter", (NUMBER,), AS_NUMBER, skips=_is_null),
     Field("republish", (BOOLEAN,), AS_BOOLEAN, skips=_is_null),
     Field("date", (DEFINED, DATE), AS_TEXT, optional=False),
-    _objects("tags", DEFINED, LIST, inside=Shape()),
+    _objects("tags", DEFINED, LIST, inside=Shape(), declared=AS_LIST),
 )
 """The request without its posts, of which there must be at least one."""

@@ -81,9 +81,12 @@ def _shape(fields: tuple[SettingsField, ...]) -> Shape:
 
 
 def _field(field: SettingsField) -> Field:
+    tests = tuple(_worded(check, field) for check in field.checks)
+    if field.kind == "string" and "string" not in field.checks:
+        tests += (constraints.NO_OBJECT,)
     return Field(
         field.name,
-        tuple(_worded(check, field) for check in field.checks),
+        tests,
         _TYPES.get(field.kind),
         optional=not field.required and field.required_when is None,
         skips=_skips(field),

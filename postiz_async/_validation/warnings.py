@@ -245,7 +245,7 @@ def request_warnings(
     if "inter" in given:
         yield from _repeat(body.values["inter"])
     if given.get("tags"):
-        yield from _tags(body.values["tags"])
+        yield from _tags(given["tags"])
     for post in body.posts:
         yield from unknown_key_warnings(post, is_update=kind == "update")
         yield from content_warnings(post)
@@ -289,6 +289,8 @@ def _repeat(days: object) -> Iterator[Problem]:
 
 
 def _tags(tags: object) -> Iterator[Problem]:
+    if is_object(tags):
+        yield warning("tags", "is an object where a list belongs: the server takes it for none")
     for place, tag in enumerate(as_list(tags)):
         if is_list(tag) or (is_object(tag) and not isinstance(tag.get("label"), str)):
             message = "has no text as label, by which tags are found: the server ignores it"

@@ -556,6 +556,39 @@ async def test_odd_bodies(send: Send) -> None:
     assert answer["message"] == "Unexpected end of JSON input"
 
 
+@pytest.mark.parametrize("tags", [{}, {"value": "a", "label": "b"}])
+async def test_an_object_for_tags_becomes_a_list(
+    sandbox: MemoryServer, send: Send, tags: dict[str, str]
+) -> None:
+    assert (await send("POST", "/posts", create(tags=tags))).status == 201
+    assert len(sandbox.posts) == 1
+
+
+TEXTS_WITHOUT_A_TEST_FOR_TEXTS = [
+    ("tumblr", {}, "sourceUrl", "Invalid URL"),
+    ("tumblr", {}, "link", "Invalid URL"),
+    ("devto", {"title": "tt"}, "canonical", "Invalid URL"),
+    ("dribbble", {"title": "tt"}, "team", "team must be a URL address"),
+]
+
+
+@pytest.mark.parametrize(("provider", "settings", "name", "words"), TEXTS_WITHOUT_A_TEST_FOR_TEXTS)
+async def test_a_list_with_an_object_for_a_text_has_a_line_more(
+    sandbox: MemoryServer,
+    send: Send,
+    provider: str,
+    settings: dict[str, object],
+    name: str,
+    words: str,
+) -> None:
+    channel = sandbox.add_channel(provider)
+    for value, more in (([{}], [f"{name} must be a string"]), (["x"], [])):
+        post = item(to=channel.id, settings=settings | {name: value})
+        answer = await send("POST", "/posts", create(post))
+        expected = [f"posts.0.settings.{each}" for each in (words, *more)]
+        assert (answer.status, answer.json()["message"]) == (400, expected)
+
+
 async def test_half_characters(sandbox: MemoryServer, send: Send) -> None:
     half = rb"\ud83d"
 

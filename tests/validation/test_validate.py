@@ -46,6 +46,8 @@ SAID: list[tuple[object, list[str]]] = [
         request(tags=["a"]),
         ["tags.each value in nested property tags must be either object or array"],
     ),
+    (request(tags={}), []),  # of which the server makes a list
+    (request(tags={"value": "a", "label": "b"}), []),
     (
         request(inter="x", republish=[True]),
         [
@@ -273,6 +275,20 @@ SETTINGS: list[tuple[str, object, list[str]]] = [
         ["title should not be null or undefined", "Title is required", "title must be a string"],
     ),
     ("dribbble", {"title": ""}, ["Title is required"]),
+    # a list with an object, where a text without a test for texts belongs
+    (
+        "dribbble",
+        {"title": "tt", "team": [{}]},
+        ["team must be a URL address", "team must be a string"],
+    ),
+    ("dribbble", {"title": "tt", "team": ["x"]}, ["team must be a URL address"]),
+    ("tumblr", {"sourceUrl": [{}]}, ["Invalid URL", "sourceUrl must be a string"]),
+    ("tumblr", {"link": [1, {}]}, ["Invalid URL", "link must be a string"]),
+    (
+        "devto",
+        {"title": "tt", "canonical": [{}], "tags": []},
+        ["Invalid URL", "canonical must be a string"],
+    ),
     ("pinterest", {"board": ""}, ["Board is required"]),
     ("pinterest", {}, ["Board is required"] * 3),
     (

@@ -35,7 +35,7 @@ from postiz_async._sandbox.rules.fields import (
     nested_value,
     to_number,
 )
-from postiz_async._sandbox.rules.formats import MINUTE, iso, naive_iso, read_date
+from postiz_async._sandbox.rules.formats import MINUTE, naive_iso, read_date
 from postiz_async._sandbox.rules.post import EMPTY, PostEntry, broken_rule, is_empty
 from postiz_async._sandbox.state import ReceivedCall
 from postiz_async._sandbox.text.json import write_json
@@ -74,13 +74,9 @@ async def create_post(call: ReceivedCall) -> Response:
     _check_texts(call, () if is_draft else posts)
     if release.since(UNRELEASED):
         _check_republish(call, body, posts)
+    if release.since(NEXT) and body.get("type") == "schedule":
+        _check_date(call, str(body["date"]))
     plan = _plan(call, body, posts)
-    is_dated = plan.type not in {"draft", "now", "update"}
-    if release.since(NEXT) and is_dated and plan.date < call.state.now - MINUTE:
-        raise bad_request(
-            f"The date {iso(plan.date)} is in the past. Saving this post would publish it "
-            "immediately: choose a date to come, or use type 'now'."
-        )
     created = await _store_all(call, plan)
     if len(created) < len(posts):
         raise internal_error()
@@ -164,12 +160,26 @@ def _check_republish(
         row = call.organization.posts.get(post.entries[0].id or "")
         if row is not None and row.state == "PUBLISHED":
             provider = call.organization.channels[post.channel_id].provider
-            when = naive_iso(row.date)[:16].replace("T", " ")
             raise bad_request(
-                f"This post was already published on {when} UTC. Saving it this way would publish "
-                f"it again to {provider}. To edit without republishing, use type 'update'. "
-                "To intentionally publish again, pass republish: true."
+                f"This post was already published on {_minute(row.date)} UTC. "
+                f"Saving it this way would publish it again to {provider}. To edit without "
+                "republishing, use type 'update'. To intentionally publish again, pass "
+                "republish: true."
             )
+
+
+def _check_date(call: ReceivedCall, text: str) -> None:
+    date = read_date(text)
+    if date is None or date < call.state.now - MINUTE:
+        shown = "Invalid Date" if date is None else _minute(date)
+        raise bad_request(
+            f"Publish date {shown} UTC is in the past - saving would publish immediately. "
+            "Pick a future date, or use type 'now' to intentionally publish right now."
+        )
+
+
+def _minute(date: int) -> str:
+    return naive_iso(date)[:16].replace("T", " ")
 
 
 def _plan(call: ReceivedCall, body: Mapping[str, object], posts: list[CreateInput]) -> _Plan:

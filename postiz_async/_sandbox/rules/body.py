@@ -137,7 +137,7 @@ def violations(body: Mapping[str, object], book: Rulebook) -> list[str]:
     """All violations of the decoded body, whose channels are known to exist."""
     short_link = body.get("shortLink", MISSING)
     date = to_text(body.get("date", MISSING))
-    tags = body.get("tags", MISSING)
+    tags: object = [] if is_mapping(body.get("tags")) else body.get("tags", MISSING)
     posts = body.get("posts", MISSING)
     messages = optional_text("order", to_text(body.get("order")))
     messages += defined("shortLink", short_link)

@@ -35,6 +35,7 @@ JS_BLANKS = (
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _MAX_BITS = 1024
 _FIRST_WITH_EXPONENT = 10**21
+_OBJECT = "[object Object]"
 _OTHER_BASE = re.compile(r"0(?:x[\da-f]+|o[0-7]+|b[01]+)", re.ASCII | re.IGNORECASE)
 
 
@@ -156,7 +157,7 @@ def _text(value: object) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, int) and abs(value) >= _FIRST_WITH_EXPONENT:
         return str(float(value))
-    return "[object Object]" if is_mapping(value) else str(value)
+    return _OBJECT if is_mapping(value) else str(value)
 
 
 def _number(value: object) -> float:
@@ -239,6 +240,8 @@ class FieldRule:
     def broken(self, value: object) -> list[str]:
         """The messages of the checks that fail, those on missing values first."""
         failed = [check for check in self.checks if not check.holds(value)]
+        if self.type == "text" and TEXT not in self.checks and is_list(value):
+            failed += [TEXT] * (_OBJECT in value)
         failed.sort(key=lambda check: not check.needs_value)
         return [check.words.replace("{}", self.name) for check in failed]
 
