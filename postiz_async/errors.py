@@ -36,13 +36,16 @@ PostizError                       `.retry_after` in seconds, None if another try
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from functools import wraps
 from itertools import count as count_from, groupby
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeAlias, cast, get_type_hints
+
+import msgspec
 
 
 class Delivery(Enum):
@@ -120,8 +123,32 @@ _LONGEST_TEXT = 2_000
 """Characters of the server's text that a message quotes; `.text` has all of them."""
 
 
+_P = ParamSpec("_P")
+
+
+def _or_from_args(init: Callable[_P, None]) -> Callable[_P, None]:
+    """A constructor that also takes back `PostizError.args`, as pickle and Celery call it."""
+
+    @wraps(init)
+    def either(*args: _P.args, **options: _P.kwargs) -> None:
+        error, *given = cast("tuple[Any, ...]", args)
+        if [*map(type, given)] != [str, dict]:
+            init(*args, **options)
+            return
+        message, fields = given
+        hints = get_type_hints(error.__class__)
+        for name, value in fields.items():
+            setattr(error, name, msgspec.convert(value, hints.get(name, Any)))
+        PostizError.__init__(error, message)
+
+    return either
+
+
 class PostizError(Exception):
-    """Base of everything that this library raises on purpose. Errors can be pickled.
+    """Base of everything that this library raises on purpose.
+
+    An error is made again from its `args`, which are its message and its fields as values of JSON.
+    So it can be pickled, and arrives whole where only `args` are kept, as by Celery.
 
     After a create, `may_be_stored` says that the error proves nothing: something in front of
     Postiz answered, or nothing did. Look for the posts before you send them again.
@@ -130,6 +157,12 @@ class PostizError(Exception):
     may_be_stored: bool = False
     _retry_after: float | None = None
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = _or_from_args(cls.__init__)  # type: ignore[method-assign]
+
+    @_or_from_args
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         if retry_after is not None:
             self._retry_after = retry_after
@@ -140,15 +173,15 @@ class PostizError(Exception):
         """Seconds after which the same call may succeed; None if another try fails as well."""
         return self._retry_after
 
+    if not TYPE_CHECKING:  # to a type checker, they are those of any exception
+
+        @property
+        def args(self) -> tuple[str, dict[str, Any]]:
+            """The message, and the fields as values of JSON."""
+            return str(self), msgspec.to_builtins(vars(self), enc_hook=repr)
+
     def __reduce__(self) -> tuple[object, ...]:
-        return _remake, (type(self), self.args), self.__dict__
-
-
-def _remake(kind: type[PostizError], args: tuple[object, ...]) -> PostizError:
-    """An error rebuilt by pickle, without calling the `__init__` of its class."""
-    error = kind.__new__(kind, *args)
-    error.args = args
-    return error
+        return type(self), self.args, vars(self)
 
 
 class ConfigurationError(PostizError):
@@ -173,6 +206,8 @@ class ScopeError(ConfigurationError):
     that restricts it.
     """
 
+    allowed: tuple[Scope, ...]
+
     def __init__(self, scope: Scope, *, allowed: tuple[Scope, ...], source: str) -> None:
         self.scope = scope
         self.allowed = allowed
@@ -185,6 +220,8 @@ class ScopeError(ConfigurationError):
 
 class InvalidInputError(PostizError, ValueError):
     """A value, file or argument is not valid; `problems` has the reasons. Nothing was sent."""
+
+    problems: list[Problem]
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
@@ -202,6 +239,8 @@ class ChannelNotFoundError(InvalidPostError):
     `word` is what was given, the first if there were several. `close` are the names that are
     spelt almost like it, the closest first, or the ids of the channels that it fits.
     """
+
+    close: tuple[str, ...]
 
     def __init__(self, problems: list[Problem], *, word: str, close: tuple[str, ...] = ()) -> None:
         self.word = word
@@ -247,6 +286,7 @@ class APIConnectionError(PostizError):
     `message` says what happened and `hint` what to do next; the text of the error has both.
     """
 
+    delivery: Delivery
     _retry_after = _PAUSE
 
     def __init__(
@@ -255,7 +295,10 @@ class APIConnectionError(PostizError):
         self.message = message
         self.delivery = delivery
         self.hint = hint
-        super().__init__(f"{message} {hint}".rstrip())
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
@@ -272,6 +315,7 @@ class DeliveryUnknownError(PostizError):
     whether the posts are stored. None: there is no key, or a person has to look.
     """
 
+    marks: Marks
     may_be_stored = True
 
     def __init__(self, message: str, *, marks: Marks, retry_after: float | None = None) -> None:
@@ -284,6 +328,8 @@ class IdempotencyError(PostizError):
 
     `differs` are the paths of what differs, such as `at` or `posts.0.content`.
     """
+
+    differs: tuple[str, ...]
 
     def __init__(self, key: str, differs: tuple[str, ...]) -> None:
         self.key = key
@@ -303,6 +349,8 @@ class APIStatusError(PostizError):
     where the server's message does not; it is in the text of the error too.
     """
 
+    response: APIResponse
+
     def __init__(
         self,
         text: str,
@@ -318,10 +366,14 @@ class APIStatusError(PostizError):
         self.provider = provider
         self.channel_name = channel_name
         self.hint = hint
-        where = f" [{channel_name or ''} on {provider}]" if provider else ""
+        super().__init__(text, retry_after=retry_after)
+
+    def __str__(self) -> str:
+        where = f" [{self.channel_name or ''} on {self.provider}]" if self.provider else ""
+        text = self.text
         words = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " ..."
-        message = f"{response.status_code}{where}: {words}" + (f"\n  {hint}" if hint else "")
-        super().__init__(message, retry_after=retry_after)
+        hint = f"\n  {self.hint}" if self.hint else ""
+        return f"{self.status_code}{where}: {words}{hint}"
 
     @property
     def status_code(self) -> int:

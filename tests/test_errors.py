@@ -3,16 +3,24 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import pkgutil
 import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from celery import Celery
+from celery.backends.base import Backend
 from jsonschema import Draft202012Validator
 
 import postiz_async
 from postiz_async import documents, errors
+from postiz_async._resources.api import absent
+from postiz_async.contrib import temporal
 from postiz_async.errors import (
     APIConnectionError,
     APIResponse,
@@ -40,6 +48,19 @@ MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("c1", "c2"))
 def tree() -> list[type[PostizError]]:
     kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
     return [kind for kind in kinds if issubclass(kind, PostizError)]
+
+
+def every_class() -> set[type[PostizError]]:
+    """Those of the tree, and those that other modules derive from them."""
+    for module in pkgutil.walk_packages(postiz_async.__path__, "postiz_async."):
+        import_module(module.name)
+    return {kind for kind in derived(PostizError) if kind.__module__.startswith("postiz_async.")}
+
+
+def derived(kind: type[PostizError]) -> Iterator[type[PostizError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from derived(each)
 
 
 def test_every_error_is_drawn_in_the_tree() -> None:
@@ -108,6 +129,8 @@ EVERY: list[tuple[PostizError, float | None]] = [
     (errors.PostizError("plain"), None),
     (errors.ConfigurationError("wrong"), None),
     (errors.UsageError("not open"), None),
+    (absent("no outbox"), None),
+    (temporal._NotDueError("in a day", retry_after=9.0), 9.0),
     (errors.ScopeError("draft", allowed=("read",), source="Postiz(allow=...)"), None),
     (errors.InvalidInputError(PROBLEMS), None),
     (errors.InvalidPostError(PROBLEMS), None),
@@ -116,8 +139,8 @@ EVERY: list[tuple[PostizError, float | None]] = [
     (errors.UploadError("changed"), None),
     (errors.CampaignError("no file"), None),
     (errors.CampaignChangedError("paused meanwhile"), None),
-    (errors.OAuthError("access_denied"), None),
-    (errors.APIConnectionError("gone", delivery=Delivery.NOT_SENT), 60.0),
+    (errors.OAuthError("access_denied", is_refusal=True), None),
+    (errors.APIConnectionError("gone", delivery=Delivery.NOT_SENT, hint="Try."), 60.0),
     (errors.APITimeoutError("late"), 60.0),
     (errors.DeliveryUnknownError("lost", marks=MARKS, retry_after=9.0), 9.0),
     (errors.DeliveryUnknownError("lost", marks=MARKS), None),
@@ -143,16 +166,60 @@ EVERY: list[tuple[PostizError, float | None]] = [
 
 
 def test_every_class_is_among_the_examples() -> None:
-    assert {type(error) for error, _ in EVERY} == set(tree())
+    assert {type(error) for error, _ in EVERY} == every_class()
 
 
+CELERY = Backend(app=Celery(set_as_current=False), serializer="json")
+WAYS: dict[str, Callable[[PostizError], Any]] = {
+    "pickle": lambda error: pickle.loads(pickle.dumps(error)),  # noqa: S301
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "json": lambda error: CELERY.exception_to_python(
+        CELERY.decode(CELERY.encode(CELERY.prepare_exception(error)))
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("error", "_"), EVERY)
-def test_an_error_survives_the_way_to_another_process(error: PostizError, _: object) -> None:
-    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301
-        assert type(twin) is type(error)
-        assert str(twin) == str(error)
-        assert twin.__dict__ == error.__dict__
-        assert twin.retry_after == error.retry_after
+def test_an_error_survives_the_way_to_another_process(
+    error: PostizError, _: object, way: str
+) -> None:
+    twin = WAYS[way](error)
+    assert type(twin) is type(error)
+    assert str(twin) == str(error)
+    assert vars(twin) == vars(error)
+    assert (twin.retry_after, twin.may_be_stored) == (error.retry_after, error.may_be_stored)
+    assert twin.args == error.args
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_an_error_was_told_later_survives_too(way: str) -> None:
+    error = errors.PermissionDeniedError("no", response=APIResponse(403))
+    error.may_be_stored = True
+    error.hint = "A firewall answered."
+    error.add_note("upload 2 of 3: a.png")
+    twin = WAYS[way](error)
+    assert twin.may_be_stored
+    assert str(twin) == "403: no\n  A firewall answered."
+    assert vars(twin) == vars(error)
+
+
+class _OwnError(errors.QuotaWaitError):
+    """One of a user."""
+
+    def __init__(self, budget: object) -> None:
+        self.budget = budget
+        super().__init__(f"{budget} are used", retry_after=3.0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_error_of_a_user_survives_too(way: str) -> None:
+    twin = WAYS[way](_OwnError(7))
+    assert type(twin) is _OwnError
+    assert (str(twin), twin.budget, twin.retry_after) == ("7 are used", 7, 3.0)
+    odd = WAYS[way](_OwnError(_OwnError))
+    assert "_OwnError" in str(odd.args[1]["budget"]), "as text where JSON has no such value"
 
 
 @pytest.mark.parametrize(("error", "seconds"), EVERY)

@@ -221,4 +221,3 @@ def _say_how_much_was_left(error: APITimeoutError, given: float | None, time: Ca
     """Explain in the error that an attempt had less time than the whole call was given."""
     if given is not None and time.timeout is not None and given < 0.99 * time.timeout:
         error.message += f" That was what was left of the {in_seconds(time.timeout)}."
-        error.args = (f"{error.message} {error.hint}".rstrip(),)

@@ -297,9 +297,8 @@ async def _send(bound: BoundScheduler, source: Source, part: _Part) -> Media:
     except PostizError as error:
         if part.fault is not None and part.fault is not error:
             raise part.fault.with_traceback(part.trace) from error
-        retryable = isinstance(error, APIConnectionError | ServerError)
-        if retryable and not part.can_repeat():
-            error.args = (f"{error}\n  {_ONCE.format(name=source.name)}",)
+        if isinstance(error, APIConnectionError | ServerError) and not part.can_repeat():
+            error.hint = f"{error.hint} {_ONCE.format(name=source.name)}".lstrip()
         raise
     if part.fault is not None:
         raise part.fault.with_traceback(part.trace)
