@@ -29,7 +29,6 @@ from postiz_async import (
     QuotaWaitError,
     ServerError,
     UsageError,
-    blocking,
 )
 from postiz_async._resources.api import options_of
 from postiz_async._resources.posts import Posts
@@ -391,14 +390,6 @@ async def test_an_export_without_a_file_is_a_text(postiz_sandbox: Sandbox, tmp_p
             await postiz.export(tmp_path / "posts.csv", **days, format="jsonl")
         with pytest.raises(InvalidInputError, match="is not for JSON lines"):
             await postiz.export(**days, format="jsonl", excel=True)
-
-
-@pytest.mark.parametrize(("old", "new"), [("batch", "campaign"), ("integrations", "channels")])
-def test_an_old_name_says_the_new_one(old: str, new: str) -> None:
-    for client in (Postiz(api_key="key"), blocking.Postiz(api_key="key")):
-        with pytest.raises(AttributeError, match=f"It is called '{new}'"):
-            getattr(client, old)
-        assert not hasattr(client, "no_such_name")
 
 
 # ------------------------------------------------------------------ routes that nobody knows

@@ -13,7 +13,7 @@ ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
     ("_unseen",),
-    ("errors", "clock", "_extras", "_logs", "_renamed"),
+    ("errors", "clock", "_extras", "_logs"),
     ("_concurrency", "models"),
     ("_quota",),
     ("providers", "_wire"),
@@ -42,7 +42,6 @@ LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 PURE = {
     "errors",
     "_extras",
-    "_renamed",
     "_quota",
     "models",
     "providers",

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from postiz_async._quota import Ledger, Wait, WaitReason, decide
 from postiz_async.models._base import DateTime, Value
-from postiz_async.models._html_table import date_cell, html_table, span_cell
 
 LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 """The wall time of a broken clock is shown as this at most."""
@@ -59,24 +58,6 @@ class Quota(Value, frozen=True, kw_only=True):
         blocked = f"{_seconds(self.blocked_for)} s" if self.blocked else "no"
         parts += [f"blocked={blocked}", f"as_of={_moment(self.as_of)}"]
         return f"Quota({', '.join(parts)})"
-
-    def _repr_html_(self) -> str:
-        """A table, for notebooks."""
-        known = self.limit is not None
-        rows = [
-            ("Free", f"{self.remaining} of {self.limit}" if known else "not known"),
-            ("Window ends in", span_cell(self.resets_in)),
-            ("Next call", span_cell(self.next_in)),
-            ("In flight", str(self.in_flight)),
-            ("Waiting", f"single posts: {self.queued.interactive}, bulk: {self.queued.bulk}"),
-        ]
-        if self.bulk_waits_for is not None:
-            until = "" if self.bulk_in is None else f", {span_cell(self.bulk_in)}"
-            rows.append(("Bulk waits for", f"{self.bulk_waits_for}{until}"))
-        if self.blocked:
-            rows.append(("Locked out", span_cell(self.blocked_for)))
-        rows.append(("As of", date_cell(self.as_of) or "no answer yet"))
-        return html_table("Quota of create requests", rows)
 
 
 def show(

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from postiz_async._concurrency import WakeSignal
 from postiz_async._quota.state import ledger_name
-from postiz_async._renamed import with_old_names
 from postiz_async._resources.channels import ChannelCache, Channels
 from postiz_async._scheduler.calls import CallOptions
 from postiz_async._scheduler.scheduler import BoundScheduler, Scheduler
@@ -68,7 +67,6 @@ def _resource(
     return cast("T", _Resource(module, kind, make))
 
 
-@with_old_names
 class Resources:
     """The resources of the API; each call through them is made with the same options."""
 

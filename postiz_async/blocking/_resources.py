@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from msgspec import UNSET, UnsetType
 
-from postiz_async._renamed import with_old_names
 from postiz_async._uploads import AT_ONCE, STALL_TIMEOUT, Progress, UploadSource
 from postiz_async.blocking._base import (
     BlockingIterator,
@@ -941,7 +940,6 @@ class Posts(PostCreation):
         """
 
 
-@with_old_names
 class Resources(Twin):
     """The resources of the API; each call through them is made with the same options."""
 

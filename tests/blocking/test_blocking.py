@@ -24,7 +24,6 @@ from postiz_async import (
     UsageError,
     blocking,
 )
-from postiz_async._renamed import Renamed
 from postiz_async._sandbox import Fault
 from postiz_async.blocking import Postiz, PostizPool
 from postiz_async.stores.sqlite import SqliteStore
@@ -89,7 +88,7 @@ def public(kind: type) -> set[str]:
 
 
 def is_internal(member: object) -> bool:
-    if isinstance(member, Renamed) or getattr(member, "__isabstractmethod__", False):
+    if getattr(member, "__isabstractmethod__", False):
         return True
     return "other parts of this package" in " ".join((inspect.getdoc(member) or "").split())
 

@@ -25,9 +25,7 @@ from postiz_async._campaign.plan.align import Span, arrange, bound, date_all, ti
 from postiz_async._campaign.plan.packing import Limits, fewest, pack
 from postiz_async._campaign.read.rows import Row
 from postiz_async._quota import Ledger, Window
-from postiz_async.errors import row_ranges
 from postiz_async.models._base import DateTime, Value
-from postiz_async.models._html_table import date_cell, html_table
 from postiz_async.models.channels import Channel
 
 
@@ -71,23 +69,6 @@ class Forecast(Value, frozen=True):
     """The number of requests below which no plan can get under the same limits."""
     media_files: int = 0
     """The number of distinct media files."""
-
-    def _repr_html_(self) -> str:
-        """An HTML table, for notebooks."""
-        source = "" if self.limit_known else ", as long as no other is known"
-        late = f"{len(self.late):,}"
-        if self.late:
-            late += f" (rows {row_ranges(row.number for row in self.late)})"
-        rows = [
-            ("Posts", f"{self.posts:,}"),
-            ("Create requests", f"{self.requests:,}"),
-            ("Limit", f"{self.limit:,} in each window{source}"),
-            ("Windows", f"{self.windows:,}"),
-            ("Last request leaves", date_cell(self.finish)),
-            ("Dates that move", f"{len(self.moved):,}"),
-            ("Too late", late),
-        ]
-        return html_table("Plan", rows)
 
 
 class ChannelPlan(Value, frozen=True):

@@ -15,7 +15,6 @@ from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._content import plain_text
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import Problem
-from postiz_async.models._html_table import date_cell, html_table
 from postiz_async.models.insights import Figures
 
 
@@ -348,26 +347,9 @@ class Report:
         nothing = dict.fromkeys(columns)
         return [*records, *(nothing | told for told in _left_out(self.left_out))]
 
-    def _repr_html_(self) -> str:
-        """HTML tables of the counts and of the rows that need attention, for notebooks."""
-        counts = [(state, f"{number:,}") for state, number in self.counts.items()]
-        if self.left_out:
-            counts.append((LEFT_OUT, f"{len({problem.row for problem in self.left_out}):,}"))
-        parts = [html_table("Report", [*counts, ("create requests", f"{self.requests:,}")])]
-        troubles = self.troubles()
-        if troubles:
-            head = ("row", "channel", "date", "state", "problem")
-            listed = [_trouble(row) for row in troubles[:_LISTED]]
-            more = f", the first {_LISTED}" if len(troubles) > _LISTED else ""
-            parts.append(html_table(f"{len(troubles):,} to look at{more}", listed, head))
-        return f"<div>{''.join(parts)}</div>"
-
 
 LEFT_OUT = "left out"
 """The state of a row that was not sent because of its problems."""
-
-_LISTED = 20
-"""Rows needing attention that a notebook shows, at most."""
 
 _BEGINNING = 1_000
 """Characters shown of a text, at most."""
@@ -432,17 +414,6 @@ def _cell(value: object, zone: tzinfo) -> object:
     if isinstance(value, str) and len(value) >= MAX_CELL:
         return f"{value[: MAX_CELL - 2]}…"  # and an apostrophe may come before it
     return "" if value is None else value
-
-
-def _trouble(row: RowRecord) -> tuple[str, ...]:
-    problem = " ".join(filter(None, (row.finding.value, row.note, row.remark)))
-    return (
-        str(row.number),
-        row.name or row.channel,
-        date_cell(row.seconds),
-        row.state.value,
-        problem,
-    )
 
 
 def make_report(
