@@ -2,7 +2,7 @@
 
 Claim: a workbook at its worst (a title and a logo above the header, two sheets, several channels in
 a cell, day and time apart, months in words, merged cells, comments, settings in columns of their
-own, media on the web, notes that are nobody's) is stored in at most three commands and one answer.
+own, notes that are nobody's) is stored in at most three commands and one answer.
 Each command is a process on a terminal, the server another. Run: python benchmarks/manager.py
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from figures import Figure, note
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from manager_workbook import POSTS, web_pictures, write_plan
+from manager_workbook import POSTS, write_plan
 from processes import child_environment, sandbox_process
 from terminals import on_terminal
 
@@ -25,13 +25,13 @@ KINDS = ("plan.xlsx", "plan.ods", "plan.csv")
 def managed(folder: Path, name: str) -> tuple[int, int, int, int]:
     """The commands, answers, stored posts and create requests of one plan."""
     folder.mkdir()
-    with sandbox_process(folder / "home") as server, web_pictures(folder) as web:
+    with sandbox_process(folder / "home") as server:
         environment = child_environment(folder / "home", server.environment)
         environment["TZ"] = "Europe/Berlin"
-        path = write_plan(folder, name, picture=f"{web}/bilder/sonne.png")
+        path = write_plan(folder, name, picture="bilder/sonne.png")
         told = [
-            on_terminal(["plan", path, "--web-media", "127.0.0.1"], environment, ""),
-            on_terminal(["run", path, "--web-media", "127.0.0.1"], environment),
+            on_terminal(["plan", path], environment, ""),
+            on_terminal(["run", path], environment),
         ]
         if any(each.code for each in told):
             raise SystemExit(f"{name} was refused:\n" + "\n".join(each.text for each in told))

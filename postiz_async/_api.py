@@ -17,7 +17,7 @@ from postiz_async.errors import UsageError
 from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from postiz_async._campaign.after.export import ExportResult, Naming
@@ -170,7 +170,6 @@ class Api(OfOneProcess, Resources):
         slots: str | Mapping[str, str] = "",
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
-        web_media: Iterable[str] = (),
         align: float | timedelta | str | None = None,
         late: Late = "skip",
         skip_invalid: bool = False,
@@ -205,9 +204,6 @@ class Api(OfOneProcess, Resources):
             media_root: one or more folders from which the campaign may take media, besides its own
                 folder (for rows from a program: the working directory). Cells cannot refer to other
                 files, neither with `..` nor through a symbolic link; a `Path` from a program can.
-            web_media: hosts from which the campaign may take media by their web address. Public
-                addresses only, also after redirects; a host in your own network has to be given
-                as `localhost` or by its IP address.
             align: how far dates may move so that more posts share a request: a text like `"15m"`,
                 a `timedelta` or seconds; a row's `tolerance` overrides it.
             late: what to do with a row whose date passes before a slot is free: `skip` does not
@@ -249,7 +245,6 @@ class Api(OfOneProcess, Resources):
             name=name,
             reading=reading_of(timezone, slots, reading),
             media_root=roots_of(media_root),
-            web_media=tuple(web_media),
             align=align,
             late=late,
             skip_invalid=skip_invalid,

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 from samples import PNG
 from spreadsheet_files import COVERED, Down, Noted, write_ods, write_xlsx
 
-__all__ = ["HEADER", "POSTS", "web_pictures", "write_plan"]
+__all__ = ["HEADER", "POSTS", "write_plan"]
 
 HEADER = [
     *("Kanäle", "Datum", "Uhrzeit", "Text", "Bild", "Alternativtext", "Link"),
@@ -80,7 +75,7 @@ def write_plan(folder: Path, name: str, picture: str = "", video: str = "film.mp
     Args:
         folder: where it is written.
         name: the name of its file.
-        picture: the picture of its first row, which may be a web address.
+        picture: the picture of its first row.
         video: the video of the row for YouTube.
     """
     (folder / "bilder").mkdir(exist_ok=True)
@@ -98,20 +93,3 @@ def write_plan(folder: Path, name: str, picture: str = "", video: str = "film.mp
     if path.suffix == ".xlsx":
         return write_xlsx(path, sheets={"Plan": rows, "Legende": legend})
     return write_ods(path, rows)
-
-
-@contextmanager
-def web_pictures(folder: Path) -> Iterator[str]:
-    """The address of a web server that serves a folder."""
-    handler = partial(_Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""

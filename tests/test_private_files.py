@@ -25,9 +25,7 @@ from postiz_async._campaign.journal.lock import FileLock
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
-from postiz_async._uploads import cache
 from postiz_async.clock import JumpingClock
-from postiz_async.models.media import Media
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing._transport import sandbox_client
 
@@ -124,19 +122,12 @@ async def use_outbox(folder: Path) -> set[str]:
             return names(folder / "boxes")
 
 
-async def use_cache(folder: Path) -> set[str]:
-    medium = Media(id="m", path="https://h/m.png", name="m.png")
-    cache.put(folder / "kept" / "uploads.sqlite", "o", "ab", medium, 1.0, oldest=0.0)
-    return names(folder / "kept")
-
-
 @pytest.mark.parametrize(
     ("use", "made"),
     [
         (use_store, {"quota.sqlite", "quota.sqlite-wal", "quota.sqlite-shm"}),
         (use_journal, {"c.journal", "c.journal-wal", "c.journal-shm", "c.journal.lock"}),
         (use_outbox, {"out.sqlite", "out.sqlite-wal", "out.sqlite-shm"}),
-        (use_cache, {"uploads.sqlite"}),
     ],
 )
 async def test_a_new_file_of_ours_is_its_owners_alone_from_the_first_moment(
@@ -161,7 +152,7 @@ async def test_a_missing_folder_is_made_for_its_owner_with_those_above(
     assert [mode(tmp_path / name) for name in ("a", "a/b")] == [0o700, 0o700]
 
 
-@pytest.mark.parametrize("use", [use_store, use_journal, use_cache])
+@pytest.mark.parametrize("use", [use_store, use_journal])
 async def test_what_an_earlier_version_left_readable_is_tightened(
     use: Callable[[Path], Awaitable[set[str]]], tmp_path: Path
 ) -> None:

@@ -80,7 +80,7 @@ async def files(
 ) -> None:
     await postiz.media.upload(blocking)
     await postiz.media.upload(file)
-    await postiz.media.upload(web, allow_private={"files.internal"}, cache=Path("c.sqlite"))
+    await postiz.media.upload(web, stall_timeout=30)
     await postiz.media.upload(StringIO())  # type: ignore[arg-type]
     await postiz.media.upload(7)  # type: ignore[arg-type]
 

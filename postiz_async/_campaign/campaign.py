@@ -100,10 +100,8 @@ class Campaign(SentCampaign):
         known.journal.place = known.origin.journal
         checked = await check_campaign(self._postiz, known.origin, known.options)
         if checked.campaign.table is not None:
-            table, options = checked.campaign.table, known.options
-            reading = table.completed(options.reading)
-            web_media = (*options.web_media, *table.web_hosts)
-            known.options = replace(options, reading=reading, web_media=web_media)
+            reading = checked.campaign.table.completed(known.options.reading)
+            known.options = replace(known.options, reading=reading)
         known.know(checked)
         return self
 
@@ -122,7 +120,7 @@ class Campaign(SentCampaign):
 
         Args:
             given: whether all options that were given are saved; else only those that were saved
-                before, and how the file was understood: its columns, sheet, time zone and hosts.
+                before, and how the file was understood: its columns, sheet and time zone.
 
         Returns:
             The path of the saved file.
@@ -140,16 +138,13 @@ class Campaign(SentCampaign):
             name=options.name,
             align=span,
             media_root=tuple(map(str, options.media_root)),
-            web_media=options.web_media,
         )
         return await in_thread(partial(save_options, self.path, said))
 
     async def _understood_options(self) -> CampaignOptions:
         """The saved options, with how the file was understood."""
         kept = await in_thread(partial(FileOptions.saved, self._known.origin.source))
-        said, table = self._known.options.reading, self._known.checked.campaign.table
-        hosts = () if table is None else table.web_hosts
-        options = CampaignOptions(web_media=hosts).with_kept(kept)
+        said, options = self._known.options.reading, CampaignOptions().with_kept(kept)
         zone = said.timezone or options.reading.timezone
         reading = structs.replace(
             options.reading, columns=said.columns, sheet=said.sheet, timezone=zone

@@ -12,7 +12,6 @@ from postiz_async._campaign.read.header import Understood
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, merged_reading
 from postiz_async._campaign.read.rows import MAX_ALIGN
 from postiz_async._delivery.options import Late, LateRule, OnDoubt, checked_late
-from postiz_async._uploads import host_named, own_hosts
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
@@ -39,7 +38,6 @@ class CampaignOptions:
     name: str | None = None
     reading: ReadOptions = field(default_factory=ReadOptions)
     media_root: tuple[Path | str, ...] = ()
-    web_media: tuple[str, ...] = ()
     align: float | timedelta | str | None = None
     late: Late = "skip"
     skip_invalid: bool = False
@@ -55,22 +53,15 @@ class CampaignOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "span", read_span(self.align))  # which is frozen
-        object.__setattr__(self, "web_media", tuple(map(host_named, self.web_media)))
         object.__setattr__(self, "late_rule", checked_late(self.late))
 
     def with_kept(self, kept: FileOptions) -> CampaignOptions:
-        """Fill in saved options of the campaign where none was given.
-
-        A stranger may have saved them, so none of them allows a host that is not public.
-        """
-        hosts = list(map(host_named, kept.web_media))
-        public = (host for host in hosts if host not in own_hosts(hosts))
+        """Fill in saved options of the campaign where none was given."""
         return replace(
             self,
             name=kept.name if self.name is None else self.name,
             reading=merged_reading(self.reading, kept),
             media_root=self.media_root or kept.media_root,
-            web_media=(*public, *self.web_media),
             align=kept.align if self.align is None else self.align,
         )
 

@@ -19,7 +19,6 @@ from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.dates import find_zone
 from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, readable
 from postiz_async._campaign.read.header import Understood
-from postiz_async._campaign.read.media_files import web_hosts
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, rules_of
 from postiz_async._campaign.read.rows import UNDATED, CampaignSource
 from postiz_async._campaign.read.source import ReadCampaign, labelled, read_source
@@ -28,7 +27,6 @@ from postiz_async._campaign.run.resume import recorded, refuse_foreign, refuse_o
 from postiz_async._concurrency import in_thread
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import Resolver
-from postiz_async._uploads import own_hosts
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import CampaignError, ConfigurationError, UsageError, by_reader
 from postiz_async.models.channels import Channel
@@ -186,11 +184,6 @@ async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOp
     campaign = await read_source(
         origin.source, origin.path, options.reading, words, kept=kept, guess=bool(options.guess)
     )
-    if options.guess and campaign.table is not None:
-        hosts = web_hosts(name for row in campaign.rows for name in row.media)
-        unknown = set(hosts) - set(options.web_media) - own_hosts(hosts) - {""}
-        campaign.table.web_hosts = tuple(host for host in hosts if host in unknown)
-        options = replace(options, web_media=(*options.web_media, *campaign.table.web_hosts))
     if callable(options.guess):
         _ask(options.guess, origin.path, understood(campaign, listed, options.reading))
     if origin.journal.path is None and options.name is None:

@@ -62,16 +62,6 @@ MediaRoots = Annotated[
 ]
 
 
-WebMedia = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--web-media",
-        group=SPECIAL,
-        help="A host from which the campaign may take media; can be repeated.",
-    ),
-]
-
-
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class CampaignFlags:
@@ -86,7 +76,6 @@ class CampaignFlags:
 
     journal: JournalOptions = JournalOptions()
     media_root: MediaRoots = None
-    web_media: WebMedia = None
     align: str | None = None
     skip_invalid: bool = False
     as_new: Annotated[bool, Parameter(group=SPECIAL)] = False
@@ -158,7 +147,6 @@ async def open_campaign(
             name=flags.journal.name,
             reading=reading,
             media_root=flags.media_root or (),
-            web_media=flags.web_media or (),
             align=flags.align,
             skip_invalid=flags.skip_invalid,
             as_new=flags.as_new,

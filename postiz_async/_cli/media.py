@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from cyclopts import App, Parameter
@@ -185,8 +184,6 @@ async def upload(
     /,
     *,
     concurrency: int = 3,
-    cache: Path | None = None,
-    allow_private: bool = False,
     api: ApiOptions = ApiOptions(),
 ) -> int:
     """Upload files, equal ones once.
@@ -194,10 +191,8 @@ async def upload(
     A failure does not end the others; then the exit code is 1.
 
     Args:
-        sources: Pictures (10 MiB), MP4 videos (1 GiB), or URLs of them.
+        sources: Pictures (10 MiB), MP4 videos (1 GiB), or https addresses of them.
         concurrency: Uploads at a time.
-        cache: A file that remembers uploads for a day, for the next run.
-        allow_private: Also fetch URLs on this machine and in private networks.
     """
     output = Output(as_json=api.json)
     async with api.client() as postiz:
@@ -207,8 +202,6 @@ async def upload(
                 concurrency=concurrency,
                 return_exceptions=True,
                 progress=display.sent,
-                cache=cache,
-                allow_private=allow_private,
             )
     return show_uploads(output, sources, results)
 

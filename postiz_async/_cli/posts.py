@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from postiz_async import Channel, NewPost
 from postiz_async._cli.after_run import write_file
-from postiz_async._cli.connection import Connection, state_folder, zone_of
+from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.help import COMMON
 from postiz_async._cli.options import (
     ApiOptions,
@@ -159,7 +159,7 @@ async def create(
         settings: The provider's settings as JSON.
         tag: A tag that exists in Postiz.
         idempotency_key: A key of your choice, such as an order number: repeating the command with
-            it creates no further posts and shows the same ones. With --media: within a day.
+            it creates no further posts and shows the same ones. Not with --media.
     """
     output = Output(as_json=api.json)
     if now == (at is not None):
@@ -167,15 +167,17 @@ async def create(
     read_seconds("--max-wait", max_wait, zero=True, none=True)
     if now and draft:
         raise InvalidInputError([Problem("--draft", "a draft is not published: leave --now out")])
+    if media and idempotency_key is not None:
+        why = "each repetition would upload the files anew, and so be another post"
+        how = "put the post into a table, and let `postiz-async run` upload its files once"
+        raise InvalidInputError([Problem("--media", f"with a key, {why}", hint=how)])
     values = json_object("--settings", settings) if settings else None
     zone = api.zone
     when = None if at is None else meant_moment(output, at, zone)
     attempts: list[Attempt] = []
     async with api.client(attempts.append) as postiz, said_as_options():
         meant = await postiz.channels.find(*channel)
-        # the medium of a file has to be the same the next time
-        cache = None if idempotency_key is None else state_folder() / "uploads.sqlite"
-        stored = [await postiz.media.upload(path, cache=cache) for path in media or []]
+        stored = [await postiz.media.upload(path) for path in media or []]
         posts = [NewPost(each, content, stored, values, tuple(thread or ())) for each in meant]
         make: Callable[..., Awaitable[list[Created]]] = postiz.posts.publish_now
         if when is not None:

@@ -51,7 +51,5 @@ def show_understood(output: Output, understood: Understood) -> None:
     channels = understood.channels
     on = f" on {count(len(channels), 'channel')}: {', '.join(channels)}" if channels else ""
     output.say(f"{count(understood.posts, 'post')}{on}")
-    if understood.web_hosts:
-        output.say(f"media are fetched from: {', '.join(understood.web_hosts)}", "yellow")
     if understood.comments:
         output.say(f"{count(understood.comments, 'comment')} in cells: never sent")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from msgspec.structs import replace
 
 from postiz_async._concurrency import WakeSignal
-from postiz_async._quota.state import ledger_name
 from postiz_async._resources.channels import ChannelCache, Channels
 from postiz_async._scheduler.calls import CallOptions
 from postiz_async._scheduler.scheduler import BoundScheduler, Scheduler
@@ -186,9 +185,7 @@ class OpenClient(Resources):
         if self._uploads is None:
             from postiz_async._uploads.cache import UploadCache  # noqa: PLC0415  (not every client)
 
-            identity = self.scheduler.identity
-            name = ledger_name(identity.root, identity.key.reveal())
-            self._uploads = UploadCache(self.clock, name)
+            self._uploads = UploadCache(self.clock)
         return self._uploads
 
     async def channel_id(self, channel: Channel | str, where: str) -> str:

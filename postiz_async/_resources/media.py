@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from postiz_async._resources.listing import Listing, Page, listed_by_page
@@ -15,21 +14,17 @@ from postiz_async._scheduler.hooks import check_hook
 from postiz_async._uploads import (
     AT_ONCE,
     STALL_TIMEOUT,
-    URL_SUFFIXES,
     Progress,
     UploadOptions,
     UploadSource,
     fetch_by_server,
-    host_of,
     is_url,
-    own_hosts,
     upload,
     upload_all,
 )
 from postiz_async._uploads.urls import shown
 from postiz_async._wire import encode_body
 from postiz_async._wire.endpoints import GENERATE_VIDEO, LIST_MEDIA, VIDEO_FUNCTION, Call
-from postiz_async.errors import InvalidInputError, Problem
 from postiz_async.models._durations import read_seconds
 from postiz_async.models.video import SlidesVideo, Veo3Video, VideoRequest
 
@@ -54,8 +49,6 @@ class MediaResource:
         *,
         progress: Progress | None = None,
         reuse: bool = True,
-        cache: Path | str | None = None,
-        allow_private: bool | Collection[str] = False,
         stall_timeout: float | timedelta = STALL_TIMEOUT,
     ) -> StoredMedia:
         """Upload a picture (10 MiB at most) or an MP4 video (1 GiB at most).
@@ -63,9 +56,8 @@ class MediaResource:
         The type is detected from the first bytes, never from the name. What the server would refuse
         is not sent; the rest is streamed. There is no time limit while bytes move.
 
-        A URL is fetched by the server if it can (https, a suffix such as `.png`); otherwise it is
-        streamed through this process, which connects to public addresses only and follows at most
-        five redirects.
+        A URL is fetched by the server: a public https address whose path ends in a suffix such as
+        `.png`.
 
         Retried: yes, if the source can be read again: paths, bytes, files, URLs, but not pipes and
             iterators. The API cannot delete media, so a retry may leave an unused copy.
@@ -79,25 +71,19 @@ class MediaResource:
                 was uploaded before.
             reuse: return the medium that this client uploaded with the same content in the last 24
                 hours.
-            cache: a small file to share this with other runs and processes; none by default,
-                because people can delete media in Postiz.
-            allow_private: also fetch URLs on this machine and in private networks; True, or the
-                names of allowed hosts.
             stall_timeout: time without progress after which an upload fails: seconds or a
                 `timedelta`.
 
         Raises:
             InvalidInputError: missing, empty, too large, or of a type that cannot be posted.
-            UploadError: the source failed or changed during the upload, or the URL could not be
-                fetched, or not fast enough (1 KiB per second); nothing was stored.
+            UploadError: the source failed or changed during the upload; nothing was stored.
+            BadRequestError: the server could not fetch the URL.
             UsageError: `stall_timeout` is not a number of seconds.
         """
         check_hook("progress", progress)
         options = UploadOptions(
             progress=progress,
             reuse=reuse,
-            cache=Path(cache) if cache is not None else None,
-            allow_private=allow_private,
             stall_timeout=read_seconds("stall_timeout", stall_timeout),
         )
         return await upload(self._bound, source, options=options, uploads=self._uploads)
@@ -111,8 +97,6 @@ class MediaResource:
         return_exceptions: Literal[False] = ...,
         progress: Callable[[int, int, int | None], object] | None = ...,
         reuse: bool = ...,
-        cache: Path | str | None = ...,
-        allow_private: bool | Collection[str] = ...,
         stall_timeout: float | timedelta = ...,
     ) -> builtins.list[StoredMedia]: ...
 
@@ -125,8 +109,6 @@ class MediaResource:
         return_exceptions: Literal[True],
         progress: Callable[[int, int, int | None], object] | None = ...,
         reuse: bool = ...,
-        cache: Path | str | None = ...,
-        allow_private: bool | Collection[str] = ...,
         stall_timeout: float | timedelta = ...,
     ) -> builtins.list[StoredMedia | Exception]: ...
 
@@ -138,8 +120,6 @@ class MediaResource:
         return_exceptions: bool = False,
         progress: Callable[[int, int, int | None], object] | None = None,
         reuse: bool = True,
-        cache: Path | str | None = None,
-        allow_private: bool | Collection[str] = False,
         stall_timeout: float | timedelta = STALL_TIMEOUT,
     ) -> builtins.list[StoredMedia] | builtins.list[StoredMedia | Exception]:
         """Upload several files, a few at a time; equal contents and equal URLs only once.
@@ -155,10 +135,6 @@ class MediaResource:
             progress: called with the index of a source, its bytes sent so far and in total.
             reuse: return the medium that this client uploaded with the same content in the last 24
                 hours.
-            cache: a small file to share this with other runs and processes; none by default,
-                because people can delete media in Postiz.
-            allow_private: also fetch URLs on this machine and in private networks; True, or the
-                names of allowed hosts.
             stall_timeout: time without progress after which an upload fails: seconds or a
                 `timedelta`.
 
@@ -173,8 +149,6 @@ class MediaResource:
         check_hook("progress", progress)
         options = UploadOptions(
             reuse=reuse,
-            cache=Path(cache) if cache is not None else None,
-            allow_private=allow_private,
             stall_timeout=read_seconds("stall_timeout", stall_timeout),
             hash_first=True,
         )
@@ -237,13 +211,10 @@ class MediaResource:
             url: a public https address.
 
         Raises:
-            InvalidInputError: the path of the URL does not end in a suffix that the server accepts.
+            InvalidInputError: it is no https address, or its path does not end in a suffix that the
+                server accepts.
             BadRequestError: the server could not fetch it, or its type is not accepted.
         """
-        if not url.partition("?")[0].endswith(URL_SUFFIXES):
-            suffixes = " ".join(sorted(URL_SUFFIXES))
-            message = f"{shown(url)!r} does not end in one of {suffixes} (lower case)"
-            raise InvalidInputError([Problem("url", message)])
         return await fetch_by_server(self._bound, url)
 
     async def generate_video(self, video: SlidesVideo | Veo3Video) -> StoredMedia:
@@ -283,10 +254,8 @@ async def upload_inspected(media: MediaResource, facts: FileFacts) -> StoredMedi
     """Upload a file that was inspected before.
 
     Raises:
-        UploadError: the file has changed since, or cannot be fetched; nothing was stored.
+        UploadError: the file has changed since; nothing was stored.
+        BadRequestError: the server could not fetch it.
     """
     bound = media._bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    if isinstance(facts.path, Path):
-        return await upload(bound, facts.path, facts=facts)
-    options = UploadOptions(allow_private=own_hosts([host_of(facts.path)]))
-    return await upload(bound, facts.path, options=options)
+    return await upload(bound, facts.path, facts=facts)

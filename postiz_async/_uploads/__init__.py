@@ -7,13 +7,11 @@ from postiz_async._uploads.inspect import POSTABLE, FileFacts, inspect_file
 from postiz_async._uploads.send import (
     AT_ONCE,
     STALL_TIMEOUT,
-    URL_SUFFIXES,
     Progress,
     UploadOptions,
     fetch_by_server,
-    inspect_url,
     upload,
     upload_all,
 )
 from postiz_async._uploads.sources import UploadSource
-from postiz_async._uploads.urls import host_named, host_of, is_url, own_hosts, shown_name
+from postiz_async._uploads.urls import inspect_url, is_url, shown_name

@@ -71,7 +71,7 @@ class FileFacts:
     """The result of inspecting a file. `sha256` is the hash of its content, `size` is in bytes.
 
     `path` is where it was inspected. For a file on the web it is the address, `sha256` is the hash
-    of that, and `size` is 0 if the server does not tell it. `width` and `height` are the pixels of
+    of that, and `size` is 0. `width` and `height` are the pixels of
     a picture, 0 if they cannot be read.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace as endpoint_with
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -25,20 +25,15 @@ from postiz_async._uploads.inspect import (
     pixels_of,
 )
 from postiz_async._uploads.sources import NullSink, Source, UploadSource, name_of, open_local
-from postiz_async._uploads.urls import host_of, is_url, own_hosts, shown
+from postiz_async._uploads.urls import inspect_url, is_url
 from postiz_async._wire import encode_body
-from postiz_async._wire.endpoints import UPLOAD_FILE, UPLOAD_FROM_URL, Call, FilePart, Replay
+from postiz_async._wire.endpoints import UPLOAD_FILE, UPLOAD_FROM_URL, Call, FilePart
 from postiz_async.errors import (
     APIConnectionError,
-    BadRequestError,
-    Delivery,
-    NotFoundError,
-    PermissionDeniedError,
     PostizError,
     ServerError,
     UploadError,
     UsageError,
-    by_reader,
 )
 
 if TYPE_CHECKING:
@@ -47,15 +42,12 @@ if TYPE_CHECKING:
         AsyncIterable,
         Awaitable,
         Callable,
-        Collection,
         Iterable,
     )
-    from pathlib import Path
     from types import TracebackType
 
     from postiz_async._scheduler.scheduler import BoundScheduler
     from postiz_async._uploads.cache import UploadCache
-    from postiz_async.clock import Clock
     from postiz_async.models.media import Media
 
 
@@ -66,9 +58,6 @@ Progress: TypeAlias = "Callable[[int, int | None], object]"
 
 STALL_TIMEOUT = 60.0
 """Seconds without progress after which an upload fails."""
-
-URL_SUFFIXES = (*POSTABLE.values(), ".jpeg")
-"""Suffixes of the paths of URLs that the server is willing to fetch."""
 
 HASHED = 64 * 1024 * 1024
 """Largest size in bytes of a file that is always hashed while it is sent, for later reuse."""
@@ -89,8 +78,6 @@ class UploadOptions:
 
     progress: Progress | None = None
     reuse: bool = True
-    cache: Path | None = None
-    allow_private: bool | Collection[str] = False
     stall_timeout: float = STALL_TIMEOUT
     hash_first: bool = False
 
@@ -180,31 +167,6 @@ class _Part:
             )
 
 
-async def inspect_url(url: str, clock: Clock) -> FileFacts:
-    """Look at the beginning of a file on the web.
-
-    Raises:
-        InvalidInputError: it is empty, too large, or of a kind that cannot be posted.
-        UploadError: it could not be fetched, or its address is not public, unless it says so.
-    """
-    from postiz_async._uploads.remote import Remote  # noqa: PLC0415  (aiohttp is slow)
-
-    own = own_hosts([host_of(url)])
-    allow = by_reader("--web-media 10.0.0.5", 'web_media=["10.0.0.5"]')
-    advice = f"name it by its IP address, and allow that: {allow}"
-    source = Remote(url, allow_private=own, stall_timeout=STALL_TIMEOUT, clock=clock, advice=advice)
-    try:
-        head = await source.look()
-        mime = kind_of(head, source.name)
-        check_size(source.size or 0, mime, source.name)
-        pixels = pixels_of(mime, BytesIO(head))
-        sha256 = hashlib.sha256(url.encode()).hexdigest()
-        return FileFacts(sha256, source.size or 0, mime, url, *pixels)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await source.aclose()
-
-
 async def upload(
     bound: BoundScheduler,
     value: UploadSource,
@@ -226,22 +188,10 @@ async def upload(
     options = options or UploadOptions()
     bound = bound.begun()
     if is_url(value):
-        url = cast("str", value)
-        medium = await _by_server(bound, url)
-        if medium is not None:
-            return medium
-        from postiz_async._uploads.remote import Remote  # noqa: PLC0415  (aiohttp is slow)
-
-        source: Source = Remote(
-            url,
-            allow_private=options.allow_private,
-            stall_timeout=options.stall_timeout,
-            clock=bound.scheduler.clock,
-        )
-    else:
-        source = await open_local(
-            value, stall_timeout=options.stall_timeout, is_resolved=facts is not None
-        )
+        return await fetch_by_server(bound, cast("str", value))
+    source = await open_local(
+        value, stall_timeout=options.stall_timeout, is_resolved=facts is not None
+    )
     try:
         return await _upload(bound, source, options, facts, uploads if options.reuse else None)
     finally:
@@ -276,19 +226,19 @@ async def _upload(
         medium = await _send(bound, source, part)
         medium = replace(medium, width=width, height=height, size=part.sent)
         if uploads is not None and part.sha256 is not None:
-            await uploads.put(part.sha256, medium, options.cache)
+            uploads.put(part.sha256, medium)
         return medium
 
     if uploads is None or not source.can_be_hashed:
         return await send()
     if sha256 is None:
-        if not (options.hash_first or options.cache or uploads.may_have(source.size)):
+        if not (options.hash_first or uploads.may_have(source.size)):
             return await send()
         sha256 = await time.bounded(source.sha256(), looked)
     async with AsyncExitStack() as stack:
         turn = stack.enter_async_context(uploads.turn(sha256))
         await time.bounded(turn, f"another upload of {source.name} had ended")
-        return await uploads.find(sha256, options.cache) or await send()
+        return uploads.find(sha256) or await send()
 
 
 async def _send(bound: BoundScheduler, source: Source, part: _Part) -> Media:
@@ -309,29 +259,13 @@ async def _send(bound: BoundScheduler, source: Source, part: _Part) -> Media:
 
 
 async def fetch_by_server(bound: BoundScheduler, url: str) -> Media:
-    """Let the server fetch a URL."""
+    """Let the server fetch a URL.
+
+    Raises:
+        InvalidInputError: it would not fetch it.
+    """
+    inspect_url(url)
     return await bound.call(Call(UPLOAD_FROM_URL, body=encode_body(_FromUrl(url))))
-
-
-async def _by_server(bound: BoundScheduler, url: str) -> Media | None:
-    """The medium that the server fetched from a URL; None if it would not or could not."""
-    is_media = url.startswith("https://") and url.partition("?")[0].endswith(URL_SUFFIXES)
-    if not is_media or own_hosts([host_of(url)]):  # which is not the server's to know
-        return None
-    once = endpoint_with(UPLOAD_FROM_URL, replay=Replay.ONCE)  # instead of again we try ourselves
-    try:
-        return await bound.call(Call(once, body=encode_body(_FromUrl(url))))
-    except (
-        APIConnectionError,
-        BadRequestError,
-        NotFoundError,
-        PermissionDeniedError,
-        ServerError,
-    ) as error:
-        if isinstance(error, APIConnectionError) and error.delivery is Delivery.NOT_SENT:
-            raise
-        log.info("the server did not fetch %s (%s); it is streamed from here", shown(url), error)
-        return None
 
 
 AT_ONCE = 3

@@ -177,7 +177,7 @@ class Campaign(SentCampaign):
 
         Args:
             given: whether all options that were given are saved; else only those that were saved
-                before, and how the file was understood: its columns, sheet, time zone and hosts.
+                before, and how the file was understood: its columns, sheet and time zone.
 
         Returns:
             The path of the saved file.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -132,7 +132,6 @@ class Api(WithRaw, Resources):
         slots: str | Mapping[str, str] = "",
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
-        web_media: Iterable[str] = (),
         align: float | timedelta | str | None = None,
         late: Late = "skip",
         skip_invalid: bool = False,
@@ -167,9 +166,6 @@ class Api(WithRaw, Resources):
             media_root: one or more folders from which the campaign may take media, besides its own
                 folder (for rows from a program: the working directory). Cells cannot refer to other
                 files, neither with `..` nor through a symbolic link; a `Path` from a program can.
-            web_media: hosts from which the campaign may take media by their web address. Public
-                addresses only, also after redirects; a host in your own network has to be given
-                as `localhost` or by its IP address.
             align: how far dates may move so that more posts share a request: a text like `"15m"`,
                 a `timedelta` or seconds; a row's `tolerance` overrides it.
             late: what to do with a row whose date passes before a slot is free: `skip` does not

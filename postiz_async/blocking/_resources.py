@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 from msgspec import UNSET, UnsetType
@@ -244,8 +243,6 @@ class MediaResource(Twin):
         *,
         progress: Progress | None = None,
         reuse: bool = True,
-        cache: Path | str | None = None,
-        allow_private: bool | Collection[str] = False,
         stall_timeout: float | timedelta = STALL_TIMEOUT,
     ) -> StoredMedia:
         """Upload a picture (10 MiB at most) or an MP4 video (1 GiB at most).
@@ -253,9 +250,8 @@ class MediaResource(Twin):
         The type is detected from the first bytes, never from the name. What the server would refuse
         is not sent; the rest is streamed. There is no time limit while bytes move.
 
-        A URL is fetched by the server if it can (https, a suffix such as `.png`); otherwise it is
-        streamed through this process, which connects to public addresses only and follows at most
-        five redirects.
+        A URL is fetched by the server: a public https address whose path ends in a suffix such as
+        `.png`.
 
         Retried: yes, if the source can be read again: paths, bytes, files, URLs, but not pipes and
             iterators. The API cannot delete media, so a retry may leave an unused copy.
@@ -268,17 +264,13 @@ class MediaResource(Twin):
                 was uploaded before.
             reuse: return the medium that this client uploaded with the same content in the last 24
                 hours.
-            cache: a small file to share this with other runs and processes; none by default,
-                because people can delete media in Postiz.
-            allow_private: also fetch URLs on this machine and in private networks; True, or the
-                names of allowed hosts.
             stall_timeout: time without progress after which an upload fails: seconds or a
                 `timedelta`.
 
         Raises:
             InvalidInputError: missing, empty, too large, or of a type that cannot be posted.
-            UploadError: the source failed or changed during the upload, or the URL could not be
-                fetched, or not fast enough (1 KiB per second); nothing was stored.
+            UploadError: the source failed or changed during the upload; nothing was stored.
+            BadRequestError: the server could not fetch the URL.
             UsageError: `stall_timeout` is not a number of seconds.
         """
 
@@ -291,8 +283,6 @@ class MediaResource(Twin):
         return_exceptions: Literal[False] = ...,
         progress: Callable[[int, int, int | None], object] | None = ...,
         reuse: bool = ...,
-        cache: Path | str | None = ...,
-        allow_private: bool | Collection[str] = ...,
         stall_timeout: float | timedelta = ...,
     ) -> builtins.list[StoredMedia]: ...
 
@@ -305,8 +295,6 @@ class MediaResource(Twin):
         return_exceptions: Literal[True],
         progress: Callable[[int, int, int | None], object] | None = ...,
         reuse: bool = ...,
-        cache: Path | str | None = ...,
-        allow_private: bool | Collection[str] = ...,
         stall_timeout: float | timedelta = ...,
     ) -> builtins.list[StoredMedia | Exception]: ...
 
@@ -319,8 +307,6 @@ class MediaResource(Twin):
         return_exceptions: bool = False,
         progress: Callable[[int, int, int | None], object] | None = None,
         reuse: bool = True,
-        cache: Path | str | None = None,
-        allow_private: bool | Collection[str] = False,
         stall_timeout: float | timedelta = STALL_TIMEOUT,
     ) -> builtins.list[StoredMedia] | builtins.list[StoredMedia | Exception]:
         """Upload several files, a few at a time; equal contents and equal URLs only once.
@@ -336,10 +322,6 @@ class MediaResource(Twin):
             progress: called with the index of a source, its bytes sent so far and in total.
             reuse: return the medium that this client uploaded with the same content in the last 24
                 hours.
-            cache: a small file to share this with other runs and processes; none by default,
-                because people can delete media in Postiz.
-            allow_private: also fetch URLs on this machine and in private networks; True, or the
-                names of allowed hosts.
             stall_timeout: time without progress after which an upload fails: seconds or a
                 `timedelta`.
 
@@ -376,7 +358,8 @@ class MediaResource(Twin):
             url: a public https address.
 
         Raises:
-            InvalidInputError: the path of the URL does not end in a suffix that the server accepts.
+            InvalidInputError: it is no https address, or its path does not end in a suffix that the
+                server accepts.
             BadRequestError: the server could not fetch it, or its type is not accepted.
         """
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from cli_lab import Cli
 from processes import Server
-from samples import PNG
 
 from postiz_async import AdvancedOptions
 from postiz_async._cli.insights import _show, sparkline
@@ -56,9 +55,8 @@ def test_a_wait_that_is_none_is_refused_before_anything_is_uploaded(
 def test_the_same_command_with_a_key_stores_nothing_more(
     cli: Cli, server: Server, tmp_path: Path
 ) -> None:
-    (tmp_path / "a.png").write_bytes(PNG)
     channel, key = channel_of(cli, "mastodon"), ("--idempotency-key", "order-1")
-    how = ("--channel", channel, "--at", AT, "--media", str(tmp_path / "a.png"), *key, "--json")
+    how = ("--channel", channel, "--at", AT, *key, "--json")
     before = server.state["creates"]
     first, again = (cli("posts", "create", "Once", *how) for _ in range(2))
     assert first.code == again.code == 0
@@ -72,6 +70,9 @@ def test_the_same_command_with_a_key_stores_nothing_more(
     wrong = cli("posts", "create", "x", "--channel", channel, "--now", "--idempotency-key=")
     assert wrong.code == 2
     assert "--idempotency-key: has 0 characters; a key has 1 to 255" in wrong.err
+    media = cli("posts", "create", "Once", *how, "--media", str(tmp_path / "a.png"))
+    assert media.code == 2
+    assert "--media: with a key, each repetition would upload the files anew" in media.err
     assert server.state["creates"] == before + 1
 
 

@@ -13,13 +13,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cli_lab import Cli, write_campaign
-from manager_workbook import HEADER, POSTS, web_pictures, write_plan
+from manager_workbook import HEADER, POSTS, write_plan
 from processes import ROOT, Server
-from samples import PNG
 from spread import spread
 from spreadsheet_files import Noted, write_xlsx
-
-from postiz_async._uploads import host_named
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
 
@@ -50,11 +47,9 @@ def test_a_manager_needs_two_commands_and_one_answer(
     server: Server, tmp_path: Path, name: str
 ) -> None:
     before = len(server.posts)
-    with web_pictures(tmp_path) as web:
-        path = write_plan(tmp_path, name, picture=f"{web}/bilder/sonne.png")
-        options = ("--web-media", "127.0.0.1", "--again")  # the other files say the same
-        first = person("plan", path, *options, answers=("",))
-        second = person("run", path, *options)
+    path = write_plan(tmp_path, name, picture="bilder/sonne.png")
+    first = person("plan", path, "--again", answers=("",))  # the other files say the same
+    second = person("run", path, "--again")
     assert (first.code, first.asked, second.code, second.asked) == (0, 1, 0, 0), first.text
     table = lines(first.text)
     assert "Kanäle channel Northwind on X + Northwind on Mastodon" in table
@@ -147,64 +142,6 @@ def test_what_is_new_in_a_file_is_named_and_asked_about_once(tmp_path: Path) -> 
     assert "Notiz" not in kept
 
 
-@pytest.mark.parametrize(
-    ("host", "said"),
-    [
-        ("127.0.0.1", ""),
-        ("localhost", "is on the web (save the file in the campaign's folder, or allow --web"),
-    ],
-)
-def test_media_come_from_a_web_server_that_is_allowed(
-    cli: Cli, server: Server, tmp_path: Path, host: str, said: str
-) -> None:
-    (tmp_path / "a.png").write_bytes(PNG)
-    (tmp_path / "a.txt").write_text("a text")
-    with web_pictures(tmp_path) as web:
-        head = "channel,date,content,media"
-        row = ("mastodon", WHEN, f"Web {tmp_path}", f"{web}/a.png")
-        path = write_campaign(tmp_path / "c.csv", row, columns=head)
-        told = cli("run", path, "--web-media", host)
-        assert told.code == (2 if said else 0)
-        assert said in " ".join(told.err.split())
-        if said:
-            return
-        (post,) = (p for p in server.posts if p["content"] == f"Web {tmp_path}")
-        assert len(post["media"]) == 1
-        uploads = server.state["uploads"]
-        assert cli("run", path, "--web-media", host).code == 0
-        assert server.state["uploads"] == uploads
-        for name, why in (("b.png", "answered 404"), ("a.txt", "of an unknown kind")):
-            row = ("telegram", WHEN, f"Web {tmp_path}", f"{web}/{name}")
-            other = write_campaign(tmp_path / f"{name}.csv", row, columns=head)
-            assert why in cli("plan", other, "--web-media", host).err
-
-
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.png", "http://[::1]/a.png", "http:///a"])
-def test_a_guess_allows_no_address_of_this_machine(cli: Cli, tmp_path: Path, address: str) -> None:
-    row = ("mastodon", WHEN, "Hi", address)
-    path = write_campaign(tmp_path / "c.csv", row, columns="channel,date,content,media")
-    told = cli("plan", path, "--yes")
-    assert told.code == 2
-    assert "is on the web" in told.err
-    assert not (tmp_path / "c.toml").exists()
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "LocalHost", "http://127.0.0.1/", "::1"])
-def test_a_file_beside_it_allows_no_address_of_this_machine(
-    cli: Cli, tmp_path: Path, host: str
-) -> None:
-    address = f"http://u:secret@{'[::1]' if host == '::1' else host_named(host)}:9/a.png?k=secret"
-    row = ("mastodon", WHEN, "Hi", address)
-    path = write_campaign(tmp_path / "c.csv", row, columns="channel,date,content,media")
-    (tmp_path / "c.toml").write_text(f'web_media = ["{host}"]', "utf-8")
-    told = cli("plan", path)
-    assert told.code == 2
-    assert "is on the web" in told.err
-    assert "secret" not in told.err
-    told = cli("plan", path, "--web-media", host)
-    assert "could not be fetched" in " ".join(told.err.split())
-
-
 def test_yes_keeps_what_was_guessed_and_no_option_of_one_run(
     cli: Cli, server: Server, tmp_path: Path
 ) -> None:
@@ -219,11 +156,3 @@ def test_yes_keeps_what_was_guessed_and_no_option_of_one_run(
     assert cli("plan", path, "--save", *given).code == 0
     kept = tomllib.loads((tmp_path / "c.toml").read_text("utf-8"))
     assert (kept["align"], kept["name"]) == ("1h", "once")
-
-
-def test_the_name_of_a_host_says_nothing_of_where_it_leads(cli: Cli, tmp_path: Path) -> None:
-    row = ("mastodon", WHEN, "Hi", "http://2130706433:9/a.png")
-    path = write_campaign(tmp_path / "c.csv", row, columns="channel,date,content,media")
-    told = cli("plan", path, "--web-media", "2130706433")
-    assert told.code == 2
-    assert "not public" in told.err or "could not" in told.err.lower()

@@ -8,10 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from network_lab import HOST, ca_file, connect_proxy, recording, server_context
+from network_lab import ca_file, connect_proxy, recording, server_context
 from samples import PNG
 
-from postiz_async import ConfigurationError, Postiz, PostizError, PostizPool, UploadError
+from postiz_async import ConfigurationError, Postiz, PostizError, PostizPool
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async._wire.headers import checked_headers
 from postiz_async.doctor import examine
@@ -38,24 +38,6 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
         assert len(server.seen) >= 2
         assert server.has_seen(KEY)
         assert elsewhere.seen == []
-
-
-async def test_media_of_other_servers_are_fetched_without_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with recording() as server, recording() as elsewhere, recording() as proxy:
-        elsewhere.body, elsewhere.more = PNG, {"Content-Type": "image/png"}
-        monkeypatch.setenv("NO_PROXY", HOST)
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        server.body = b'{"id": "1", "path": "https://x.invalid/1.png"}'
-        async with Postiz(api_key=KEY, base_url=server.url, headers=PASS) as postiz:
-            with suppress(UploadError):
-                await postiz.media.upload(f"{elsewhere.url}/a.png", allow_private=True)
-        assert server.has_seen(KEY)
-        assert server.has_seen(TOKEN)
-        assert elsewhere.seen
-        assert not elsewhere.has_seen(KEY, TOKEN, "x-gateway", "authorization")
-        assert proxy.seen == []
 
 
 async def test_a_proxy_sees_nothing_of_what_is_in_the_tunnel(tmp_path: Path) -> None:

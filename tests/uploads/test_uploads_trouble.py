@@ -18,7 +18,7 @@ from upload_lab import endless, sha, stream_of, stuck_after
 
 from postiz_async import AdvancedOptions
 from postiz_async._sandbox import Fault, MemoryServer
-from postiz_async._uploads import cache, send as sending, sources
+from postiz_async._uploads import send as sending, sources
 from postiz_async._uploads.inspect import check_path
 from postiz_async.errors import (
     APIConnectionError,
@@ -302,20 +302,18 @@ class Busy:
         return slowly
 
 
-@pytest.mark.parametrize("at", ["file", "picture", "cache"])
+@pytest.mark.parametrize("at", ["file", "picture"])
 async def test_a_cancelled_upload_leaves_no_thread_at_work(
-    local: Postiz, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
+    local: Postiz, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """The caller may close or delete at once what it was reading."""
     busy, file = Busy(), io.BytesIO(PNG)
     if at == "file":
         monkeypatch.setattr(BytesFile, "read", busy.slow(io.BytesIO.read))
         file = BytesFile(PNG)
-    elif at == "picture":
-        monkeypatch.setattr(sending, "pixels_of", busy.slow(sending.pixels_of))
     else:
-        monkeypatch.setattr(cache, "find", busy.slow(cache.find))
-    task = asyncio.create_task(local.media.upload(file, cache=tmp_path / "cache.sqlite"))
+        monkeypatch.setattr(sending, "pixels_of", busy.slow(sending.pixels_of))
+    task = asyncio.create_task(local.media.upload(file))
     await anyio.to_thread.run_sync(busy.begun.wait, PATIENCE)
     task.cancel()
     asyncio.get_running_loop().call_later(0.05, busy.go.set)

@@ -298,6 +298,6 @@ def _save_options(source: Path, target: Path, kept: FileOptions) -> None:
         sheet=None,
         template=None,
     )
-    its = structs.replace(its, media_root=tuple(roots), web_media=kept.web_media)
+    its = structs.replace(its, media_root=tuple(roots))
     if its != layout or options_path(target).exists():
         save_options(target, its)

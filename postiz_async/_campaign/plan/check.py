@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, partial
@@ -32,7 +32,6 @@ from postiz_async._campaign.read.dates import find_zone
 from postiz_async._campaign.read.media_files import (
     MediaFolders,
     other_spelling,
-    refuse_web,
     spellings,
 )
 from postiz_async._campaign.read.rows import Row
@@ -44,12 +43,10 @@ from postiz_async._resources.channel_names import Resolver
 from postiz_async._resources.create_body import build_body, build_item, foreign_settings
 from postiz_async._uploads import POSTABLE, FileFacts, inspect_file, inspect_url, is_url
 from postiz_async._validation import MediaFacts
-from postiz_async.clock import Clock
 from postiz_async.errors import (
     InvalidInputError,
     InvalidPostError,
     Problem,
-    UploadError,
     by_reader,
 )
 from postiz_async.models.channels import Channel
@@ -97,15 +94,13 @@ def _way_out(row: Row, *, is_chosen: bool) -> str:
 
 
 async def inspect_media(
-    rows: Iterable[Row], folders: MediaFolders, web_media: Collection[str], clock: Clock
+    rows: Iterable[Row], folders: MediaFolders
 ) -> tuple[dict[str, FileFacts], list[Problem]]:
-    """Inspect each media file once; of those on the web the beginning is fetched.
+    """Inspect each media file once; those on the web are not fetched.
 
     Args:
         rows: the rows.
         folders: where files may be.
-        web_media: the hosts from which files may be fetched.
-        clock: measures how slow a host is.
 
     Returns:
         The facts by the name in the campaign, and the problems, one for each row.
@@ -139,15 +134,12 @@ async def inspect_media(
         try:
             async with limiter:
                 if is_url(name) and not is_trusted:
-                    refuse_web(name, web_media)
-                    facts[name] = await inspect_url(name, clock)
+                    facts[name] = inspect_url(name)
                 else:
                     looking = partial(inspect, name, is_trusted=is_trusted)
                     facts[name] = await anyio.to_thread.run_sync(looking)
         except InvalidInputError as error:
             wrong[name, is_trusted] = error.problems
-        except UploadError as error:
-            wrong[name, is_trusted] = [Problem("media", str(error).rstrip("."))]
 
     async with anyio.create_task_group() as group:
         for name, is_trusted in users:
@@ -390,7 +382,7 @@ async def check_rows(
     ignore, zone = options.reading.ignore, find_zone(options.reading.timezone or "UTC") or UTC
     folders = await in_thread(partial(MediaFolders.of, folder, options.media_root))
     channels, wrong_channels = channels_by_row(rows, Resolver(checked.listed))
-    facts, wrong_media = await inspect_media(rows, folders, options.web_media, postiz.clock)
+    facts, wrong_media = await inspect_media(rows, folders)
     now = postiz.scheduler.server_now()
     new = [row for row in rows if row.ref not in checked.records]
     wrong_dates = check_dates(new, now, zone, checked.chosen)

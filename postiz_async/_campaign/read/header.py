@@ -286,8 +286,7 @@ class Understood:
     """How a file was understood: its columns, and where they stand.
 
     `sheet` is empty for a file that has none, `header` is the row with the names of the columns.
-    `comments` counts the comments in cells, which are never sent, `web_hosts` are the hosts
-    of media that are not allowed yet. `is_guessed` is whether any of it
+    `comments` counts the comments in cells, which are never sent. `is_guessed` is whether any of it
     was neither given nor saved; then `new` and `gone` name the columns that differ from what is
     saved, if anything is.
     """
@@ -299,7 +298,6 @@ class Understood:
     channels: tuple[str, ...]
     timezone: str
     comments: int
-    web_hosts: tuple[str, ...]
     is_guessed: bool
     new: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
@@ -308,9 +306,8 @@ class Understood:
     def options(self) -> str:
         """The options of the command line that say the same."""
         sheet = [f"--sheet {shlex.quote(self.sheet)}"] if self.sheet else []
-        hosts = [f"--web-media {shlex.quote(host)}" for host in self.web_hosts]
         columns = column_options({each.name: each.meaning for each in self.columns})
-        return " ".join((*sheet, *hosts, columns))
+        return " ".join((*sheet, columns))
 
 
 @dataclass(slots=True)
@@ -321,8 +318,6 @@ class ReadTable:
     facts: SheetFacts
     is_kept: bool
     """Whether the meaning of columns is saved next to the file."""
-    web_hosts: tuple[str, ...] = ()
-    """Web servers of media that nobody has allowed yet."""
     filled: set[str] = field(default_factory=set[str])
     """Columns with text that were guessed to be left out."""
     _firsts: dict[int, str] = field(default_factory=dict[int, str])
@@ -384,8 +379,7 @@ class ReadTable:
             channels=channels,
             timezone=str(zone),
             comments=self.facts.comments,
-            web_hosts=self.web_hosts,
-            is_guessed=bool(guessed or columns.gone or self.facts.is_guessed or self.web_hosts),
+            is_guessed=bool(guessed or columns.gone or self.facts.is_guessed),
             new=tuple(guessed) if self.is_kept else (),
             gone=columns.gone,
         )

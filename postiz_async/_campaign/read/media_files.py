@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
@@ -18,7 +18,7 @@ from typing import TypeAlias
 from unicodedata import normalize
 
 from postiz_async._resources.channel_names import folded
-from postiz_async._uploads import host_of, is_url, shown_name
+from postiz_async._uploads import shown_name
 from postiz_async.errors import ConfigurationError, InvalidInputError, Problem, by_reader
 
 MediaRoot: TypeAlias = Path | str | Iterable[Path | str]
@@ -39,26 +39,6 @@ _WINDOWS = re.compile(r"[A-Za-z]:[/\\]|\\\\")
 def is_video(name: str) -> bool:
     """Whether the name of a medium is that of a video."""
     return PurePath(shown_name(name)).suffix.lower() in _VIDEOS
-
-
-def web_hosts(names: Iterable[str]) -> tuple[str, ...]:
-    """The hosts of those names that are web addresses."""
-    return tuple(dict.fromkeys(host_of(name) for name in names if is_url(name)))
-
-
-def refuse_web(name: str, allowed: Collection[str]) -> None:
-    """Refuse a web address whose host is not allowed: a stranger may have written it.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
-    host = host_of(name)
-    if host not in allowed:
-        option = by_reader(f"--web-media {host or 'HOST'}", "web_media=")
-        raise _refuse(
-            f"{shown_name(name)} is on the web",
-            f"save the file in the campaign's folder, or allow {option}",
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from postiz_async._campaign.read.file_formats import is_spreadsheet
 from postiz_async._campaign.read.rows import CampaignSource
 from postiz_async._campaign.read.slots import Slots, read_slots
 from postiz_async._resources.channel_names import folded
-from postiz_async._uploads import own_hosts
 from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError, ConfigurationError, Problem
 from postiz_async.stores._files import replace_file
@@ -235,13 +234,11 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
         name: its name, which marks its posts.
         align: how far dates may move, like `15m`.
         media_root: folders from which it may take media; relative ones start at its own folder.
-        web_media: hosts from which it may take media; those that are not public are ignored.
     """
 
     name: str | None = None
     align: str | None = None
     media_root: tuple[str, ...] = ()
-    web_media: tuple[str, ...] = ()
 
     @classmethod
     def saved(cls, source: CampaignSource) -> FileOptions:
@@ -348,13 +345,11 @@ def save_options(campaign: Path, options: FileOptions) -> Path:
     Raises:
         CampaignError: the file cannot be written.
     """
-    own = own_hosts(options.web_media)  # which are named each time
     said: dict[str, object] = {
         "name": options.name,
         **structs.asdict(options),
         "slots": options.slots or None,
         "media_root": [_beside(Path(root), campaign.parent) for root in options.media_root],
-        "web_media": [host for host in dict.fromkeys(options.web_media) if host not in own],
     }
     filled = {key: value for key, value in said.items() if value not in (None, {}, [], ())}
     path = options_path(campaign)

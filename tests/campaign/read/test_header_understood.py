@@ -44,7 +44,6 @@ async def test_a_guess_is_accepted_and_told(lab: Lab, path: Path) -> None:
                 channels=("News", "Ours"),
                 timezone="Europe/Berlin",
                 comments=1,
-                web_hosts=(),
                 is_guessed=True,
             )
             assert (campaign.reading.sheet, campaign.reading.columns["Status"]) == ("März", "")

@@ -98,7 +98,7 @@ async def test_what_leaves_the_folder_is_a_problem_of_its_row_and_column(
         ("C:\\pictures\\x.png", "is a Windows path"),
         ("c:/pictures/x.png", "is a Windows path"),
         ("\\\\server\\share\\x.png", "is a Windows path"),
-        ("https://example.com/x.png", "is on the web"),
+        ("http://example.com/x.png", "is nothing that the server fetches"),
     ],
 )
 async def test_what_no_path_of_this_machine_is_says_so(lab: Lab, name: str, words: str) -> None:
@@ -289,3 +289,28 @@ async def test_texts_for_people_who_cannot_see_are_sent_with_their_files(
     )
     images = body["posts"][0]["value"][0]["image"]
     assert [image["alt"] for image in images] == ["A cup", "A pot"]
+
+
+async def test_the_server_fetches_a_picture_on_the_web_once(lab: Lab) -> None:
+    url = "https://pictures.example.com/sun.png"
+    lab.sandbox.add_remote_file(url, PNG)
+    lab.write({"channel": "c1", "date": at(24 + n), "media": url, "ref": f"r{n}"} for n in range(2))
+    for _ in range(2):
+        async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
+            assert (await campaign.run()).complete
+    assert len(lab.sandbox.uploads) == 1
+
+
+async def test_a_picture_that_the_server_cannot_fetch_refuses_its_rows(lab: Lab) -> None:
+    url = "https://u:secret@pictures.example.com/sun.png?k=secret"
+    lab.write(
+        [
+            {"channel": "c1", "date": at(24), "media": url},
+            {"channel": "c1", "date": at(25), "content": "no picture"},
+        ]
+    )
+    async with lab.sandbox, lab.client() as postiz, postiz.campaign(lab.path) as campaign:
+        report = await campaign.run()
+    assert [row.state.value for row in report.rows] == ["refused", "stored"]
+    assert report.rows[0].note.startswith("media https://pictures.example.com/sun.png: ")
+    assert "secret" not in report.rows[0].note
