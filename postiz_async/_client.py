@@ -22,7 +22,7 @@ from postiz_async._quota.state import ledger_name
 from postiz_async._resources.api import RESOURCES, OpenClient, absent, opened, options_of
 from postiz_async._scheduler.attempt import Identity
 from postiz_async._scheduler.calls import USUAL_RETRIES, CallOptions, check_priority
-from postiz_async._scheduler.routes import QueueFactory
+from postiz_async._scheduler.queues import QueueFactory
 from postiz_async._scheduler.scheduler import BoundScheduler, Scheduler
 from postiz_async._settings import AdvancedOptions, ClientSettings, checked_advanced
 from postiz_async._transport import Transport, make_transport
@@ -260,7 +260,7 @@ class Postiz(Api):
             transport=transport,
             clock=settings.clock,
             identity=identity,
-            queue_of=self._queues.queue,
+            queue=self._queues.queue(),
             politeness=settings.advanced.politeness,
             allowed=settings.allowed,
             on_attempt=settings.advanced.on_attempt,

@@ -285,7 +285,7 @@ class PostizPool(OfOneProcess):
                 await asyncio.sleep(0)
         used = {quota_name for _, quota_name in self._clients}
         for name, queue in tuple(self._queues.items()):
-            if queue.is_at_rest and name.partition(".")[0] not in used:
+            if queue.is_at_rest and name not in used:
                 del self._queues[name]
 
     async def open(self) -> Self:

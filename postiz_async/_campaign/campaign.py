@@ -290,7 +290,7 @@ class Campaign(SentCampaign):
     async def plan(self) -> Forecast:
         """Plan what has still to be sent, with its cost and its end. Sends nothing.
 
-        Looks in Postiz for the rows as a run does, unless the server counts reads.
+        Looks in Postiz for the rows as a run does.
 
         Raises:
             InvalidPostError: the campaign has problems.

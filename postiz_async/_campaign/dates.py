@@ -34,7 +34,6 @@ from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import Resolver
-from postiz_async._wire.endpoints import LIST_POSTS
 
 _PREPARED = timedelta(minutes=1)
 """A request whose date passed longer ago cannot be just about to leave."""
@@ -85,8 +84,7 @@ class Dates:
         before, span, is_further = checked.chosen, slot_span(rows, self.known.now), False
         if span is not None and (asking or calendar is None):
             calendar = calendar or Calendar(self.postiz.posts.list)
-            if not self.postiz.scheduler.is_counted(LIST_POSTS.name):
-                await calendar.span(*span)
+            await calendar.span(*span)
         choose = self._chooser(rows, calendar, elsewhere=elsewhere)
         known = Choices(before, begun(checked.records))
         while dates := await anyio.to_thread.run_sync(choose, known):
@@ -112,7 +110,7 @@ class Dates:
         if not all(r in known and now < known[r].at != date for r, date in before.items()):
             calendar = Calendar(job.outage.wrap(self.postiz.posts.list))
             span = slot_span(self.known.rows, now)
-            if span is not None and not self.postiz.scheduler.is_counted(LIST_POSTS.name):
+            if span is not None:
                 await calendar.span(now, span[1])
             passed = await self._passed(job, known)
             asking = sorted(

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,10 +44,8 @@ from postiz_async._delivery.lookup import Doubts, Fence
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._resources.api import OpenClient
-from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import CampaignError, PostizError, Problem, Scope, UsageError
 from postiz_async.models.channels import Channel
-from postiz_async.models.posts import Post
 
 if TYPE_CHECKING:
     from collections import deque
@@ -62,11 +59,6 @@ OUTAGE_LOG = logging.getLogger("postiz_async.campaign.outage")
 """The logger that reports the beginning and the end of pauses while Postiz is away."""
 
 _AGAIN = "is in Postiz already, and is sent once more as --again says"
-_NOT_LOOKED = Problem(
-    "Postiz",
-    "was not searched for these rows, because this server counts reads; run searches it",
-    severity="warning",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +258,6 @@ class Running:
 
     async def _sweep(self, journal: Journal) -> None:
         """Sweep at the end of a run; a failure does not affect the result of the run."""
-        if self.postiz.scheduler.is_counted(LIST_POSTS.name):
-            self.remarks.append(
-                "What people did to the posts since was not looked at, because this server "
-                "counts reads. Look with: postiz-async reconcile"
-            )
-            return
         try:
             await sweep_journal(self.postiz, journal)
         except CampaignError:
@@ -381,27 +367,11 @@ class Running:
         return others
 
     async def _look_in_postiz(self, unsent: list[Row]) -> None:
-        """Look in Postiz for rows before a plan, if this costs no quota."""
-
-        async def lists(*, start: datetime, end: datetime) -> list[Post]:
-            if self.postiz.scheduler.is_counted(LIST_POSTS.name):
-                raise _ReadsCountError
-            return await self.postiz.posts.list(start=start, end=end)
-
-        calendar = Calendar(lists)
-        try:
-            outage = Outage.of(self.postiz, log=OUTAGE_LOG)
-            others = await self._look_for_rows(unsent, calendar, outage)
-        except _ReadsCountError:
-            self.known.repeated = [_NOT_LOOKED]
-            return
-        calendar.lists = self.postiz.posts.list  # no cycle that would keep all rows for a while
+        """Look in Postiz for rows before a plan."""
+        calendar = Calendar(self.postiz.posts.list)
+        others = await self._look_for_rows(unsent, calendar, Outage.of(self.postiz, log=OUTAGE_LOG))
         self.known.seen, self.known.adopting = (
             calendar,
             frozenset(row.ref for row in others.adopted),
         )
         self.known.arranged = None
-
-
-class _ReadsCountError(Exception):
-    """The server counts list requests, so that looking would cost quota."""

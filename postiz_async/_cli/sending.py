@@ -277,12 +277,6 @@ class _WaitDisplay(StatusDisplay):
             f"Waiting until {count(self._waited.waiting, 'post')} {are} out. "
             "Ctrl-C stops waiting; run again to go on."
         )
-        if self._waited.counted:
-            self._output.say(
-                "This server counts looks too, so there are only two: when the last post is due, "
-                "and once more a little later.",
-                "yellow",
-            )
 
     def _news(self) -> object:
         return self._said if self._is_over else _standing(self._waited)

@@ -41,7 +41,6 @@ from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair, RepairRe
 from postiz_async._quota import SILENT
 from postiz_async._resources.api import OpenClient
 from postiz_async._wire import parse_date
-from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import QuotaError
 from postiz_async.models.posts import Post
 
@@ -323,11 +322,7 @@ class LookUp:
 
     async def _moved_elsewhere(self, sent: SentRequest, places: set[int]) -> dict[int, Post]:
         """Find posts that somebody moved. One search at a time, so that no post counts twice."""
-        if (
-            not places
-            or changed_ids(sent.body)
-            or self._postiz.scheduler.is_counted(LIST_POSTS.name)
-        ):
+        if not places or changed_ids(sent.body):
             return {}
         async with self._moving:
             moment = parse_date(sent.body.date)

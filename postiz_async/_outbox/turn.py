@@ -37,7 +37,6 @@ from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._outbox.hand_over import HandOver
 from postiz_async._outbox.sending import LEASE, HandOverSending
 from postiz_async._resources.matching import stored_at
-from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import (
     BadRequestError,
     ConfigurationError,
@@ -419,12 +418,12 @@ class Turn:
         self._work.set()
 
     async def _posts_around(self, hand_over: HandOver) -> list[Post]:
-        """List the posts in the second of a hand-over's date; empty where lists cost quota.
+        """List the posts in the second of a hand-over's date; empty without a date.
 
         What leaves then has the server's time, and not that of a host whose clock is wrong.
         """
         scheduler = self._client.scheduler
-        if not hand_over.record.is_dated or scheduler.is_counted(LIST_POSTS.name):
+        if not hand_over.record.is_dated:
             if not scheduler.knows_server_time():
                 await ask(self._client.once)
             return []

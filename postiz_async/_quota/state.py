@@ -13,7 +13,7 @@ from postiz_async._quota.window import Window
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The state of the quota of one (server, key, route)."""
+    """The state of the quota of one server and key."""
 
     window: Window = Window()
     flights: Flights = Flights()

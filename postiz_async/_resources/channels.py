@@ -463,9 +463,6 @@ class ChannelCache:
         Returns:
             Whether its request was sent after this call began.
         """
-        if bound.scheduler.is_counted(route.name):
-            await ask(bound)  # shared, it would wait for the quota by one max_wait only
-            return True
         ours = _terms(bound, route, channel)
         under_way = {
             terms: each

@@ -26,7 +26,7 @@ from postiz_async._resources.listing import group_of, list_posts, post_id_of
 from postiz_async._scheduler.calls import Priority
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import format_date
-from postiz_async._wire.endpoints import CREATE_POST, LIST_POSTS, Call
+from postiz_async._wire.endpoints import CREATE_POST, Call
 from postiz_async.errors import BadRequestError, InvalidPostError, Problem
 from postiz_async.models._durations import read_seconds
 from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostType
@@ -203,7 +203,7 @@ class PostCreation:
         The post is first looked up in the list: the server only removes the old parts of its thread
         if it is given the group, and creates a new post if it does not know the id. If another post
         has the same group, which only the web page can cause, the old parts stay, and the log says
-        so. The same holds for servers before v2.19.0, where a look-up costs quota.
+        so.
 
         Args:
             post: the post to replace, or its id. For a `Post` from the list, the look-up is one
@@ -441,9 +441,6 @@ async def _group_to_replace(
             it would be published at once.
     """
     scheduler, advice = bound.scheduler, "give it a date to come"
-    if scheduler.is_counted(LIST_POSTS.name):
-        refuse_past(at, scheduler.server_time(), advice)
-        return UNSET
     found = await group_of(partial(list_posts, bound), post, at, scheduler.server_time())
     if found.post.state == "QUEUE":
         refuse_past(at, scheduler.server_time(), advice)

@@ -39,7 +39,6 @@ from postiz_async._wire.endpoints import (
     DELETE_POST,
     DELETE_POST_GROUP,
     LIST_MISSING,
-    LIST_POSTS,
     SET_RELEASE_ID,
     SET_STATUS,
     UPDATE_SETTINGS,
@@ -290,7 +289,6 @@ class Posts(PostCreation):
             notifications=Notifications(bound).list,
             clock=bound.scheduler.clock,
             now=bound.scheduler.server_time,
-            is_counted=lambda: bound.scheduler.is_counted(LIST_POSTS.name),
             wake=self._wake,
         )
 

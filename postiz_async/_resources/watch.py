@@ -41,8 +41,8 @@ from postiz_async.models.posts import Post, PublishEvent
 
 _log = logging.getLogger("postiz_async.watch")
 
-IDLE_POLL, COUNTED_POLL = 60.0, 600.0
-"""Seconds between polls while nothing is due, and if they cost the server's quota."""
+IDLE_POLL = 60.0
+"""Seconds between polls while nothing is due."""
 
 FIRST_OUTAGE, LONGEST_OUTAGE = 5.0, 300.0
 """Seconds between polls while Postiz is unavailable: doubled after each, up to the longest."""
@@ -82,7 +82,6 @@ class PostSource:
     notifications: ListNotifications
     clock: Clock
     now: Callable[[], float]
-    is_counted: Callable[[], bool]
     wake: WakeSignal
 
 
@@ -280,8 +279,6 @@ class _Watch:
 
     def pause(self, *, news: bool) -> float:
         """Seconds until the next poll."""
-        if self._source.is_counted():
-            return COUNTED_POLL
         now = self._now()
         coming = [(date - now).total_seconds() for date in self._due.values()]
         if not any(seconds <= 0 for seconds in coming):

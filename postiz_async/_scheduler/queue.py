@@ -42,10 +42,6 @@ QUIET = 10.0
 """Seconds after the end of a bulk create within which a running job sends its next one."""
 
 
-class QueueReleasedError(Exception):
-    """The route is no longer counted: send without a slot. Never leaves the scheduler."""
-
-
 class AdmissionQueue:
     """Admits calls one by one, as the ledger and the pacer allow."""
 
@@ -72,7 +68,7 @@ class AdmissionQueue:
         """Places that calls moved up in the queue, in total; see `_lag`."""
         self._watchers: list[asyncio.Event] = []
         self._arrivals = itertools.count()
-        self._is_closed = self._is_open = False
+        self._is_closed = False
 
     def expect(self, creates: int) -> None:
         """Announce bulk creates, or take announced ones back (negative)."""
@@ -191,7 +187,6 @@ class AdmissionQueue:
             QuotaWaitError: it cannot leave within its `max_wait` or before its `deadline`.
             StoreError: the shared quota cannot be used.
             ConfigurationError: the client was closed meanwhile.
-            QueueReleasedError: the route is not counted any more.
         """
         decision: int | Wait | None = self._at_once(request)
         if isinstance(decision, int):
@@ -226,9 +221,7 @@ class AdmissionQueue:
 
     def _at_once(self, request: SlotRequest) -> int | None:
         """Take a slot without waiting, if one is free and no call is in front; else None."""
-        if request.priority >= Priority.BULK or (
-            self._queue or self._pacer or self._is_open or self._is_closed
-        ):
+        if request.priority >= Priority.BULK or (self._queue or self._pacer or self._is_closed):
             return None
         token = self.handle.take_at_once(_decide_urgent, lifetime=request.lifetime, urgent=True)
         if not isinstance(token, int):
@@ -251,8 +244,6 @@ class AdmissionQueue:
         return ticket
 
     def _refuse_closed(self) -> None:
-        if self._is_open:
-            raise QueueReleasedError
         if self._is_closed:
             raise ConfigurationError(
                 "The client was closed while this call waited for the quota; nothing was sent."
@@ -374,11 +365,6 @@ class AdmissionQueue:
         if until < math.inf:
             ticket.timer = self._clock.call_at(until, ticket.wake)
         return woken, look < math.inf
-
-    def release_all(self) -> None:
-        """Let all waiting calls go without a slot, because the route is not counted any more."""
-        self._is_open = True
-        wake_all(iter(tuple(self._queue)))
 
     def close(self) -> None:
         """Let all waiting calls fail."""

@@ -26,9 +26,8 @@ from postiz_async._scheduler.calls import (
 )
 from postiz_async._scheduler.hooks import AttemptHook, CallHook, CallStarted, HookTasks, traced
 from postiz_async._scheduler.limits import ConcurrencyLimit, politeness_limiter
-from postiz_async._scheduler.queue import AdmissionQueue, QueueReleasedError
+from postiz_async._scheduler.queue import AdmissionQueue
 from postiz_async._scheduler.retry import next_wait
-from postiz_async._scheduler.routes import RouteState
 from postiz_async._wire import Allowed, Observation, QuotaEffect, WireResponse
 from postiz_async._wire.responses import FailureKind
 from postiz_async.errors import (
@@ -71,7 +70,7 @@ class Scheduler:
         transport: sends requests.
         clock: tells the time and waits.
         identity: root URL and key.
-        queue_of: returns the queue of a route; "" is the create route.
+        queue: where creates wait for a slot.
         politeness: calls per second of routes without quota; None: no limit.
         allowed: the scopes of calls that may be made; None: all.
         on_attempt: called after every attempt.
@@ -85,7 +84,7 @@ class Scheduler:
         transport: Transport,
         clock: Clock,
         identity: Identity,
-        queue_of: Callable[[str], AdmissionQueue],
+        queue: AdmissionQueue,
         politeness: float | None = None,
         allowed: Allowed | None = None,
         on_attempt: AttemptHook | None = None,
@@ -95,11 +94,9 @@ class Scheduler:
         self.clock = clock
         self.identity = identity
         self.allowed: Allowed | None = allowed
-        self.queue: AdmissionQueue = queue_of("")
+        self.queue: AdmissionQueue = queue
         self.leaves_in: Callable[[int], float] = self.queue.leaves_in
         self.bulk_in: Callable[[float, int], float] = self.queue.bulk_in
-        self._queue_of = queue_of
-        self._routes: dict[str, RouteState] = {}
         hooks = hooks or HookTasks()
         self._attempts = Attempts(transport, clock, identity, hooks.called(on_attempt))
         self.server_time: Callable[[], float] = self._attempts.server_time
@@ -115,6 +112,7 @@ class Scheduler:
         self.is_closing: bool = False
         self._is_idle: asyncio.Event | None = None
         self._knows_of_others = False
+        self._knows_of_counted_reads = False
 
     # -------------------------------------------------------------- state
 
@@ -159,10 +157,6 @@ class Scheduler:
         with self.persistence.keeping_in(journal), self.queue.announced() as expect:
             yield expect
 
-    def is_counted(self, route: str) -> bool:
-        """Whether the server counts calls of this route, as far as known."""
-        return route in self._routes and self._routes[route].queue is not None
-
     @property
     def under_way(self) -> int:
         """The number of calls that were made and have not ended."""
@@ -185,9 +179,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Let every call fail that waits for a slot."""
-        for queue in (self.queue, *(route.queue for route in self._routes.values())):
-            if queue is not None:
-                queue.close()
+        self.queue.close()
 
     # -------------------------------------------------------------- calls
 
@@ -233,29 +225,27 @@ class Scheduler:
         try:
             while True:
                 try:
-                    queue = self.queue if call.endpoint.quota else await self._counted(call, time)
-                    if queue is None:
+                    if not call.endpoint.quota:
                         response = await self._send_uncounted(call, options, time)
                     else:
                         began = self.clock.monotonic()
+                        slot = _slot_request(call, options, time, began)
                         try:
-                            token = await queue.admit(_slot_request(call, options, time, began))
+                            token = await self.queue.admit(slot)
                         finally:
                             waited = self.clock.monotonic() - began
                             time.waited += waited
                             time.until += waited
                             if options.trace is not None:
                                 options.trace.waited += waited
-                        response = await self._send_reserved(queue, call, options, time, token)
+                        response = await self._send_reserved(call, options, time, token)
                         if response.status == 429 and wire.proves_nothing_stored(response):
-                            await self._set_aside(queue, options)
+                            await self._set_aside(options)
                             continue  # not carried out, so queue again
-                except QueueReleasedError:
-                    continue
                 except APIConnectionError as error:
                     trouble, retry_after = (_FAILED[error.delivery], error), None
                 else:
-                    trouble = self._trouble(call, response, queue or self.queue)
+                    trouble = self._trouble(call, response)
                     if trouble is None:
                         value = (
                             await in_turns(wire.decoding(call.endpoint, response))
@@ -272,7 +262,7 @@ class Scheduler:
             self.call_ended()
 
     def _trouble(
-        self, call: Call[T], response: WireResponse, queue: AdmissionQueue
+        self, call: Call[T], response: WireResponse
     ) -> tuple[FailureKind, PostizError] | None:
         """How an attempt failed; None: it did not, or a repetition cannot help."""
         if response.status < 400:
@@ -280,7 +270,7 @@ class Scheduler:
         free_in = None
         if response.status == 429:
             seen = wire.observe(response, now=self.clock.time()).retry_after
-            free_in = max(1.0, queue.leaves_in(1) if seen is None else seen)
+            free_in = max(1.0, self.queue.leaves_in(1) if seen is None else seen)
         return wire.transient(response, call.endpoint.meanings, free_in)
 
     def call_began(self) -> None:
@@ -344,69 +334,47 @@ class Scheduler:
 
     # -------------------------------------------------------------- routes without quota
 
-    async def _counted(self, call: Call[T], time: CallTime) -> AdmissionQueue | None:
-        """The queue of a route that the server counts; None: its calls cost no quota."""
-        route = self._routes.get(call.endpoint.name)
-        if route is None or route.queue is None:
-            return None  # the usual case
-        return await time.bounded(route.settled(), "other calls of its route had come back")
-
     async def _send_uncounted(
         self, call: Call[T], options: CallOptions, time: CallTime
     ) -> WireResponse:
-        """Send a call of a route that costs no quota, as far as is known."""
-        name = call.endpoint.name
-        route = self._routes.get(name) or self._routes.setdefault(name, RouteState())
+        """Send a call of a route that costs no quota."""
         if self._polite is not None:
             await time.bounded(self._polite.acquire(), "it was its turn (politeness)")
-        route.loose += 1
-        sent = self.clock.monotonic()  # not `time.sent_at`: several calls may share a time
-        try:
-            expires = math.inf
-            if options.prepare is not None:
-                call, expires = await prepared(call, options, time)
-            response, seen = await self._attempts.send(call, options, time, expires=expires)
-            if seen.reading is not None:
-                await route.counts(sent, seen.reading, lambda: self._found_counter(call))
-        finally:
-            route.call_ended()
+        expires = math.inf
+        if options.prepare is not None:
+            call, expires = await prepared(call, options, time)
+        response, seen = await self._attempts.send(call, options, time, expires=expires)
+        if seen.reading is not None and not self._knows_of_counted_reads:
+            self._knows_of_counted_reads = True
+            self._attempts.log.warning(
+                "this server counts %s too, as Postiz did before v2.19.0: update it, or calls that "
+                "should be free are refused",
+                call.endpoint.name,
+            )
         return response
 
-    def _found_counter(self, call: Call[T]) -> AdmissionQueue:
-        name = call.endpoint.name
-        self._attempts.log.warning(
-            "%s is counted by this server too, as by old releases: its calls wait for its quota",
-            name,
-        )
-        return self._queue_of(name)
+    # -------------------------------------------------------------- creates
 
-    # -------------------------------------------------------------- counted routes
-
-    async def _set_aside(self, queue: AdmissionQueue, options: CallOptions) -> None:
+    async def _set_aside(self, options: CallOptions) -> None:
         """Take back what was prepared for a call that met a lock-out."""
         if options.set_aside is not None:
             await options.set_aside()
-        left = queue.handle.ledger.window.blocked_until - queue.handle.now()
+        left = self.ledger.window.blocked_until - self.ledger_time()
         self._attempts.log.warning("429: calls of this key pause for %s", describe_seconds(left))
 
     async def _send_reserved(
-        self,
-        queue: AdmissionQueue,
-        call: Call[T],
-        options: CallOptions,
-        time: CallTime,
-        token: int,
+        self, call: Call[T], options: CallOptions, time: CallTime, token: int
     ) -> WireResponse:
         """Send a call with the reservation `token`, which ends here in exactly one way."""
-        bulk = options.priority >= Priority.BULK
+        queue, bulk = self.queue, options.priority >= Priority.BULK
         if bulk:
             queue.bulk_left(call.posts)
         started = self.clock.monotonic()
         seconds: float | None = None
         try:
-            if self.persistence.stores and queue is self.queue:
+            if self.persistence.stores:
                 await self._keep_or_release(token)
-            sent = self._send_and_settle(queue, call, options, time, token)
+            sent = self._send_and_settle(call, options, time, token)
             response = await (run_to_completion(sent) if options.finish else sent)
             seconds = self.clock.monotonic() - started
             return response
@@ -420,16 +388,11 @@ class Scheduler:
         try:
             await self.persistence.save(self.queue.handle)
         except BaseException:
-            await self._settle(self.queue, token, None, sent=False)
+            await self._settle(token, None, sent=False)
             raise
 
     async def _send_and_settle(
-        self,
-        queue: AdmissionQueue,
-        call: Call[T],
-        options: CallOptions,
-        time: CallTime,
-        token: int,
+        self, call: Call[T], options: CallOptions, time: CallTime, token: int
     ) -> WireResponse:
         """Prepare and send; the ledger learns the outcome, whatever happens."""
         sent, expires = False, math.inf
@@ -441,22 +404,18 @@ class Scheduler:
         except APIConnectionError as error:
             reached = sent and error.delivery is not Delivery.NOT_SENT
             silent = isinstance(error, APITimeoutError)
-            await self._settle(queue, token, None, sent=reached, silent=silent)
+            await self._settle(token, None, sent=reached, silent=silent)
             raise
         except BaseException:
-            await self._settle(queue, token, None, sent=sent)
+            await self._settle(token, None, sent=sent)
             raise
-        await self._settle(queue, token, seen, sent=True)
-        if queue is not self.queue:
-            if seen.reading is None and response.status < 400:
-                self._routes[call.endpoint.name].mark_free()
-        elif self.persistence.stores:
-            await self.persistence.save_answer(queue.handle)
+        await self._settle(token, seen, sent=True)
+        if self.persistence.stores:
+            await self.persistence.save_answer(self.queue.handle)
         return response
 
     async def _settle(
         self,
-        queue: AdmissionQueue,
         token: int,
         seen: Observation | None,
         *,
@@ -472,10 +431,10 @@ class Scheduler:
             others = shows_others(ledger, after)
             return after
 
-        await queue.handle.settle(event)
+        await self.queue.handle.settle(event)
         if others and not self._knows_of_others:
             self._knows_of_others = True
-            _warn_of_others(queue.handle.ledger, self._attempts.log)
+            _warn_of_others(self.ledger, self._attempts.log)
 
 
 def _slot_request(call: Call[T], options: CallOptions, time: CallTime, began: float) -> SlotRequest:

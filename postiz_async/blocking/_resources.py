@@ -553,7 +553,7 @@ class PostCreation(Twin):
         The post is first looked up in the list: the server only removes the old parts of its thread
         if it is given the group, and creates a new post if it does not know the id. If another post
         has the same group, which only the web page can cause, the old parts stay, and the log says
-        so. The same holds for servers before v2.19.0, where a look-up costs quota.
+        so.
 
         Args:
             post: the post to replace, or its id. For a `Post` from the list, the look-up is one

@@ -91,7 +91,7 @@ def mixed() -> str:
         names={each.ref: each.name for each in records},
         texts=texts | {"r83": ARABIC, "r84": EMOJI},
         figures=Figures(likes, {"p84": "the post is not published"}),
-        remarks=["This server counts reads too, so posts were looked at twice."],
+        remarks=["What people did to the posts since could not be looked at."],
     )
 
 

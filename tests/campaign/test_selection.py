@@ -377,18 +377,6 @@ async def test_what_others_deleted_meanwhile_counts_as_deleted(lab: Lab, mastodo
     assert ({*ids(done.posts)}, done.left) == ({first, second}, {})
 
 
-async def test_a_server_that_counts_lists_is_asked_little(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, release="v2.17.0", limit=60)
-    async with lab.sandbox:
-        await store(lab, lab.channel("mastodon"), 2)
-        async with lab.client() as postiz:
-            before = lab.sandbox.requests
-            would = await chosen(postiz).delete(dry_run=True)
-            assert lab.sandbox.requests - before < 10
-            done = await chosen(postiz).delete(planned=would)
-        assert (len(done.posts), there(lab)) == (2, {})
-
-
 # ------------------------------------------------------------------ edits
 
 

@@ -10,7 +10,7 @@ from postiz_async import InvalidPostError, NewPost
 from postiz_async.testing import Fault, Sandbox
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
-RELEASES = pytest.mark.parametrize("release", ["v2.18.0", "v2.23.0", "HEAD", "next"])
+RELEASES = pytest.mark.parametrize("release", ["v2.23.0", "HEAD", "next"])
 
 
 def made(release: str) -> Sandbox:

@@ -19,7 +19,6 @@ from postiz_async import (
 )
 from postiz_async._concurrency import WakeSignal
 from postiz_async._resources.watch import (
-    COUNTED_POLL,
     IDLE_POLL,
     LONGEST_OUTAGE,
     PostSource,
@@ -200,9 +199,7 @@ async def test_an_outage_of_days_is_waited_out(local: Sandbox) -> None:
         for each in nothing:
             yield each
 
-    source = PostSource(
-        look, no_notifications, local.clock, local.clock.time, lambda: False, WakeSignal()
-    )
+    source = PostSource(look, no_notifications, local.clock, local.clock.time, WakeSignal())
     async with aclosing(watch(source, accepts=lambda _: True, since=None)) as events:
         event = await anext(events)
     assert event.post.id == "p"
@@ -225,18 +222,6 @@ async def test_a_post_that_hangs_is_asked_for_rarely(local: Sandbox) -> None:
         before = local.requests
         assert await gather(local, postiz.posts.watch(), 3600) == []
         assert local.requests - before <= 3600 / 30 + 10
-
-
-async def test_a_server_that_counts_looks_is_asked_every_ten_minutes() -> None:
-    old = Sandbox(release="v2.18.0", limit=30)
-    channel = old.add_channel("mastodon")
-    async with old.client() as postiz:
-        ids = await scheduled(postiz, old, channel, 60, 5000)
-        before = old.requests
-        told = await gather(old, postiz.posts.watch(), 7200)
-        assert old.requests - before <= 7200 / COUNTED_POLL + 2
-        assert old.refusals == 0
-    assert [event.post.id for _, event in told] == ids
 
 
 async def test_it_goes_on_where_the_loop_was_left_open(local: Sandbox) -> None:

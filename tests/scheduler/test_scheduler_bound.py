@@ -27,7 +27,6 @@ from postiz_async.errors import (
     Delivery,
     DeliveryUnknownError,
     PostizError,
-    QuotaWaitError,
     ServerError,
 )
 from postiz_async.models.posts import Created
@@ -368,24 +367,6 @@ async def test_the_rules_of_a_channel_are_asked_for_with_the_header_too() -> Non
             await view.posts.schedule(long, at=it.later)
         assert it.way.count("GET /integration-settings") == asked + 1
         assert PASS.items() <= dict(it.way.seen[-1].headers).items()
-
-
-@pytest.mark.parametrize("asks", ["list", "schedule"])
-async def test_max_wait_and_timeout_hold_for_a_look_up_that_an_old_server_counts(asks: str) -> None:
-    async with stage(limit=2, release="v1.65.0") as it:
-
-        async def ask(view: Postiz) -> None:
-            await (view.channels.list() if asks == "list" else it.schedule(view))
-
-        for _ in range(2):
-            await it.postiz.channels.list()
-        it.clock.advance(700)  # the list of channels is old now
-        began = it.now
-        with pytest.raises(QuotaWaitError):
-            await ask(it.postiz.with_options(max_wait=0))
-        assert it.now - began < 1
-        await ask(it.postiz.with_options(timeout=30))
-        assert it.now > 3600
 
 
 # ------------------------------------------------------------------ one look-up for many views

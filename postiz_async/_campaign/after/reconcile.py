@@ -83,7 +83,7 @@ async def sweep_journal(
 ) -> ReconcileResult:
     """Compare a journal with the server and write down the findings. Sends no post.
 
-    Costs no quota since v2.19.0; where the server counts reads, they wait for their slots.
+    Costs no quota.
 
     Args:
         postiz: the client.

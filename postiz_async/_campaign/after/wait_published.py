@@ -28,15 +28,11 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.watch import FIRST_POLL, LOOK_SHARE, next_pause, publish_events
-from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.models._durations import describe_seconds
 from postiz_async.models.posts import Post
 
 PATIENCE = timedelta(minutes=15)
 """How long to wait for a post after its date; later the server must have a problem."""
-
-_BATCHED = 60.0
-"""Seconds after the last date at which a server that counts reads is looked at first."""
 
 _GONE = {Finding.DELETED, Finding.HIDDEN}
 
@@ -47,8 +43,7 @@ class WaitResult:
 
     `waiting` are rows whose date is to come or just over, `stuck` those that the server should have
     published, `gone` those that the server does not list any more. `next_look` and `ends` are
-    None when the wait is over. `counted` says that the server counts
-    looks, so that only two are made.
+    None when the wait is over.
     """
 
     published: int = 0
@@ -58,7 +53,6 @@ class WaitResult:
     waiting: int = 0
     next_look: datetime | None = None
     ends: datetime | None = None
-    counted: bool = False
 
     @property
     def is_fine(self) -> bool:
@@ -76,7 +70,7 @@ async def wait_published(
 ) -> WaitResult:
     """Wait until each stored post of a journal is published, failed or stuck.
 
-    Costs no quota since v2.19.0; a server that counts reads is asked twice, for long ranges.
+    Costs no quota.
 
     Raises:
         CampaignError: the journal cannot be written.
@@ -135,7 +129,6 @@ class _Wait:
             waiting=len(self._waiting),
             next_look=None if next_look is None else datetime.fromtimestamp(next_look, UTC),
             ends=None if next_look is None else datetime.fromtimestamp(ends, UTC),
-            counted=self._is_counted(),
         )
 
     def next_look(self) -> float | None:
@@ -143,13 +136,7 @@ class _Wait:
         if not self._waiting:
             return None
         dates = [row.seconds for row in self._waiting.values()]
-        if self._is_counted():
-            moments = (max(dates) + _BATCHED, max(dates) + self._patience)
-            return next((moment for moment in moments if moment > self._looked_at), self.now())
         return max(min(dates), self._looked_at + self._pause)
-
-    def _is_counted(self) -> bool:
-        return self._postiz.scheduler.is_counted(LIST_POSTS.name)
 
     async def look(self) -> list[Outcome]:
         """Check posts that are due and write down their state."""
@@ -171,12 +158,7 @@ class _Wait:
 
     async def _list_days(self, due: Sequence[RowRecord]) -> None:
         self._calendar.forget()
-        moments = [datetime.fromtimestamp(row.seconds, UTC) for row in due]
-        if self._is_counted():
-            ids = [row.post_id for row in due if row.post_id is not None]
-            await self._calendar.search(ids, min(moments), max(moments) + timedelta(seconds=1))
-        else:
-            await self._calendar.look(moments)
+        await self._calendar.look([datetime.fromtimestamp(row.seconds, UTC) for row in due])
 
     async def _ended_rows(self, due: Sequence[RowRecord]) -> list[RowRecord]:
         """The present records of rows that need no further wait."""
@@ -210,8 +192,7 @@ class _Wait:
 
     async def _find(self, missing: Sequence[RowRecord]) -> None:
         """Search for posts that are not listed on their day, once for each day."""
-        counted = self._is_counted()
-        lost = [row for row in missing if counted or (row.ref, row.seconds) in self._swept]
+        lost = [row for row in missing if (row.ref, row.seconds) in self._swept]
         for row in lost:
             self._leave(row.ref)
         if len(lost) == len(missing):

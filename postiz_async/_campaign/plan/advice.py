@@ -17,7 +17,6 @@ from postiz_async._campaign.read.read_options import Advice, warning
 from postiz_async._campaign.read.rows import Row
 from postiz_async._resources.api import OpenClient
 from postiz_async._validation.messages import did_you_mean
-from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import PostizError, Problem
 from postiz_async.models._durations import describe_seconds
 from postiz_async.models.channels import Channel
@@ -109,8 +108,6 @@ def _meant(tag: str, known: Collection[str]) -> str:
 
 async def _unknown_tags(postiz: OpenClient, rows: Sequence[Row]) -> list[Problem]:
     """Tags that no listed post has; Postiz drops tags that it does not know."""
-    if postiz.scheduler.is_counted(LIST_POSTS.name):
-        return []
     now = postiz.scheduler.server_now()
     start, end = now - _LOOKED_BACK, now + _LOOKED_BACK
     try:

@@ -44,7 +44,6 @@ from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.listing import SEARCHED
 from postiz_async._resources.matching import stored_at
-from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async._wire.responses import lacks_route
 from postiz_async.errors import BadRequestError, InvalidInputError, NotFoundError, Problem
 from postiz_async.models.posts import (
@@ -179,7 +178,7 @@ async def delete_posts(
 async def _beside(postiz: OpenClient, posts: Sequence[Post]) -> Mapping[str, Post]:
     """Other posts in the groups of these, by group, from a year before to a year after them."""
     ids, groups = {post.id for post in posts}, {post.group for post in posts} - {None}
-    if not groups or postiz.scheduler.is_counted(LIST_POSTS.name):
+    if not groups:
         return {}
     dates = [stored_at(post) for post in posts]
     listing = postiz.posts.list(start=min(dates) - SEARCHED, end=max(dates) + SEARCHED)

@@ -40,7 +40,6 @@ from postiz_async._campaign.run.job import ConcurrentChanges
 from postiz_async._campaign.run.resume import ReadJournal, past_of
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import stored_at
-from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import APIConnectionError, CampaignError, ServerError
 
 if TYPE_CHECKING:
@@ -356,9 +355,6 @@ class OtherRuns(ConcurrentChanges):
     async def _listed(self, rows: Sequence[Row]) -> list[Post]:
         """The posts at the possible dates of rows; empty if the server is too slow."""
         posts: dict[str, Post] = {}
-        scheduler = self.postiz.scheduler
-        if scheduler.is_counted(LIST_POSTS.name):
-            return []
         now = self._now()
         with self.postiz.clock.move_on_after(LOOK_SECONDS):
             late = self._left_late(rows, now)

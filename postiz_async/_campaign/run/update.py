@@ -36,7 +36,7 @@ from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import ClientRefs
-from postiz_async._campaign.run.conditions import PostCondition, SentPost, Standing, may_change
+from postiz_async._campaign.run.conditions import SentPost, Standing, may_change
 from postiz_async._campaign.run.edits import Edits
 from postiz_async._campaign.run.job import (
     ConcurrentChanges,
@@ -65,7 +65,6 @@ from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._resources.matching import stored_at
 from postiz_async._resources.posts import Posts
 from postiz_async._wire import format_date
-from postiz_async._wire.endpoints import LIST_POSTS
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -214,8 +213,6 @@ class Update:
         deleting = await self._deleting(self.how.on_outcome, withdrawn)
         for each in await deleting.delete(plan.pruned):
             plan.leave(each.condition.value, each.record.number)
-        if self.job.postiz.scheduler.is_counted(LIST_POSTS.name):  # no look while a slot is held
-            await self._make_room(plan, plan.to_channel)
 
     async def make_room(self, plan: UpdatePlan, request: PlannedRequest) -> PlannedRequest:
         """Delete the posts of rows that moved to another channel, when their create may leave.
@@ -284,8 +281,6 @@ class _EditGuard(ConcurrentChanges):
 
     async def before(self, request: PlannedRequest) -> PlannedRequest:
         """The request without posts that people edited since the plan, or that are due by now."""
-        if self.job.postiz.scheduler.is_counted(LIST_POSTS.name):
-            return PlannedRequest(tuple(row for row in request.rows if self._is_in_time(row)))
         records = [self.plan.replaced[row.ref][1] for row in request.rows]
         looked: list[Standing] | None = None
         error: APIConnectionError | ServerError = APITimeoutError("The list of posts is slow.")
@@ -301,14 +296,6 @@ class _EditGuard(ConcurrentChanges):
             )  # nothing leaves before the outage is over; then look again
             return request
         return PlannedRequest(tuple(self._kept(request.rows, looked)))
-
-    def _is_in_time(self, row: Row) -> bool:
-        """Whether a post is still to come, judging by the last look at it."""
-        post = self.plan.targets[row.ref]
-        if post.state == "DRAFT" or stored_at(post) > self.job.now + NEAR:
-            return True
-        self.plan.leave(PostCondition.DUE.value, row.number)
-        return False
 
     def _kept(self, rows: Sequence[Row], looked: Sequence[Standing]) -> Sequence[Row]:
         kept: list[Row] = []

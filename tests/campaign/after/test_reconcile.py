@@ -347,17 +347,6 @@ async def test_it_needs_a_journal_that_nobody_works_on(lab: Lab, channels: list[
         assert (await campaign.reconcile()).is_fine
 
 
-async def test_a_server_that_counts_reads_is_asked_on_demand_only(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, release="v2.18.0", limit=90)
-    async with lab.sandbox:
-        channels = [lab.channel("mastodon")]
-        lab.write(rows(channels, 4))
-        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            assert (await campaign.run()).complete
-            assert "counts reads" in campaign.remarks[0]
-            assert (await campaign.reconcile()).counts == {"fine": 4}
-
-
 async def test_a_look_that_fails_does_not_undo_the_run(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 3))
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:

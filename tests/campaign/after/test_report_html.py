@@ -207,7 +207,7 @@ def test_troubles_come_with_reason_and_advice_the_worst_first() -> None:
             row(7, RowState.PLANNED),
         ],
         texts={"r4": "A cup of coffee"},
-        remarks=["This server counts reads."],
+        remarks=["The list was slow."],
     )
     assert "2 of 6 posts stored" in shown.text
     assert "1 still to be sent" in shown.text
@@ -215,7 +215,7 @@ def test_troubles_come_with_reason_and_advice_the_worst_first() -> None:
     for words in ("it needs a picture", "A cup of coffee", "its date passed", "moved by somebody"):
         assert words in shown.text
     assert "Correct the row in the campaign file" in shown.text
-    assert "This server counts reads." in shown.text
+    assert "The list was slow." in shown.text
     order = [shown.text.index(name) for name in ("it needs a picture", "its date passed")]
     assert order == sorted(order)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from campaign_lab import START, Lab, at, rows
@@ -170,28 +169,6 @@ async def test_an_interrupted_wait_goes_on(lab: Lab, channels: list[str]) -> Non
     states = [row.state for row in read_summary(lab.journal).rows]
     assert states.count(RowState.PUBLISHED) == 6
     assert await wait(lab) == WaitResult(published=12)
-
-
-async def test_a_server_that_counts_reads_is_looked_at_twice(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, release="v2.18.0")
-    async with lab.sandbox:
-        channels = [lab.channel("mastodon")]
-        lab.write(rows(channels, 30, hours=24, step=20))
-        looks: list[WaitResult] = []
-
-        async def looked(waited: WaitResult) -> None:
-            looks.append(waited)
-
-        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            await campaign.run()
-            lab.sandbox.change_post(by_content(lab, "post 29"), has_job=False)
-            before = lists(lab)
-            waited = await campaign.wait_published(on_look=looked)
-        assert waited == WaitResult(published=29, stuck=1, counted=True)
-        assert all(look.counted for look in looks)
-        assert len(looks) == 3, "a minute and a quarter of an hour after the last date, and the end"
-        assert lists(lab) - before <= 8
-        assert lab.sandbox.refusals == 0
 
 
 async def test_a_campaign_that_was_never_run_has_nothing_to_wait_for(

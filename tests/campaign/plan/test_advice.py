@@ -133,18 +133,6 @@ async def test_tags_that_no_listed_post_has(lab: Lab) -> None:
         assert request.url.endswith("/integrations")
 
 
-async def test_where_reads_are_counted_tags_are_looked_up_once(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, release="v2.18.0")
-    lab.channel("mastodon", id="c1")
-    lab.write([row(24, tags=["new"])])
-    async with lab.sandbox, lab.client() as postiz:
-        for expected in (1, 0):
-            async with postiz.campaign(lab.path) as campaign:
-                assert len(campaign.warnings) == expected
-    lists = [request for request in lab.transport.sent if "/posts?" in request.url]
-    assert len(lists) == 1
-
-
 async def test_tags_that_cannot_be_looked_up_are_said_not_to_be(lab: Lab) -> None:
     async with lab.sandbox:
         lab.write([row(24, tags=["new"])])

@@ -150,21 +150,6 @@ async def test_an_old_server_shows_no_marks_so_an_equal_text_is_a_reason_to_ask(
     assert_each_once(lab, 4)
 
 
-async def test_a_server_that_counts_lists_is_asked_by_the_run_alone(tmp_path: Path) -> None:
-    lab = SlotsLab(tmp_path, limit=30, release="v2.18.0")
-    channel = lab.channel("telegram")
-    lab.write(slots([channel], 3))
-    async with lab.client() as postiz:
-        await postiz.posts.schedule(NewPost(channel, "by hand"), at=nth(1))
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        await campaign.plan()
-        planned = lab.chosen()
-        report = await campaign.run()
-    assert sorted(planned.values()) == [nth(0), nth(1), nth(2)]
-    assert report.counts["stored"] == 3
-    assert_each_once(lab, 3)
-
-
 # ------------------------------------------------------------------ while a run is at work
 
 
