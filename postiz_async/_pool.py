@@ -23,7 +23,7 @@ from postiz_async._scheduler.calls import USUAL_RETRIES, check_count
 from postiz_async._scheduler.round_robin import FairTransport, RoundRobin
 from postiz_async._settings import AdvancedOptions, ClientSettings, checked_advanced
 from postiz_async._transport import Transport, make_transport
-from postiz_async._transport.settings import ConnectionSettings
+from postiz_async._transport.settings import CONNECTIONS, ConnectionSettings
 from postiz_async._wire import checked_allow
 from postiz_async._wire.headers import hidden_values
 from postiz_async._wire.secrets import OfOneProcess, Secret, hidden
@@ -113,9 +113,8 @@ class PostizPool(OfOneProcess):
             such as `Authorization`, are refused. None: those of `POSTIZ_HEADERS`.
         max_retries: attempts after the first, for calls that are safe to repeat; 0: none. Others
             are repeated only if nothing was sent, or if it is proved that nothing was done.
-        ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
-            or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
-            system's.
+        ssl: a context with the CAs to trust, and the client's certificate if the server requires
+            one; None: the system's CAs, or those of `SSL_CERT_FILE`.
         proxy: the URL of a proxy for all requests, with user and password if it requires them;
             `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
             `HTTP_PROXY` and `NO_PROXY`.
@@ -125,7 +124,7 @@ class PostizPool(OfOneProcess):
         allow: the scopes that the client is restricted to: `read`, without which nothing works,
             and any of `draft`, `schedule`, `publish`, `update`, `delete`, `media`. What needs
             another one raises `ScopeError` before anything is sent or stored. None: everything.
-        advanced: pacing, hooks, connector and others: `AdvancedOptions`.
+        advanced: pacing, hooks and others: `AdvancedOptions`.
 
     Durations are in seconds or `timedelta`.
     """
@@ -144,7 +143,7 @@ class PostizPool(OfOneProcess):
         max_wait: float | timedelta | None = None,
         max_retries: int = USUAL_RETRIES,
         headers: Mapping[str, str | Secret] | None = None,
-        ssl: SSLContext | Path | str | None = None,
+        ssl: SSLContext | None = None,
         proxy: str | Secret | None = None,
         drain: float | timedelta | None = 0.0,
         allow: Collection[Scope] | None = None,
@@ -182,8 +181,7 @@ class PostizPool(OfOneProcess):
         self._connection = ConnectionSettings.checked(
             ssl=ssl,
             proxy=proxy,
-            connector=advanced.connector,
-            connections=connections,
+            connections=CONNECTIONS if connections is None else connections,
             has_transport=advanced.transport is not None,
         )
         self._max_clients = max_clients

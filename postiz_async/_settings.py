@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from postiz_async._scheduler.hooks import AttemptHook, CallHook
     from postiz_async._transport import Transport
-    from postiz_async._transport.settings import Connector
     from postiz_async._wire import Allowed
     from postiz_async._wire.secrets import Secret
     from postiz_async.clock import Clock
@@ -50,8 +49,6 @@ class AdvancedOptions:
             client in its own thread, where the client cannot be called).
         on_call: called likewise with a `CallStarted` when a call starts, with a `CallEnded` when it
             ends.
-        connector: an `aiohttp` connector of your own, which stays open. Give it a
-            `keepalive_timeout` below 5 s, after which Postiz closes idle connections.
         window: the length of the server's quota window.
         clock: another clock, for tests and demos. Without `store`, clients with the same clock
             share the quota only with each other.
@@ -70,7 +67,6 @@ class AdvancedOptions:
     politeness: float | None = 100.0
     on_attempt: AttemptHook | None = None
     on_call: CallHook | None = None
-    connector: Connector | None = None
     window: float | timedelta = WINDOW
     clock: Clock | None = None
     transport: Transport | None = None

@@ -33,7 +33,6 @@ from postiz_async.models._durations import describe_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from ssl import SSLContext
 
 
@@ -106,7 +105,7 @@ async def examine(
     api_key: str | Secret,
     base_url: str,
     headers: Mapping[str, str | Secret] | None = None,
-    ssl: SSLContext | Path | str | None = None,
+    ssl: SSLContext | None = None,
     proxy: str | Secret | None = None,
     clock: Clock | None = None,
     transport: Transport | None = None,

@@ -38,7 +38,6 @@ from postiz_async.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from ssl import SSLContext
 
     from postiz_async.models.oauth import Token
@@ -92,8 +91,7 @@ class OAuth:
             `base_url` without its `/api`.
         base_url: its backend, as for `Postiz`; else `POSTIZ_API_URL`, else the cloud.
         headers: added to the request, for example for a gateway; else `POSTIZ_HEADERS`.
-        ssl: the CAs to trust: a context, or a file or folder of certificates; else
-            `POSTIZ_CA_FILE`, else the system's.
+        ssl: a context with the CAs to trust; None: the system's, or those of `SSL_CERT_FILE`.
         proxy: the URL of a proxy; empty: none; None: that of the environment.
 
     Raises:
@@ -105,7 +103,7 @@ class OAuth:
     front_url: str = ""
     base_url: str = ""
     headers: Mapping[str, str | Secret] | None = field(default=None, repr=False)
-    ssl: SSLContext | Path | str | None = field(default=None, repr=False)
+    ssl: SSLContext | None = field(default=None, repr=False)
     proxy: str | Secret | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import socket
 import ssl
 import threading
@@ -15,8 +14,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -54,31 +51,14 @@ def ca_file(folder: Path, name: str = "company") -> Path:
     return path
 
 
-def ca_folder(folder: Path) -> Path:
-    """A folder in which OpenSSL finds the authority by the hash of its name, as by `x509 -hash`."""
-    place = folder / "hashed"
-    place.mkdir()
-    pem = authority().cert_pem.bytes()
-    name = x509.load_pem_x509_certificate(pem).subject
-    plain = [x509.NameAttribute(each.oid, each.value.lower()) for each in name]
-    encoded = b"".join(x509.Name([each]).public_bytes()[2:] for each in plain)  # without its head
-    found = int.from_bytes(hashlib.sha1(encoded, usedforsecurity=False).digest()[:4], "little")
-    (place / f"{found:08x}.0").write_bytes(pem)
-    return place
-
-
-def locked_key(folder: Path, key: Path, password: str) -> Path:
-    """The same key, encrypted."""
-    found = serialization.load_pem_private_key(key.read_bytes(), None)
-    path = folder / "locked.key"
-    path.write_bytes(
-        found.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(password.encode()),
-        )
-    )
-    return path
+def trusting(
+    folder: Path, certificate: Path | None = None, key: Path | None = None
+) -> ssl.SSLContext:
+    """What a client trusts the company with, and its own certificate if it has one."""
+    context = ssl.create_default_context(cafile=ca_file(folder))
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 def client_files(folder: Path, name: str = "company") -> tuple[Path, Path]:

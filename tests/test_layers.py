@@ -185,7 +185,7 @@ def test_the_sandbox_is_an_island_that_knows_the_time() -> None:
 
 def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:
     users = {each.module for each in all_imports() if each.target.partition(".")[0] == "aiohttp"}
-    modules = {"_transport.faults", "_transport.http", "_transport.settings"}
+    modules = {"_transport.faults", "_transport.http"}
     assert users == {*modules, "_sandbox.http"}
 
 

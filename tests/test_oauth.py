@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
-from network_lab import ca_file, connect_proxy, recording, server_context
+from network_lab import connect_proxy, recording, server_context, trusting
 
 from postiz_async import (
     AdvancedOptions,
@@ -240,7 +240,7 @@ async def test_exchange_without_a_secret_sends_nothing() -> None:
 
 
 async def test_an_exchange_in_a_companys_network(tmp_path: Path) -> None:
-    trust = ca_file(tmp_path)
+    trust = trusting(tmp_path)
     with recording(server_context()) as server:
         server.body = b'{"access_token": "pos_1", "token_type": "bearer"}'
         async with connect_proxy() as proxy:

@@ -1,4 +1,4 @@
-"""The connection of commands to Postiz: server, key, headers, certificates, proxy, clock."""
+"""The connection of commands to Postiz: server, key, headers, proxy, clock."""
 
 from __future__ import annotations
 
@@ -24,13 +24,7 @@ from postiz_async import AdvancedOptions, OutboxOptions, Postiz, Secret
 from postiz_async._campaign.read.dates import find_zone, zone_named
 from postiz_async._cli.help import CONNECTION_IN_BRIEF
 from postiz_async._cli.profiles import Profile, ServerAccess, at_home, find_profile, user_folder
-from postiz_async._transport import (
-    ConnectionSettings,
-    Trust,
-    headers_of_environment,
-    make_transport,
-    tls_context,
-)
+from postiz_async._transport import ConnectionSettings, headers_of_environment, make_transport
 from postiz_async._wire import (
     CLOUD_URL,
     Allowed,
@@ -64,10 +58,6 @@ class Connection:
         header: A header for each request to the server, like 'CF-Access-Client-Id: 123'; can be
             repeated. Those of POSTIZ_HEADERS are added; other users of this machine cannot see
             them.
-        ca_file: A file or folder with the only CAs to trust; else POSTIZ_CA_FILE, else those of the
-            system.
-        client_cert: A client certificate, if the server requires one.
-        client_key: The key of --client-cert, if it is in a separate file.
         proxy: The proxy for all requests, like http://host:3128; '' for none; else that of
             POSTIZ_PROXY, which may have a password, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
         timezone: The time zone of dates without one, and of the dates that are shown, like
@@ -81,9 +71,6 @@ class Connection:
         Parameter(help=f"The server; else POSTIZ_API_URL, else {CLOUD_URL}."),
     ] = None
     header: Annotated[list[Secret] | None, Parameter(accepts_keys=False)] = None
-    ca_file: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
     proxy: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
     timezone: str | None = None
 
@@ -149,12 +136,6 @@ def find_target(connection: Connection) -> Target:
             f"There is no API key.{lacks} You find it in Postiz under Settings > Developers > "
             "Public API. Then: export POSTIZ_API_KEY=... (or a profile, or --api-key)"
         )
-    said = ServerAccess(
-        ca_file=connection.ca_file,
-        client_cert=connection.client_cert,
-        client_key=connection.client_key,
-        proxy=connection.proxy,
-    )
     root = api_root(url)
     wanted = os.environ.get("POSTIZ_SANDBOX_CLOCK")
     clock = _sandbox_clock(root) if wanted in {"1", "timeouts"} else SystemClock()
@@ -167,7 +148,7 @@ def find_target(connection: Connection) -> Target:
         times_out_on_it=wanted == "timeouts",
         headers=_headers(connection.header or (), access),
         allowed=None if profile is None else profile.allowed,
-        connection=_settings(said, access),
+        connection=_settings(connection.proxy, access),
     )
 
 
@@ -179,19 +160,13 @@ def _headers(said: Iterable[Secret], access: ServerAccess | None) -> Headers:
     return merged_headers(headers, checked_headers(headers_in(lines, "--header")))
 
 
-def _settings(said: ServerAccess, access: ServerAccess | None) -> ConnectionSettings:
+def _settings(proxy: Secret | None, access: ServerAccess | None) -> ConnectionSettings:
     """The settings of connections, from the options, else from the profile of the server."""
-    access = access or ServerAccess()
-    certificate, key = access.client_cert, access.client_key
-    ca: Trust | None = said.ca_file or access.ca_file
-    if said.client_cert is not None or said.client_key is not None:
-        certificate, key = said.client_cert, said.client_key
-    if certificate is not None or key is not None:
-        authorities = said.ca_file or access.ca_file or os.environ.get("POSTIZ_CA_FILE") or None
-        ca = tls_context(authorities, certificate=certificate, key=key)
-    if said.proxy is not None:
-        return ConnectionSettings.checked(ssl=ca, proxy=said.proxy, source="--proxy")
-    return ConnectionSettings.checked(ssl=ca, proxy=access.proxy, source="the profile")
+    if proxy is not None:
+        return ConnectionSettings.checked(proxy=proxy, source="--proxy")
+    return ConnectionSettings.checked(
+        proxy=None if access is None else access.proxy, source="the profile"
+    )
 
 
 def profile_of(connection: Connection) -> Profile | None:

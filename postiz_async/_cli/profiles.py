@@ -22,7 +22,7 @@ from postiz_async.errors import ConfigurationError, Scope
 KEY_TIMEOUT = 60.0
 """Time limit in seconds of a command that prints the key; a person may type a passphrase."""
 
-_OF_WAY = ("headers", "ca_file", "client_cert", "client_key", "proxy")
+_OF_WAY = ("headers", "proxy")
 _SETTINGS = (
     "url", "key", "key_command", "timezone", "slots", "allow", "on_failure", *_OF_WAY,
 )  # fmt: skip
@@ -35,9 +35,6 @@ class ServerAccess:
     """The access to a server, from options or its profile."""
 
     headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
-    ca_file: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
     proxy: Secret | None = None
 
 
@@ -239,8 +236,6 @@ def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:
     said = [setting for setting in _OF_WAY if setting in settings]
     if said and "url" not in settings:
         raise ConfigurationError(f"{where} has {said[0]} but no url, for whose server that is.")
-    if "client_key" in settings and "client_cert" not in settings:
-        raise ConfigurationError(f"{where} has client_key but no client_cert, whose key that is.")
     given: object = settings.get("headers", {})
     hint = 'Write it like headers = { "X-Name" = "value" }.'
     if isinstance(given, Secret):
@@ -249,26 +244,7 @@ def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:
         headers = dict(checked_headers(given))
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error} {hint}") from None
-
-    def path(setting: str) -> Path | None:
-        if setting not in settings:
-            return None
-        written = Path(settings[setting].reveal())
-        try:
-            return written.expanduser()
-        except RuntimeError:
-            raise ConfigurationError(
-                f"{where}: {setting} is below {written.parts[0]}, a home that the system does not "
-                "know. Write the whole path."
-            ) from None
-
-    return ServerAccess(
-        headers=headers,
-        ca_file=path("ca_file"),
-        client_cert=path("client_cert"),
-        client_key=path("client_key"),
-        proxy=settings.get("proxy"),
-    )
+    return ServerAccess(headers=headers, proxy=settings.get("proxy"))
 
 
 def _meant(typed: str, known: Collection[str]) -> str:

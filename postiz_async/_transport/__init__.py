@@ -6,12 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from postiz_async._transport.settings import (
-    ConnectionSettings,
-    Trust,
-    headers_of_environment,
-    tls_context,
-)
+from postiz_async._transport.settings import ConnectionSettings, headers_of_environment
 from postiz_async._wire import WireRequest, WireResponse
 
 

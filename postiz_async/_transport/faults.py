@@ -129,10 +129,7 @@ def _broken(host: str, cause: BaseException, proxy: Proxy | None, by: str) -> Ex
     if proxy is not None:
         likely = "the address of the proxy is wrong: http:// where it wants https://, or its port."
     elif host.startswith("https:"):
-        likely = (
-            "the server wants a client certificate (--client-cert, or ssl= with a context that "
-            "has it)."
-        )
+        likely = "the server wants a client certificate (ssl= with a context that has it)."
     else:
         likely = f"the server wants TLS: {host.replace('http', 'https', 1)}"
     hint = f"If this happens each time, probably {likely}"
@@ -156,40 +153,20 @@ def _place(host: str) -> tuple[str | None, int | None]:
 _NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"}
 """The errors with which releases of OpenSSL report an answer in plain HTTP."""
 
-_YOUR_CA = "give its certificate with ssl='ca.pem' (--ca-file, POSTIZ_CA_FILE)"
-_INSPECTED = " Or a proxy on the way looks into TLS and has its own: ask whoever runs it for that."
-_RENEW = "Whoever runs the server has to renew it; or the clock of this machine is wrong."
-_NAME = (
-    "Use the name that the certificate is for as the base URL, or let whoever runs the server "
-    "get a certificate for this one."
+_CLOCK = "Or the clock of this machine or of the server is wrong."
+_NAME = "Use the name that the certificate is for, or get a certificate for this one."
+_AUTHORITY = (
+    "If the authority is your organisation's own, or that of a proxy which looks into TLS, trust "
+    "it: SSL_CERT_FILE=ca.pem, or ssl=ssl.create_default_context(cafile='ca.pem')."
 )
-
-_UNKNOWN = {2, 20, 21}  # X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT and its like
-_CERTIFICATES: dict[int, tuple[str, str]] = {
-    **dict.fromkeys(
-        _UNKNOWN,
-        (
-            "was issued by an authority that this machine does not know",
-            (
-                f"If it is your organisation's own, {_YOUR_CA}. If it is a public one, the server "
-                "sends its chain incompletely."
-            ),
-        ),
-    ),
-    19: (
-        "was issued by an authority that this machine does not know (its own root)",
-        f"If it is your organisation's, {_YOUR_CA}.",
-    ),
-    18: (
-        "is signed by itself, so nobody vouches for it",
-        f"If the server is yours, {_YOUR_CA}, or get a certificate of a public authority.",
-    ),
-    9: ("is not valid yet", "The clock of this machine or of the server is wrong."),
-    10: ("has expired", _RENEW),
-    23: ("was revoked", "Do not send anything there; whoever runs the server has to replace it."),
-    62: ("is for another host name", _NAME),
-    64: ("is for another host than this IP address", _NAME),
+_CERTIFICATES = {
+    9: _CLOCK,
+    10: f"Whoever runs the server has to renew it. {_CLOCK}",
+    23: "Do not send anything there; whoever runs the server has to replace it.",
+    62: _NAME,
+    64: _NAME,
 }
+"""What to do about a certificate that is not trusted, by the code of OpenSSL."""
 
 
 def _tls_fault(host: str, cause: Exception, proxy: Proxy | None) -> Explanation | None:
@@ -197,7 +174,7 @@ def _tls_fault(host: str, cause: Exception, proxy: Proxy | None) -> Explanation 
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
         of_proxy = proxy is not None and _is_of_proxy(host, cause, proxy)
         whose = f"the proxy {proxy.url}" if proxy is not None and of_proxy else host
-        return _certificate(whose, cause.certificate_error, proxy)
+        return _certificate(whose, cause.certificate_error)
     if isinstance(cause, aiohttp.ClientConnectorSSLError) and _speaks_no_tls(cause):
         of_proxy = proxy is not None and _is_of_proxy(host, cause, proxy)
         url = proxy.url if proxy is not None and of_proxy else host
@@ -206,58 +183,33 @@ def _tls_fault(host: str, cause: Exception, proxy: Proxy | None) -> Explanation 
         text = f"No connection to {whose}: {what} does not use TLS."
         return Explanation(text, Delivery.NOT_SENT, hint)
     if isinstance(cause, aiohttp.ClientConnectorError) and _is_cut_off(cause):
-        what, hint = _BROKEN_OFF
-        text = f"No connection to {host}: {what}"
-        return Explanation(text, Delivery.NOT_SENT, hint, doubts_address=True)
+        text = f"No connection to {host}: {_BROKEN_OFF}."
+        return Explanation(text, Delivery.NOT_SENT, _OWN_CERTIFICATE, doubts_address=True)
     alert = _tls_alert(cause)
     return None if alert is None else alert._replace(text=f"No connection to {host}: {alert.text}")
 
 
-def _certificate(whose: str, error: Exception, proxy: Proxy | None) -> Explanation:
-    code = getattr(error, "verify_code", 0)
+def _certificate(whose: str, error: Exception) -> Explanation:
     words = getattr(error, "verify_message", "") or str(error)
-    what, hint = _CERTIFICATES.get(code, ("cannot be trusted", DOCTOR))
-    if proxy is not None and code in {*_UNKNOWN, 18, 19}:
-        hint += _INSPECTED
-    text = f"No connection to {whose}: its certificate {what} ({words.rstrip('.')})."
+    hint = _CERTIFICATES.get(getattr(error, "verify_code", 0), _AUTHORITY)
+    text = f"No connection to {whose}: its certificate is not trusted ({words.rstrip('.')})."
     return Explanation(text, Delivery.NOT_SENT, hint)
 
 
-_WANTED = (
-    "the server wants a client certificate, and none was sent.",
-    "Give one: ssl= with a context that has it (--client-cert), from whoever runs the server.",
+_BROKEN_OFF = "the server broke off the TLS handshake"
+_OWN_CERTIFICATE = (
+    "Mostly it wants a client certificate: a program gives it in the context that ssl= takes, and "
+    "whoever runs the server has it."
 )
-_NOT_TAKEN = (
-    "the server does not accept the client certificate ({}).",
-    "Is it the right one, and of an authority that this server takes? Ask whoever runs the server.",
-)
-_BROKEN_OFF = (
-    "the server broke off the TLS handshake.",
-    (
-        "Mostly it wants a client certificate (--client-cert, or ssl= with a context that has it) "
-        "or a newer version of TLS."
-    ),
-)
-_ALERTS = {
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTED,
-    "TLSV1_ALERT_UNKNOWN_CA": _NOT_TAKEN,
-    "SSLV3_ALERT_BAD_CERTIFICATE": _NOT_TAKEN,
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": _NOT_TAKEN,
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": _NOT_TAKEN,
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _NOT_TAKEN,
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _NOT_TAKEN,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": _BROKEN_OFF,
-}
-"""Explanations of the alerts with which a server ends a handshake, before it reads the request."""
 
 
 def _tls_alert(cause: BaseException) -> Explanation | None:
+    """The alert with which a server ended a handshake, before it read the request."""
     for each in _chain(cause):
         reason = getattr(each, "reason", None)
-        if isinstance(reason, str) and reason in _ALERTS:
-            what, hint = _ALERTS[reason]
-            reason = reason.partition("ALERT_")[2].lower().replace("_", " ")
-            return Explanation(what.format(reason), Delivery.NOT_SENT, hint)
+        if isinstance(reason, str) and "_ALERT_" in reason:
+            alert = reason.partition("_ALERT_")[2].lower().replace("_", " ")
+            return Explanation(f"{_BROKEN_OFF} ({alert}).", Delivery.NOT_SENT, _OWN_CERTIFICATE)
     return None
 
 

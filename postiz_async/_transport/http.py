@@ -20,7 +20,7 @@ from postiz_async._wire.endpoints import FilePart
 from postiz_async._wire.headers import HiddenText
 from postiz_async._wire.proxies import Proxies, Proxy
 from postiz_async._wire.secrets import Secret, redact, redact_text, stripped
-from postiz_async.errors import APIConnectionError, Delivery, PostizError, UsageError
+from postiz_async.errors import APIConnectionError, Delivery, PostizError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
@@ -69,7 +69,6 @@ class AiohttpTransport:
         settings: how connections are made.
 
     Raises:
-        UsageError: the connector is closed or of another event loop.
         ConfigurationError: a proxy of the environment cannot be used.
     """
 
@@ -79,20 +78,12 @@ class AiohttpTransport:
         """Hosts that have answered a request."""
         self._speed = settings.speed
         self._proxies = Proxies() if settings.proxies is None else settings.proxies
-        self._connector = settings.connector or aiohttp.TCPConnector(
+        self._connector = aiohttp.TCPConnector(
             limit=settings.connections,
             keepalive_timeout=KEEP_ALIVE,
             ssl=True if settings.ssl is None else settings.ssl,
         )
-        if self._connector.closed:
-            raise UsageError(_CLOSED)
-        try:
-            self._session = self._opened(is_own=settings.connector is None)
-        except RuntimeError:
-            raise UsageError(
-                "The connector was made in another event loop, where its connections live. Make it "
-                "in the loop in which the client is opened."
-            ) from None
+        self._session = self._opened(is_own=True)
         self._traced: aiohttp.ClientSession | None = None
         """For requests with `leaves`, made for the first one: traces cost each request time."""
 
@@ -102,7 +93,6 @@ class AiohttpTransport:
         return aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=is_own,
-            loop=asyncio.get_running_loop(),  # else that of the connector is taken
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             middlewares=(_once,),
@@ -110,9 +100,8 @@ class AiohttpTransport:
         )
 
     async def send(self, request: WireRequest) -> WireResponse:
-        if self._is_closed or self._connector.closed:
-            said = "The client is closed." if self._is_closed else _CLOSED
-            raise APIConnectionError(said, delivery=Delivery.NOT_SENT)
+        if self._is_closed:
+            raise APIConnectionError("The client is closed.", delivery=Delivery.NOT_SENT)
         proxy = self._proxies.on_the_way_to(request.url) if self._proxies.any else None
         secrets = [
             value
@@ -287,9 +276,6 @@ def _redacted(
         redact_text(name, secrets).lower(): redact_text(value, secrets)
         for name, value in first_last
     }, redact(content, secrets)
-
-
-_CLOSED = "The connector that the client was given is closed. Close it after the client."
 
 
 def _shown(

@@ -17,10 +17,7 @@ _KNOW = (
 )
 _NO_CERTIFICATE = (
     "the server wants a client certificate, and none was sent",
-    (
-        "Give it with --client-cert, or ssl= with a context that has it; whoever runs the server "
-        "has one for you."
-    ),
+    "A program gives it in the context that ssl= takes; whoever runs the server has one for you.",
 )
 _OTHER_CERTIFICATE = (
     "the server does not accept the client certificate",

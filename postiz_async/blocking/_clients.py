@@ -334,9 +334,8 @@ class Postiz(Owner, Api):
             are refused. None: those of `POSTIZ_HEADERS`.
         max_retries: attempts after the first, for calls that are safe to repeat; 0: none. Others
             are repeated only if nothing was sent, or if it is proved that nothing was done.
-        ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
-            or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
-            system's.
+        ssl: a context with the CAs to trust, and the client's certificate if the server requires
+            one; None: the system's CAs, or those of `SSL_CERT_FILE`.
         proxy: the URL of a proxy for all requests, with user and password if it requires them;
             `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
             `HTTP_PROXY` and `NO_PROXY`.
@@ -350,7 +349,7 @@ class Postiz(Owner, Api):
         allow: the scopes that the client is restricted to: `read`, without which nothing works,
             and any of `draft`, `schedule`, `publish`, `update`, `delete`, `media`. What needs
             another one raises `ScopeError` before anything is sent or stored. None: everything.
-        advanced: pacing, hooks, connector and others: `AdvancedOptions`.
+        advanced: pacing, hooks and others: `AdvancedOptions`.
 
     Durations are in seconds or `timedelta`.
 
@@ -372,7 +371,7 @@ class Postiz(Owner, Api):
         max_wait: float | timedelta | None = None,
         max_retries: int = USUAL_RETRIES,
         headers: Mapping[str, str | Secret] | None = None,
-        ssl: SSLContext | Path | str | None = None,
+        ssl: SSLContext | None = None,
         proxy: str | Secret | None = None,
         drain: float | timedelta | None = 0.0,
         allow: Collection[Scope] | None = None,
@@ -479,9 +478,8 @@ class PostizPool(Owner):
             such as `Authorization`, are refused. None: those of `POSTIZ_HEADERS`.
         max_retries: attempts after the first, for calls that are safe to repeat; 0: none. Others
             are repeated only if nothing was sent, or if it is proved that nothing was done.
-        ssl: the CAs to trust, and the client's certificate if the server requires one: a context,
-            or a file or folder with the only CAs to trust; else `POSTIZ_CA_FILE`, else the
-            system's.
+        ssl: a context with the CAs to trust, and the client's certificate if the server requires
+            one; None: the system's CAs, or those of `SSL_CERT_FILE`.
         proxy: the URL of a proxy for all requests, with user and password if it requires them;
             `NO_PROXY` is then ignored. Empty: no proxy; None: `POSTIZ_PROXY`, else `HTTPS_PROXY`,
             `HTTP_PROXY` and `NO_PROXY`.
@@ -491,7 +489,7 @@ class PostizPool(Owner):
         allow: the scopes that the client is restricted to: `read`, without which nothing works,
             and any of `draft`, `schedule`, `publish`, `update`, `delete`, `media`. What needs
             another one raises `ScopeError` before anything is sent or stored. None: everything.
-        advanced: pacing, hooks, connector and others: `AdvancedOptions`.
+        advanced: pacing, hooks and others: `AdvancedOptions`.
 
     Durations are in seconds or `timedelta`.
     """
@@ -511,7 +509,7 @@ class PostizPool(Owner):
         max_wait: float | timedelta | None = None,
         max_retries: int = USUAL_RETRIES,
         headers: Mapping[str, str | Secret] | None = None,
-        ssl: SSLContext | Path | str | None = None,
+        ssl: SSLContext | None = None,
         proxy: str | Secret | None = None,
         drain: float | timedelta | None = 0.0,
         allow: Collection[Scope] | None = None,

@@ -26,7 +26,7 @@ class _CommonOptions(TypedDict, total=False):
     max_wait: float | timedelta | None
     max_retries: int
     headers: Mapping[str, str | Secret] | None
-    ssl: SSLContext | Path | str | None
+    ssl: SSLContext | None
     proxy: str | Secret | None
     drain: float | timedelta | None
     allow: Collection[Scope] | None

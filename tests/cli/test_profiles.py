@@ -268,16 +268,6 @@ def test_without_a_home_it_says_what_to_set(
     refused(cli("channels"), "There is no API key.")
 
 
-@on_posix
-def test_a_path_below_a_home_that_nobody_knows(cli: Cli, write: Write) -> None:
-    write('[work]\nurl = "http://127.0.0.1:9"\nkey = "k"\nca_file = "~nobody-here/ca.pem"\n')
-    refused(
-        cli("channels", "--profile", "work"),
-        "profile 'work': ca_file is below ~nobody-here, a home that the system does not know. "
-        "Write the whole path.",
-    )
-
-
 def test_a_relative_folder_of_xdg_is_passed_over(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from network_lab import ca_file, connect_proxy, recording, server_context
+from network_lab import connect_proxy, recording, server_context, trusting
 from samples import PNG
 
 from postiz_async import ConfigurationError, Postiz, PostizError, PostizPool
@@ -43,7 +43,7 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
 async def test_a_proxy_sees_nothing_of_what_is_in_the_tunnel(tmp_path: Path) -> None:
     with recording(server_context()) as server:
         async with connect_proxy() as proxy:
-            ca = ca_file(tmp_path)
+            ca = trusting(tmp_path)
             async with Postiz(
                 api_key=KEY, base_url=server.url, headers=PASS, ssl=ca, proxy=proxy.url
             ) as postiz:

@@ -30,21 +30,25 @@ class Suspended(SystemClock):
         return super().monotonic() + self.slept
 
 
-class Connector(aiohttp.TCPConnector):
+class Suspending:
     """Suspends the machine once, while a create waits for a connection."""
 
     def __init__(self, clock: Suspended, *, has_connection: bool) -> None:
-        super().__init__()
         self.clock = clock
         self.has_connection = has_connection
         self.creates = 0
+        self.connect = aiohttp.TCPConnector.connect
 
-    async def connect(self, req: Any, *arguments: Any, **options: Any) -> Any:
-        made = await super().connect(req, *arguments, **options) if self.has_connection else None
+    async def suspended(
+        self, connector: aiohttp.TCPConnector, req: Any, *arguments: Any, **options: Any
+    ) -> Any:
+        made = None
+        if self.has_connection:
+            made = await self.connect(connector, req, *arguments, **options)
         if req.method == "POST":
             self.creates += 1
             self.clock.slept = SUSPENDED
-        return made or await super().connect(req, *arguments, **options)
+        return made or await self.connect(connector, req, *arguments, **options)
 
 
 @pytest.mark.parametrize(
@@ -56,18 +60,24 @@ async def test_a_create_does_not_leave_after_a_suspend(
     tmp_path: Path,
     door: str,
     has_connection: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Others may have taken it over by then: it is written down anew, and leaves then."""
     channel = postiz_sandbox_server.add_channel("mastodon").id
     clock = Suspended()
-    connector = Connector(clock, has_connection=has_connection)
+    machine = Suspending(clock, has_connection=has_connection)
+
+    async def connect(connector: aiohttp.TCPConnector, *arguments: Any, **options: Any) -> Any:
+        return await machine.suspended(connector, *arguments, **options)
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", connect)
     attempts: list[Attempt] = []
     post, at = NewPost(channel, "Hello"), datetime.now(UTC) + timedelta(days=1)
     async with Postiz(
         api_key=postiz_sandbox_server.api_key,
         base_url=postiz_sandbox_server.url,
         outbox=tmp_path / "outbox.sqlite",
-        advanced=AdvancedOptions(clock=clock, connector=connector, on_attempt=attempts.append),
+        advanced=AdvancedOptions(clock=clock, on_attempt=attempts.append),
     ) as postiz:
         if door == "key":
             with pytest.raises(APITimeoutError) as caught:
@@ -77,9 +87,8 @@ async def test_a_create_does_not_leave_after_a_suspend(
         else:
             ticket = await postiz.outbox.put(post, at=at)
             assert (await postiz.outbox.wait(ticket.id)).state == "stored"
-    await connector.close()
     creates = [each for each in attempts if each.endpoint == "create_post"]
     assert [each.error or each.status for each in creates] == ["APITimeoutError", 201]
-    assert connector.creates == 2
+    assert machine.creates == 2
     assert len(postiz_sandbox_server.posts) == 1
     assert len(postiz_sandbox_server.creates) == 1, "the first did not leave"

@@ -233,7 +233,7 @@ NGINX = "<html><head><title>400 {0}</title></head><center>{0}</center><hr>nginx<
 @pytest.mark.parametrize(
     ("status", "headers", "body", "said"),
     [
-        (400, {}, NGINX.format("No required SSL certificate was sent"), "--client-cert"),
+        (400, {}, NGINX.format("No required SSL certificate was sent"), "ssl= takes"),
         (400, {}, NGINX.format("The SSL certificate error"), "does not accept the client cert"),
         (400, {}, NGINX.format("The plain HTTP request was sent to HTTPS port"), "Use https://"),
         (401, {"www-authenticate": "Basic"}, "<title>401 Authorization</title>", "--header"),
