@@ -39,6 +39,9 @@ _SETTINGS = {
     "lc_messages": "C",
     "dynamic_shared_memory_type": "mmap",  # in its folder, which nothing outlives
 }
+FEW_DIGITS = "?options=-c%20extra_float_digits%3D-15"
+"""The end of an address whose server shows one digit of a float."""
+
 ON_A_CLOCK = "on_a_clock"
 _CLOCK = (
     "CREATE SCHEMA clock",

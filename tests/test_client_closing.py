@@ -218,7 +218,7 @@ async def test_an_outbox_that_cannot_be_opened_leaves_no_worker(
     with closing(sqlite3.connect(path)) as connection:  # not as we make it
         connection.execute(f"PRAGMA application_id = {sqlite._APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {sqlite._SCHEMA_VERSION}")
-        connection.execute("CREATE TABLE deliveries (ended_at REAL)")
+        connection.execute("CREATE TABLE deliveries (ended_at INTEGER)")
     async with sandbox:
         with pytest.raises(StoreError, match="cannot be used: no such "):
             await client_of(sandbox, outbox=path).open()

@@ -92,6 +92,16 @@ def new_version() -> int:
     return secrets.randbits(52) + 1
 
 
+def in_micros(seconds: float) -> int:
+    """A moment or a time as databases keep it, where a float could lose digits on its way."""
+    return round(seconds * 1_000_000)
+
+
+def in_seconds(micros: float) -> float:
+    """The opposite of `in_micros`."""
+    return micros / 1_000_000
+
+
 def check_store(store: object) -> None:
     """Refuse an object that is not a store.
 

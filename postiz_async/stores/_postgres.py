@@ -23,6 +23,7 @@ from postiz_async.stores._connection_slots import WAIT
 from postiz_async.stores._deliveries import TakenError
 from postiz_async.stores._postgres_pool import Login, Pool, close
 from postiz_async.stores._postgres_schema import (
+    NOW,
     TABLES_VERSION,
     check_name,
     ddl,
@@ -168,10 +169,14 @@ class Database:
         return self.login.where
 
     def statement(self, text: LiteralString) -> sql.Composed:
-        """Fill in the quoted name of the schema for `{schema}`."""
+        """Fill in the quoted name of the schema for `{schema}`, and the time for `{now}`.
+
+        `{clock}` is the time too, but after the statement has waited for locks.
+        """
         from psycopg import sql  # noqa: PLC0415  (an extra)
 
-        return sql.SQL(text).format(schema=sql.Identifier(self.schema))
+        times = {"now": sql.SQL(NOW), "clock": sql.SQL(NOW.replace("statement", "clock"))}
+        return sql.SQL(text).format(schema=sql.Identifier(self.schema), **times)
 
     def trouble(self, reason: str) -> StoreError:
         """The `StoreError` for a reason: class, code if any, a colon, and the driver's text."""
@@ -187,7 +192,7 @@ class Database:
         been carried out. So it has to be idempotent, or to recognise its own result.
 
         Args:
-            query: the statement, with `{schema}` for the schema and `%s` for each parameter.
+            query: the statement, as `statement` takes it, with `%s` for each parameter.
             params: the parameters.
 
         Raises:

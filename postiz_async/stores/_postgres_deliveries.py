@@ -1,7 +1,7 @@
 """Deliveries in PostgreSQL, for senders on any number of hosts; see `_deliveries`.
 
-Each method is one statement. In the tables all times are seconds of the database's own clock; one
-of the client's clock may be longer or shorter, see `speed`. `put` reads and writes no row of
+Each method is one statement. In the tables all times are microseconds of the database's own clock;
+those of the client's clock may be longer or shorter, see `speed`. `put` reads and writes no row of
 `scopes`, and has no foreign key to one, so that no transaction of a user holds a sender up.
 """
 
@@ -12,7 +12,7 @@ import math
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, LiteralString
 
-from postiz_async.stores import new_version
+from postiz_async.stores import in_micros, in_seconds, new_version
 from postiz_async.stores._deliveries import (
     MOST_COUNTED,
     Ahead,
@@ -47,9 +47,7 @@ _LONGEST_NAME = 63
 _PRUNED = 1_000
 """Deliveries removed in one statement."""
 
-_NOW: LiteralString = "extract(epoch FROM statement_timestamp())::float8"
-
-_KEPT: LiteralString = "d.value, d.version, " + _NOW + ", d.number, d.scope, d.id, d.body"
+_KEPT: LiteralString = "d.value, d.version, {now}, d.number, d.scope, d.id, d.body"
 
 _AHEAD: LiteralString = (
     "SELECT ARRAY[(SELECT count(*) FROM (SELECT FROM {schema}.deliveries p WHERE p.scope = d.scope"
@@ -57,7 +55,7 @@ _AHEAD: LiteralString = (
     " (SELECT count(*) FROM (SELECT FROM {schema}.deliveries p WHERE p.scope = d.scope"
     " AND p.state = 'planned' LIMIT 1000) p)::text,"
     " (CASE WHEN s.holder IS NULL AND s.failures > 0"
-    " THEN greatest(0, s.ready_at - " + _NOW + ") ELSE 0 END)::text,"
+    " THEN greatest(0, s.ready_at - {now}) ELSE 0 END)::text,"
     " s.trouble, s.organization, s.base_url] FROM {schema}.scopes s WHERE s.name = d.scope"
 )
 """The queue in front of a delivery `d`."""
@@ -83,7 +81,7 @@ _SWAP: LiteralString = (
     "  WHERE %s AND EXISTS (SELECT FROM mine WHERE ending IS NULL) RETURNING endings), "
     "changed AS (UPDATE {schema}.deliveries SET version = %s, value = %s, state = %s,"
     "  due = %s, is_dated = %s, until = %s, mark = %s,"
-    "  ended_at = CASE WHEN %s THEN coalesce(ended_at, " + _NOW + ") END,"
+    "  ended_at = CASE WHEN %s THEN coalesce(ended_at, {now}) END,"
     "  ending = CASE WHEN %s THEN coalesce(ending, (SELECT endings FROM counted)) END"
     "  WHERE number = (SELECT number FROM mine) RETURNING *), "
     "added AS (INSERT INTO {schema}.delivered (scope, post_id, number)"
@@ -115,7 +113,7 @@ _READY_AT: LiteralString = (
 with the lower number may end later. Unknown transactions come from a dump of another database.
 """
 
-_TAKEN: LiteralString = "seen = pg_current_snapshot(), ready_at = " + _NOW + " + %s"
+_TAKEN: LiteralString = "seen = pg_current_snapshot(), ready_at = {now} + %s"
 
 
 class PostgresDeliveries:
@@ -148,6 +146,13 @@ class PostgresDeliveries:
     async def aclose(self) -> None:
         await self._database.aclose()
 
+    def _micros(self, seconds: float) -> int:
+        """A time of the client's clock in microseconds of the database's."""
+        return in_micros(seconds / self._speed)
+
+    def _seconds(self, micros: int) -> float:
+        return in_seconds(micros) * self._speed
+
     async def _fetch(self, statement: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         return await self._database.fetch(statement, values)
 
@@ -158,7 +163,7 @@ class PostgresDeliveries:
     ) -> tuple[KeptDelivery, Ahead]:
         state, _, due, is_dated, until, *_ = new.columns
         values = (
-            *(new.id, scope, new_version(), state, due, is_dated, until / self._speed),
+            *(new.id, scope, new_version(), state, in_micros(due), is_dated, self._micros(until)),
             *(new.value, new.body, channel_of(self._database.schema, "deliveries")),
         )
         if connection is None:
@@ -186,7 +191,17 @@ class PostgresDeliveries:
         found = await self._fetch(
             _SWAP,
             *(number, version, is_over),
-            *(new, value, state, due, is_dated, until / self._speed, mark, is_over, is_over),
+            *(
+                new,
+                value,
+                state,
+                in_micros(due),
+                is_dated,
+                self._micros(until),
+                mark,
+                is_over,
+                is_over,
+            ),
             *([*{*post_ids}], number, channel_of(self._database.schema, "endings"), new, number),
         )
         if found and not found[0][0] and found[0][3] == version:  # another transaction was quicker
@@ -198,8 +213,8 @@ class PostgresDeliveries:
 
     async def ahead(self, scope: str, number: int, due: float) -> Ahead:
         found = await self._fetch(
-            "SELECT (" + _AHEAD + ") FROM (VALUES (%s, %s::float8, %s)) AS d (scope, due, number)",
-            *(scope, due, number),
+            "SELECT (" + _AHEAD + ") FROM (VALUES (%s, %s::bigint, %s)) AS d (scope, due, number)",
+            *(scope, in_micros(due), number),
         )
         return self._ahead(found[0][0])
 
@@ -218,13 +233,13 @@ class PostgresDeliveries:
 
     def _kept(self, row: Sequence[Any]) -> KeptDelivery:
         value, version, time, *rest = row
-        return KeptDelivery(value, version, time * self._speed, *rest)
+        return KeptDelivery(value, version, self._seconds(time), *rest)
 
     def _ahead(self, row: Sequence[str] | None, more: int = 0) -> Ahead:
         """The queue in front of a delivery, plus `more` that the statement did not see."""
         before, planned, rests, *texts = row or ("0", "0", "0", "", "", "")
         most = min(int(planned) + more, MOST_COUNTED)
-        return Ahead(int(before), most, float(rests) * self._speed, *texts)
+        return Ahead(int(before), most, self._seconds(int(rests)), *texts)
 
     # ------------------------------------------------------------ the work of scopes
 
@@ -260,16 +275,16 @@ class PostgresDeliveries:
         whose, values = _whose(only)
         found = await self._fetch(
             "WITH ready AS MATERIALIZED (SELECT s.name, s.holder, s.served_at"
-            "  FROM {schema}.scopes s WHERE " + whose + " AND " + _READY_AT + " <= " + _NOW + ""
+            "  FROM {schema}.scopes s WHERE " + whose + " AND " + _READY_AT + " <= {now}"
             "  AND (SELECT until FROM {schema}.deliveries d WHERE d.scope = s.name"
-            "  AND d.ended_at IS NULL ORDER BY until LIMIT 1) <= " + _NOW + ""
+            "  AND d.ended_at IS NULL ORDER BY until LIMIT 1) <= {now}"
             "  ORDER BY s.served_at, s.name LIMIT %s FOR NO KEY UPDATE SKIP LOCKED), "
-            "taken AS (UPDATE {schema}.scopes SET holder = %s, served_at = " + _NOW + ", "
+            "taken AS (UPDATE {schema}.scopes SET holder = %s, served_at = {now}, "
             "  " + _TAKEN + " WHERE name = ANY (ARRAY(SELECT name FROM ready)) RETURNING *) "
             "SELECT t.name, t.organization, t.base_url, t.failures, t.trouble,"
             " ready.holder IS NOT NULL FROM taken t JOIN ready USING (name)"
             " ORDER BY ready.served_at, name",
-            *(*values, limit, holder, seconds / self._speed),
+            *(*values, limit, holder, self._micros(seconds)),
         )
         return [Scope(*row) for row in found]
 
@@ -288,18 +303,18 @@ class PostgresDeliveries:
         [(work_in,)] = await self._fetch(
             found + " SELECT min((SELECT greatest(" + _READY_AT + ", open.until)"
             "  FROM {schema}.scopes s WHERE s.name = open.scope AND " + whose + "))"
-            " - " + _NOW + " FROM open",
+            " - {now} FROM open",
             *(*values, *values),
         )
-        return math.inf if work_in is None else max(0.0, work_in * self._speed)
+        return math.inf if work_in is None else max(0.0, self._seconds(work_in))
 
     async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
         held = await self._fetch(
             "WITH mine AS MATERIALIZED (SELECT name FROM {schema}.scopes"
             "  WHERE name = ANY (%s::text[]) AND holder = %s ORDER BY name FOR NO KEY UPDATE) "
-            "UPDATE {schema}.scopes SET ready_at = " + _NOW + " + %s"
+            "UPDATE {schema}.scopes SET ready_at = {now} + %s"
             " WHERE name = ANY (ARRAY(SELECT name FROM mine)) RETURNING name",
-            *([*scopes], holder, seconds / self._speed),
+            *([*scopes], holder, self._micros(seconds)),
         )
         return {name for (name,) in held}
 
@@ -308,7 +323,7 @@ class PostgresDeliveries:
     ) -> ScopeWork | None:
         due: LiteralString = (
             "SELECT d.*, d.state = 'planned' AS is_planned FROM {schema}.deliveries d"
-            " WHERE d.scope = s.name AND d.until <= " + _NOW + " AND d.number <> ALL (%s::bigint[])"
+            " WHERE d.scope = s.name AND d.until <= {now} AND d.number <> ALL (%s::bigint[])"
         )
         found = await self._fetch(
             "WITH s AS (UPDATE {schema}.scopes SET " + _TAKEN + ""
@@ -319,7 +334,7 @@ class PostgresDeliveries:
             "(" + due + " AND d.ended_at IS NULL AND d.state <> 'planned') UNION ALL "
             "(" + due + " AND d.state = 'planned' ORDER BY d.due, d.number LIMIT %s)"
             ") d ON TRUE ORDER BY d.is_planned, d.due, d.number",
-            *(seconds / self._speed, scope, holder, [*besides], [*besides], limit),
+            *(self._micros(seconds), scope, holder, [*besides], [*besides], limit),
         )
         if not found:
             return None
@@ -330,16 +345,16 @@ class PostgresDeliveries:
         self, scope: str, holder: str, seconds: float, *, failures: int = 0, trouble: str = ""
     ) -> None:
         await self._fetch(
-            "UPDATE {schema}.scopes SET holder = NULL, ready_at = " + _NOW + " + %s,"
+            "UPDATE {schema}.scopes SET holder = NULL, ready_at = {now} + %s,"
             " failures = %s, trouble = %s WHERE name = %s AND holder = %s",
-            *(seconds / self._speed, failures, clean(trouble), scope, holder),
+            *(self._micros(seconds), failures, clean(trouble), scope, holder),
         )
 
     async def rouse(self, scope: str, *, failed: bool = False) -> None:
         await self._fetch(
-            "WITH roused AS (UPDATE {schema}.scopes SET ready_at = " + _NOW + ""
+            "WITH roused AS (UPDATE {schema}.scopes SET ready_at = {now}"
             "  WHERE name = %s AND holder IS NULL AND (failures = 0 OR %s)"
-            "  AND ready_at > " + _NOW + ") "
+            "  AND ready_at > {now}) "
             "SELECT pg_notify(%s, %s)",
             *(scope, failed, channel_of(self._database.schema, "deliveries"), scope),
         )
@@ -355,8 +370,8 @@ class PostgresDeliveries:
         first: LiteralString = " ORDER BY d.until LIMIT 1)"
         found = await self._fetch(
             "SELECT 1 FROM {schema}.scopes s WHERE " + whose + ""
-            " AND (s.holder IS NULL OR s.holder = %s OR s.ready_at <= " + _NOW + ")"
-            " AND (" + left + " AND d.until <= " + _NOW + first + ""
+            " AND (s.holder IS NULL OR s.holder = %s OR s.ready_at <= {now})"
+            " AND (" + left + " AND d.until <= {now}" + first + ""
             " OR " + left + " AND d.state <> 'planned'" + first + ")"
             " ORDER BY s.served_at LIMIT 1",
             *(*values, holder, [*besides], [*besides]),
@@ -383,13 +398,18 @@ class PostgresDeliveries:
             "  min(due) FILTER (WHERE state = 'planned') AS due,"
             "  min(since) FILTER (WHERE state = 'planned') AS since FROM counted GROUP BY scope) "
             "SELECT organization, base_url, trouble,"
-            " holder IS NOT NULL AND ready_at > " + _NOW + ", coalesce(states, '{{}}'), due,"
-            " coalesce(greatest(0, " + _NOW + " - since), 0)"
+            " holder IS NOT NULL AND ready_at > {now}, coalesce(states, '{{}}'), due,"
+            " coalesce(greatest(0, {now} - since), 0)"
             " FROM {schema}.scopes s LEFT JOIN open ON scope = name"
             " WHERE " + mine.replace("scope", "name") + " ORDER BY organization, name",
             *(() if only is None else (only, only)),
         )
-        return [ScopeOverview._make((*row, age * self._speed)) for *row, age in found]
+        return [
+            ScopeOverview._make(
+                (*row, None if due is None else in_seconds(due), self._seconds(age))
+            )
+            for *row, due, age in found
+        ]
 
     async def endings(self, first: int, limit: int, only: str | None = None) -> Endings:
         whose, values = _whose(only)
@@ -416,7 +436,7 @@ class PostgresDeliveries:
         [(count,)] = await self._fetch(
             "SELECT count(*) FROM {schema}.scopes s JOIN {schema}.deliveries d"
             " ON d.scope = s.name AND d.ended_at IS NULL WHERE s.organization = '' AND s.name <> %s"
-            " AND (s.holder IS NULL OR s.ready_at <= " + _NOW + ")",
+            " AND (s.holder IS NULL OR s.ready_at <= {now})",
             only,
         )
         return int(count)
@@ -426,7 +446,7 @@ class PostgresDeliveries:
         while True:
             [(ended,)] = await self._fetch(
                 "WITH old AS MATERIALIZED (SELECT number, scope, ending FROM {schema}.deliveries"
-                "  WHERE ended_at < " + _NOW + " - %s"
+                "  WHERE ended_at < {now} - %s"
                 "  ORDER BY ended_at LIMIT %s FOR UPDATE SKIP LOCKED), "
                 "locked AS MATERIALIZED (SELECT name FROM {schema}.scopes"
                 "  WHERE name = ANY (ARRAY(SELECT scope FROM old)) ORDER BY name"
@@ -439,7 +459,7 @@ class PostgresDeliveries:
                 "ended AS (DELETE FROM {schema}.deliveries"
                 "  WHERE number = ANY (ARRAY(SELECT number FROM old)) RETURNING 1) "
                 "SELECT count(*) FROM ended",
-                *(keep.total_seconds() / self._speed, _PRUNED),
+                *(self._micros(keep.total_seconds()), _PRUNED),
             )
             removed += int(ended)
             if ended < _PRUNED:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 from postiz_async.errors import ConfigurationError
 from postiz_async.stores._campaign_tables import campaign_tables_of_postgres
 
-TABLES_VERSION = 9
+TABLES_VERSION = 10
+
+NOW: LiteralString = "CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint)"
+"""The time, in whole microseconds: of a float, some servers show fewer digits."""
 
 _LONGEST = 63
 """Bytes of a name, at most; PostgreSQL truncates longer ones."""
@@ -24,19 +29,19 @@ CREATE TABLE {schema}.records (
     key text COLLATE "C" NOT NULL,
     version bigint NOT NULL,
     value bytea NOT NULL,
-    expires timestamptz NOT NULL,
+    expires bigint,
     PRIMARY KEY (scope, key)
 ) WITH (fillfactor = 50);
 
-CREATE INDEX records_expires ON {schema}.records (expires) WHERE expires < 'infinity';
+CREATE INDEX records_expires ON {schema}.records (expires) WHERE expires IS NOT NULL;
 
 CREATE TABLE {schema}.scopes (
     name text COLLATE "C" PRIMARY KEY,
     organization text NOT NULL,
     base_url text NOT NULL,
     key_name text,
-    served_at double precision NOT NULL DEFAULT 0,
-    ready_at double precision NOT NULL DEFAULT 0,
+    served_at bigint NOT NULL DEFAULT 0,
+    ready_at bigint NOT NULL DEFAULT 0,
     holder text,
     seen pg_snapshot,
     failures integer NOT NULL DEFAULT 0,
@@ -58,14 +63,14 @@ CREATE TABLE {schema}.deliveries (
     scope text COLLATE "C" NOT NULL,
     version bigint NOT NULL,
     state text NOT NULL,
-    due double precision NOT NULL,
+    due bigint NOT NULL,
     is_dated boolean NOT NULL,
-    until double precision NOT NULL,
+    until bigint NOT NULL,
     mark bigint,
-    ended_at double precision,
+    ended_at bigint,
     ending bigint,
     put_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    put_at double precision NOT NULL DEFAULT extract(epoch FROM statement_timestamp()),
+    put_at bigint NOT NULL DEFAULT {now},
     value bytea NOT NULL,
     body bytea NOT NULL
 );
@@ -133,7 +138,7 @@ def check_name(schema: str) -> str:
 def tables(schema: str) -> str:
     """The statements that create the tables in an existing schema."""
     made = f"{_TABLES.strip()}\n\n{campaign_tables_of_postgres().strip()}"
-    return made.format(schema=quoted(schema), version=TABLES_VERSION)
+    return made.format(schema=quoted(schema), version=TABLES_VERSION, now=NOW)
 
 
 def quoted(schema: str) -> str:

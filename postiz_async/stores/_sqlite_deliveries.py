@@ -10,7 +10,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from postiz_async.errors import StoreError, UsageError
-from postiz_async.stores import new_version
+from postiz_async.stores import in_micros, in_seconds, new_version
 from postiz_async.stores._deliveries import (
     MOST_COUNTED,
     Ahead,
@@ -65,12 +65,15 @@ _PLANNED = (
 
 _AHEAD = f"""
 SELECT {_PLANNED.format("AND (due, number) < (:due, :number)")}, {_PLANNED.format("")},
-    CASE WHEN holder IS NULL AND failures > 0 THEN max(0.0, ready_at - :now) ELSE 0.0 END,
+    CASE WHEN holder IS NULL AND failures > 0 THEN max(0, ready_at - :now) ELSE 0 END,
     ifnull(trouble, ''), ifnull(organization, ''), ifnull(base_url, '')
 FROM (SELECT 1) LEFT JOIN scopes ON name = :scope
 """
 
-_SCOPES = """
+_NEVER = 2**63 - 1
+"""A moment that does not come: the largest integer."""
+
+_SCOPES = f"""
 SELECT name, organization, base_url, failures, trouble, holder, served_at, ready_at, max(
     CASE WHEN holder IS NULL AND failures = 0 AND EXISTS (
         SELECT 1 FROM deliveries
@@ -79,13 +82,13 @@ SELECT name, organization, base_url, failures, trouble, holder, served_at, ready
     ifnull((
         SELECT until FROM deliveries WHERE scope = name AND ended_at IS NULL
         ORDER BY until LIMIT 1
-    ), 9e999)
+    ), {_NEVER})
 ) AS work_at FROM scopes
 """
 """Scopes, with the times from which each is ready and has work."""
 
 _TAKE = """
-UPDATE scopes SET holder = :holder, ready_at = :now + :seconds,
+UPDATE scopes SET holder = :holder, ready_at = :now + :micros,
     served_at = ifnull(:served_at, served_at),
     seen_number = (SELECT ifnull(max(number), 0) FROM deliveries)
 WHERE name = :name
@@ -131,14 +134,14 @@ class SqliteDeliveries:
         except (ValueError, OverflowError) as error:  # a value that SQLite cannot store
             raise StoreError(_UNUSABLE.format(self.where, explain(error))) from None
 
-    def _time(self, c: sqlite3.Connection, tell: Callable[..., float]) -> float:
-        """The time of the file; it never goes back while this process lives."""
+    def _time(self, c: sqlite3.Connection, tell: Callable[..., float]) -> int:
+        """The time of the file in microseconds; it never goes back while this process lives."""
         monotonic = self._clock.monotonic()
         time = tell(c, self._clock, monotonic + self._ahead)
         self._ahead = time - monotonic
-        return time
+        return in_micros(time)
 
-    async def _write(self, work: Callable[[sqlite3.Connection, float], _T]) -> _T:
+    async def _write(self, work: Callable[[sqlite3.Connection, int], _T]) -> _T:
         """Run `work` in a transaction, with the time of the file, which is written down too."""
 
         def transact(c: sqlite3.Connection) -> _T:
@@ -170,9 +173,10 @@ class SqliteDeliveries:
                 "stored. Leave connection= out, or give the outbox that PostgreSQL."
             )
         state, _, due, is_dated, until, *_ = new.columns
-        values = new.id, scope, new_version(), state, due, is_dated, until, new.value, new.body
 
-        def put(c: sqlite3.Connection, now: float) -> tuple[KeptDelivery, Ahead]:
+        def put(c: sqlite3.Connection, now: int) -> tuple[KeptDelivery, Ahead]:
+            moments = in_micros(due), is_dated, in_micros(until)
+            values = new.id, scope, new_version(), state, *moments, new.value, new.body
             c.execute(
                 "INSERT INTO deliveries "
                 "(id, scope, version, state, due, is_dated, until, value, body, put_at) "
@@ -180,9 +184,9 @@ class SqliteDeliveries:
                 (*values, now),
             )
             [row] = c.execute(_KEPT + "WHERE id = :id", {"now": now, "id": new.id})
-            kept = KeptDelivery(*row)
-            [(due,)] = c.execute("SELECT due FROM deliveries WHERE number = ?", (kept.number,))
-            of = {"now": now, "scope": kept.scope, "number": kept.number, "due": due}
+            kept = _kept(row)
+            [(kept_due,)] = c.execute("SELECT due FROM deliveries WHERE number = ?", (kept.number,))
+            of = {"now": now, "scope": kept.scope, "number": kept.number, "due": kept_due}
             return kept, _ahead(c.execute(_AHEAD, of).fetchall())
 
         return await self._write(put)
@@ -192,14 +196,14 @@ class SqliteDeliveries:
             return None
         where = "WHERE id = :id AND scope = ifnull(:scope, scope)"
         found = await self._read(_KEPT + where, {"id": delivery, "scope": scope})
-        return KeptDelivery(*found[0]) if found else None
+        return _kept(found[0]) if found else None
 
     async def swap(
         self, number: int, version: int, value: bytes, columns: DeliveryColumns
     ) -> tuple[bool, KeptDelivery | None]:
         state, is_over, due, is_dated, until, mark, post_ids = columns
 
-        def swap(c: sqlite3.Connection, now: float) -> tuple[bool, KeptDelivery | None]:
+        def swap(c: sqlite3.Connection, now: int) -> tuple[bool, KeptDelivery | None]:
             try:
                 swapped = c.execute(
                     "UPDATE deliveries SET version = ?, value = ?, state = ?, due = ?, "
@@ -208,8 +212,8 @@ class SqliteDeliveries:
                     "CASE WHEN ? THEN ifnull(ending, (SELECT last + 1 FROM endings)) END "
                     "WHERE number = ? AND version = ? RETURNING scope, ending",
                     (
-                        *(new_version(), value, state, due, is_dated, until, mark),
-                        *(is_over, now, is_over, number, version),
+                        *(new_version(), value, state, in_micros(due), is_dated),
+                        *(in_micros(until), mark, is_over, now, is_over, number, version),
                     ),
                 ).fetchall()
                 for scope, ending in swapped:
@@ -222,12 +226,13 @@ class SqliteDeliveries:
                 raise TakenError from None
             found = c.execute(_KEPT + "WHERE number = :number", {"now": now, "number": number})
             kept = found.fetchone()
-            return bool(swapped), None if kept is None else KeptDelivery(*kept)
+            return bool(swapped), None if kept is None else _kept(kept)
 
         return await self._write(swap)
 
     async def ahead(self, scope: str, number: int, due: float) -> Ahead:
-        return _ahead(await self._read(_AHEAD, {"scope": scope, "number": number, "due": due}))
+        values = {"scope": scope, "number": number, "due": in_micros(due)}
+        return _ahead(await self._read(_AHEAD, values))
 
     async def known(
         self, scope: str, post_ids: Collection[str], marks: Collection[int]
@@ -277,22 +282,29 @@ class SqliteDeliveries:
                 rows = c.execute(query, {"only": only, "now": now, "limit": limit}).fetchall()
                 if rows:
                     self._time(c, set_clock)
-                taken = {"holder": holder, "now": now, "seconds": seconds, "served_at": now}
+                taken = {
+                    "holder": holder,
+                    "now": now,
+                    "micros": in_micros(seconds),
+                    "served_at": now,
+                }
                 c.executemany(_TAKE, [{"name": name, **taken} for name, *_ in rows])
                 return [Scope._make((*row[:-1], bool(row[-1]))) for row in rows]
 
         return await self._do(line)
 
     async def next_in(self, only: str | None = None) -> float:
-        query = f"SELECT min(work_at) - :now FROM ({_SCOPES} WHERE {_whose(only)})"
+        query = (
+            f"SELECT min(nullif(work_at, {_NEVER})) - :now FROM ({_SCOPES} WHERE {_whose(only)})"
+        )
         [(work_in,)] = await self._read(query, {"only": only})
-        return math.inf if work_in is None else max(0.0, work_in)
+        return math.inf if work_in is None else max(0.0, in_seconds(work_in))
 
     async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
         held = await self._change(
-            "UPDATE scopes SET ready_at = :now + :seconds WHERE holder = :holder "
+            "UPDATE scopes SET ready_at = :now + :micros WHERE holder = :holder "
             "AND name IN (SELECT value FROM json_each(:names)) RETURNING name",
-            {"names": _array(scopes), "holder": holder, "seconds": seconds},
+            {"names": _array(scopes), "holder": holder, "micros": in_micros(seconds)},
         )
         return {name for (name,) in held}
 
@@ -305,16 +317,16 @@ class SqliteDeliveries:
         )
         in_doubt = _KEPT + due + "ended_at IS NULL AND state <> 'planned'"
         planned = _KEPT + due + "state = 'planned' ORDER BY due, number LIMIT :limit"
-        values = {"name": scope, "scope": scope, "holder": holder, "seconds": seconds}
+        values = {"name": scope, "scope": scope, "holder": holder, "micros": in_micros(seconds)}
         values |= {"served_at": None, "limit": limit, "besides": _array(besides)}
 
-        def take(c: sqlite3.Connection, now: float) -> ScopeWork | None:
+        def take(c: sqlite3.Connection, now: int) -> ScopeWork | None:
             given = {**values, "now": now}
             if not c.execute(_TAKE + "AND holder = :holder RETURNING 1", given).fetchall():
                 return None
             found = [*c.execute(in_doubt, given), *c.execute(planned, given)]
             [(count,)] = c.execute(f"SELECT {_PLANNED.format('')}", given)
-            return ScopeWork([KeptDelivery(*row) for row in found], count)
+            return ScopeWork([_kept(row) for row in found], count)
 
         return await self._write(take)
 
@@ -323,9 +335,9 @@ class SqliteDeliveries:
     ) -> None:
         values = {"failures": failures, "trouble": clean(trouble)}
         await self._change(
-            "UPDATE scopes SET holder = NULL, ready_at = :now + :seconds, failures = :failures, "
+            "UPDATE scopes SET holder = NULL, ready_at = :now + :micros, failures = :failures, "
             "trouble = :trouble WHERE name = :name AND holder = :holder",
-            {"name": scope, "holder": holder, "seconds": seconds, **values},
+            {"name": scope, "holder": holder, "micros": in_micros(seconds), **values},
         )
 
     async def rouse(self, scope: str, *, failed: bool = False) -> None:
@@ -366,13 +378,13 @@ class SqliteDeliveries:
             "min(due) FILTER (WHERE state = 'planned') AS due, "
             "min(since) FILTER (WHERE state = 'planned') AS since FROM counted GROUP BY scope) "
             "SELECT organization, base_url, trouble, holder IS NOT NULL AND ready_at > :now, "
-            "ifnull(states, '{}'), due, max(0.0, ifnull(:now - since, 0.0)) "
+            "ifnull(states, '{}'), due, max(0, ifnull(:now - since, 0)) "
             "FROM scopes LEFT JOIN open ON scope = name "
             f"WHERE {mine.replace('scope', 'name')} ORDER BY organization, name",
             {"only": only},
         )
         return [
-            ScopeOverview._make((*row, bool(is_held), json.loads(states), due, age))
+            ScopeOverview._make((*row, bool(is_held), json.loads(states), *_seconds(due, age)))
             for *row, is_held, states, due, age in found
         ]
 
@@ -399,11 +411,11 @@ class SqliteDeliveries:
         return int(count)
 
     async def prune(self, keep: timedelta) -> int:
-        def prune(c: sqlite3.Connection, now: float) -> int:
+        def prune(c: sqlite3.Connection, now: int) -> int:
             ended = c.execute(
                 "DELETE FROM deliveries WHERE number IN (SELECT number FROM deliveries "
                 "WHERE ended_at < ? ORDER BY ended_at LIMIT ?) RETURNING number, ending, scope",
-                (now - keep.total_seconds(), _PRUNED),
+                (now - in_micros(keep.total_seconds()), _PRUNED),
             ).fetchall()
             c.executemany("DELETE FROM delivered WHERE number = ?", [row[:1] for row in ended])
             removed = "UPDATE scopes SET removed = max(removed, ?) WHERE name = ?"
@@ -447,11 +459,21 @@ def _seen(connection: sqlite3.Connection) -> object:
 
 def _ending(row: Sequence[Any]) -> Ending:
     number, organization, *kept = row
-    return Ending(number, organization, KeptDelivery(*kept))
+    return Ending(number, organization, _kept(kept))
 
 
 def _ahead(rows: _Rows) -> Ahead:
-    return Ahead._make(rows[0])
+    [(before, planned, rests, *texts)] = rows
+    return Ahead(before, planned, in_seconds(rests), *texts)
+
+
+def _kept(row: Sequence[Any]) -> KeptDelivery:
+    value, version, time, *rest = row
+    return KeptDelivery(value, version, in_seconds(time), *rest)
+
+
+def _seconds(due: int | None, age: int) -> tuple[float | None, float]:
+    return None if due is None else in_seconds(due), in_seconds(age)
 
 
 def _whose(only: str | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from postiz_async.clock import Clock, run_of
 from postiz_async.errors import StoreError
+from postiz_async.stores import in_micros, in_seconds
 from postiz_async.stores._files import connect, make_folder
 
 BUSY_MS = 5000
@@ -78,7 +79,7 @@ def open_shared(path: Path, application: int, version: int, schema: str) -> sqli
 CLOCK = """
 CREATE TABLE clock (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    run TEXT NOT NULL, monotonic REAL NOT NULL, time REAL NOT NULL
+    run TEXT NOT NULL, monotonic INTEGER NOT NULL, time INTEGER NOT NULL
 ) STRICT
 """
 
@@ -86,7 +87,7 @@ CREATE TABLE clock (
 def set_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0) -> float:
     """Write down and return the time of a file, in the transaction that needs the time."""
     time = read_clock(connection, clock, least)
-    values = run_of(clock), clock.monotonic(), time
+    values = run_of(clock), in_micros(clock.monotonic()), in_micros(time)
     connection.execute("INSERT OR REPLACE INTO clock VALUES (1, ?, ?, ?)", values)
     return time
 
@@ -113,8 +114,9 @@ def read_clock(connection: sqlite3.Connection, clock: Clock, least: float = 0.0)
     if kept is None:
         return max(least, clock.time())
     run, monotonic, time = kept
-    passed = max(0.0, clock.monotonic() - monotonic) if run == run_of(clock) else 0.0
-    return max(least, float(time + passed))
+    is_same = run == run_of(clock)
+    passed = max(0, in_micros(clock.monotonic()) - monotonic) if is_same else 0
+    return max(least, in_seconds(time + passed))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

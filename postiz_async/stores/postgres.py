@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, LiteralString
 
 from postiz_async._wire.secrets import OfOneProcess, Secret
-from postiz_async.stores import Kept, new_version
+from postiz_async.stores import Kept, in_micros, in_seconds, new_version
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_schema import ddl
 
@@ -18,32 +18,29 @@ _REMOVED = 8
 """Expired records removed with each write."""
 
 _GET: LiteralString = """
-SELECT value, version, time
-FROM (SELECT extract(epoch FROM clock_timestamp())::float8 AS time) AS clock
-LEFT JOIN {schema}.records ON scope = %s AND key = %s AND expires > statement_timestamp()
+SELECT value, version, time FROM (SELECT {clock} AS time) AS clock
+LEFT JOIN {schema}.records ON scope = %s AND key = %s AND (expires IS NULL OR expires > {now})
 """
 
 _INSERT: LiteralString = """
-INSERT INTO {schema}.records AS kept (scope, key, version, value, expires) VALUES
-(%s, %s, %s, %s, coalesce(statement_timestamp() + make_interval(secs => %s), 'infinity'))
+INSERT INTO {schema}.records AS kept (scope, key, version, value, expires)
+VALUES (%s, %s, %s, %s, {now} + %s)
 ON CONFLICT (scope, key) DO UPDATE
 SET version = excluded.version, value = excluded.value, expires = excluded.expires
-WHERE kept.expires <= statement_timestamp()
-RETURNING extract(epoch FROM clock_timestamp())::float8
+WHERE kept.expires <= {now}
+RETURNING {clock}
 """
 
 _UPDATE: LiteralString = """
-UPDATE {schema}.records SET version = %s, value = %s,
-    expires = coalesce(statement_timestamp() + make_interval(secs => %s), 'infinity')
-WHERE scope = %s AND key = %s AND version = %s AND expires > statement_timestamp()
-RETURNING extract(epoch FROM clock_timestamp())::float8
+UPDATE {schema}.records SET version = %s, value = %s, expires = {now} + %s
+WHERE scope = %s AND key = %s AND version = %s AND (expires IS NULL OR expires > {now})
+RETURNING {clock}
 """
 
 _REMOVE: LiteralString = """
 WITH removed AS (
     DELETE FROM {schema}.records WHERE (scope, key) IN (
-        SELECT scope, key FROM {schema}.records
-        WHERE expires < 'infinity' AND expires <= statement_timestamp()
+        SELECT scope, key FROM {schema}.records WHERE expires <= {now}
         AND (scope, key) <> (%s, %s)
         ORDER BY expires LIMIT %s FOR UPDATE SKIP LOCKED
     )
@@ -59,21 +56,21 @@ class PostgresRecords:
 
     async def get(self, scope: str, key: str, /) -> Kept:
         [(value, version, time)] = await self._database.fetch(_GET, [scope, key])
-        return Kept(value, version or 0, time)
+        return Kept(value, version or 0, in_seconds(time))
 
     async def swap(
         self, scope: str, key: str, version: int, value: bytes, /, *, keep: float | None
     ) -> tuple[bool, Kept]:
-        new = new_version()
+        new, kept_for = new_version(), None if keep is None else in_micros(keep)
         statement = _INSERT
-        values: Sequence[object] = [scope, key, new, value, keep]
+        values: Sequence[object] = [scope, key, new, value, kept_for]
         if version:
-            statement, values = _UPDATE, [new, value, keep, scope, key, version]
+            statement, values = _UPDATE, [new, value, kept_for, scope, key, version]
         if keep is not None:
             statement, values = _REMOVE + statement, [scope, key, _REMOVED, *values]
         rows = await self._database.fetch(statement, values)
         if rows:
-            return True, Kept(value, new, rows[0][0])
+            return True, Kept(value, new, in_seconds(rows[0][0]))
         return False, await self.get(scope, key)
 
     async def aclose(self) -> None:

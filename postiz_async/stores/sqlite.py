@@ -17,7 +17,7 @@ from postiz_async._concurrency import in_thread
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import StoreError
-from postiz_async.stores import Kept, new_version
+from postiz_async.stores import Kept, in_micros, new_version
 from postiz_async.stores._sqlite_files import CLOCK, explain, open_shared, read_clock, set_clock
 
 __all__ = ["SqliteStore"]
@@ -25,18 +25,18 @@ __all__ = ["SqliteStore"]
 _T = TypeVar("_T")
 
 _APPLICATION_ID = 0x506F7A71
-_SCHEMA_VERSION = 5
+_SCHEMA_VERSION = 6
 _SCHEMA = """
 CREATE TABLE records (
     scope TEXT NOT NULL, key TEXT NOT NULL,
-    version INTEGER NOT NULL, value BLOB NOT NULL, expires REAL,
+    version INTEGER NOT NULL, value BLOB NOT NULL, expires INTEGER,
     PRIMARY KEY (scope, key)
 ) STRICT;
 CREATE INDEX records_expire ON records (expires) WHERE expires IS NOT NULL;
 CREATE TABLE scopes (
     name TEXT PRIMARY KEY,
     organization TEXT NOT NULL, base_url TEXT NOT NULL, key_name TEXT,
-    served_at REAL NOT NULL DEFAULT 0, ready_at REAL NOT NULL DEFAULT 0,
+    served_at INTEGER NOT NULL DEFAULT 0, ready_at INTEGER NOT NULL DEFAULT 0,
     holder TEXT, seen_number INTEGER NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0, trouble TEXT NOT NULL DEFAULT '',
     removed INTEGER NOT NULL DEFAULT 0
@@ -51,9 +51,9 @@ CREATE TABLE deliveries (
     scope TEXT NOT NULL,
     version INTEGER NOT NULL,
     state TEXT NOT NULL,
-    due REAL NOT NULL, is_dated INTEGER NOT NULL,
-    until REAL NOT NULL,
-    mark INTEGER, ended_at REAL, ending INTEGER, put_at REAL NOT NULL,
+    due INTEGER NOT NULL, is_dated INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    mark INTEGER, ended_at INTEGER, ending INTEGER, put_at INTEGER NOT NULL,
     value BLOB NOT NULL, body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX deliveries_state ON deliveries (scope, state, due, number);
@@ -124,7 +124,7 @@ class SqliteStore(OfOneProcess):
         row = c.execute(
             "SELECT value, version, expires FROM records WHERE scope = ? AND key = ?", (scope, key)
         ).fetchone()
-        if row is None or (row[2] is not None and row[2] <= read_clock(c, self._clock)):
+        if row is None or (row[2] is not None and row[2] <= in_micros(read_clock(c, self._clock))):
             return Kept(None, 0, None)
         return Kept(row[0], row[1], None)
 
@@ -139,8 +139,8 @@ class SqliteStore(OfOneProcess):
     ) -> tuple[bool, Kept]:
         with c:
             c.execute("BEGIN IMMEDIATE")
-            now = 0.0 if keep is None else set_clock(c, self._clock)
-            new, expires = new_version(), None if keep is None else now + keep
+            now = 0 if keep is None else in_micros(set_clock(c, self._clock))
+            new, expires = new_version(), None if keep is None else now + in_micros(keep)
             if version == 0:
                 done = c.execute(
                     "INSERT INTO records VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "

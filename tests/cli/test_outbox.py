@@ -12,13 +12,13 @@ pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres(
 
 TICKETS = """
 INSERT INTO postiz_async.scopes (name, organization, base_url, trouble, ready_at, holder)
-VALUES ('1', 'acme', 'https://a', '', 9e9, 'x'),
-    ('2', 'globex', 'https://a', '401: no', 9e9, NULL),
+VALUES ('1', 'acme', 'https://a', '', 9e15, 'x'),
+    ('2', 'globex', 'https://a', '401: no', 9e15, NULL),
     ('3', '', 'https://a', '', 0, NULL);
 INSERT INTO postiz_async.deliveries
     (id, scope, version, state, due, is_dated, until, value, body, ended_at)
-SELECT id, scope, 1, state, 1800000000, TRUE, 0, '{}', '{}',
-    extract(epoch FROM now() - ended::interval)
+SELECT id, scope, 1, state, 1800000000000000, TRUE, 0, '{}', '{}',
+    extract(epoch FROM now() - ended::interval) * 1000000
 FROM (VALUES ('a', '1', 'planned', NULL), ('b', '1', 'stored', '2 hours'),
     ('c', '2', 'stored', '40 days'), ('d', '2', 'planned', NULL)) AS t (id, scope, state, ended)
 """

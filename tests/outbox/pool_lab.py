@@ -141,7 +141,7 @@ class PoolLab:
 
     def pause(self, name: str) -> float:
         """Seconds for which an organisation rests, by the database's clock."""
-        left = "ready_at - extract(epoch FROM clock_timestamp())::float8"
+        left = "ready_at / 1000000.0 - extract(epoch FROM clock_timestamp())"
         return float(self.organization(name, left))
 
     def has_work(self, name: str) -> bool:
@@ -158,9 +158,9 @@ class PoolLab:
             "INSERT INTO deliveries "
             "(id, scope, version, state, due, is_dated, until, value, body) "
             f"SELECT d.id || '{scope}' || n, coalesce(nullif('{scope}', ''), d.scope), d.version, "
-            "d.state, d.due + n, d.is_dated, d.until, "
+            "d.state, d.due + 1000000 * n, d.is_dated, d.until, "
             "convert_to(jsonb_set(convert_from(d.value, 'UTF8')::jsonb, '{due}', "
-            "to_jsonb(d.due + n))::text, 'UTF8'), "
+            "to_jsonb(d.due / 1000000.0 + n))::text, 'UTF8'), "
             "convert_to(replace(convert_from(d.body, 'UTF8'), "
             f"""'{name} 0"', '{name} ' || n || '"'), 'UTF8') """
             f"FROM deliveries d, generate_series(1, {count}) n "

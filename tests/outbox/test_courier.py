@@ -36,8 +36,8 @@ if TYPE_CHECKING:
         Scope,
     )
 
-FAR = 9e9
-"""A moment that no clock reaches."""
+FAR = 9 * 10**15
+"""A moment that no clock reaches, in microseconds."""
 
 
 @pytest.fixture(params=PLACES)
@@ -53,7 +53,7 @@ def holder(lab: OutboxLab) -> str | None:
     return None if name is None else str(name)
 
 
-def hold_for(lab: OutboxLab, name: str, until_then: float = FAR) -> None:
+def hold_for(lab: OutboxLab, name: str, until_then: int = FAR) -> None:
     """Let a sender that nobody sees have the organisation."""
     lab.run(f"UPDATE scopes SET holder = '{name}', ready_at = {until_then}")
 
@@ -302,7 +302,7 @@ class Ended(Odd):
     ) -> list[Scope]:
         del seconds
         await self.lab.clock.sleep(5)
-        hold_for(self.lab, "nobody", 0.0)
+        hold_for(self.lab, "nobody", 0)
         return await self.real.line(holder, 0.0, limit, only)
 
     async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
@@ -310,7 +310,7 @@ class Ended(Odd):
         return {*scopes}
 
     async def take(self, scope: str, holder: str, seconds: float, *rest: Any) -> Any:
-        hold_for(self.lab, holder, 0.0)
+        hold_for(self.lab, holder, 0)
         return await self.real.take(scope, holder, seconds, *rest)
 
 
@@ -324,7 +324,7 @@ class Everlasting(Odd):
     async def take(self, scope: str, holder: str, seconds: float, *rest: Any) -> Any:
         taken = await self.real.take(scope, holder, seconds, *rest)
         if taken is None:
-            hold_for(self.lab, holder, 0.0)
+            hold_for(self.lab, holder, 0)
             taken = await self.real.take(scope, holder, seconds, *rest)
         return taken
 

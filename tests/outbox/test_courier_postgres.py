@@ -205,7 +205,7 @@ async def test_a_host_that_is_ahead_takes_nothing_for_late(lab: OutboxLab) -> No
 async def test_old_tickets_are_removed_while_it_runs(lab: OutboxLab) -> None:
     async with lab.client(keep=timedelta(days=1)) as postiz:
         await postiz.outbox.wait((await lab.put(postiz, 1))[0].id)
-        rows(lab, f"UPDATE deliveries SET ended_at = ended_at - {2 * 86_400}")
+        rows(lab, f"UPDATE deliveries SET ended_at = ended_at - {2 * 86_400_000_000}")
         assert await postiz.outbox.counts() == {"stored": 1}
         await lab.clock.sleep(PRUNING + 1)
         assert await postiz.outbox.counts() == {}

@@ -886,7 +886,7 @@ async def test_tickets_of_all_are_pruned(lab: PoolLab) -> None:
     async with lab.pool() as pool:
         for name in lab.keys:
             await pool.outbox.wait((await lab.put(pool, name))[0].id)
-    lab.place.run(f"UPDATE deliveries SET ended_at = ended_at - {31 * 86_400}")
+    lab.place.run(f"UPDATE deliveries SET ended_at = ended_at - {31 * 86_400_000_000}")
     async with lab.pool() as pool:
         while await pool.outbox.counts():
             await lab.clock.sleep(1)

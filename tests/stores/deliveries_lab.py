@@ -5,7 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from postgres_server import FEW_DIGITS
+
 from postiz_async.clock import JumpingClock
+from postiz_async.stores import in_micros, in_seconds
 from postiz_async.stores._deliveries import PLANNED, DeliveryColumns, NewDelivery
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_deliveries import PostgresDeliveries
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from postgres_server import PostgresServer
 
-    from postiz_async.stores._deliveries import Ahead, Deliveries, KeptDelivery, Scope
+from postiz_async.stores._deliveries import Ahead, Deliveries, KeptDelivery, Scope
 
 HOLD = 100.0
 """Seconds for which scopes are held, unless a test says so."""
@@ -44,15 +47,15 @@ class DeliveriesLab:
             "served_at = served_at - %s), "
             "b AS (UPDATE {schema}.deliveries SET until = until - %s, ended_at = ended_at - %s, "
             "put_at = put_at - %s) SELECT 1",
-            *(seconds,) * 5,
+            *(in_micros(seconds),) * 5,
         )
 
     async def now(self) -> float:
         """The time of the store."""
         if isinstance(self.store, SqliteDeliveries):
             return self.store._clock.time()
-        [(now,)] = await self.run("SELECT extract(epoch FROM clock_timestamp())::float8")
-        return float(now)
+        [(now,)] = await self.run("SELECT {clock}")
+        return in_seconds(now)
 
     async def run(self, statement: Any, *values: object) -> Any:
         assert isinstance(self.store, PostgresDeliveries)
@@ -126,4 +129,4 @@ def postgres_deliveries(
     if not schema:
         schema = f"test_{secrets.token_hex(8)}"
         server.run(ddl(schema))
-    return PostgresDeliveries(Database(server.url, schema=schema), speed)
+    return PostgresDeliveries(Database(server.url + FEW_DIGITS, schema=schema), speed)

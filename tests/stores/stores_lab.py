@@ -6,7 +6,10 @@ import math
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from postgres_server import FEW_DIGITS
+
 from postiz_async.clock import JumpingClock
+from postiz_async.stores import in_micros
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.redis import _PREFIX, RedisStore
@@ -30,7 +33,7 @@ KINDS = ["memory", "sqlite", "redis", "postgres"]
 
 async def new_postgres_store(server: PostgresServer, **options: Any) -> PostgresStore:
     """A store in a schema of its own."""
-    store = PostgresStore(server.url, schema=f"test_{secrets.token_hex(8)}", **options)
+    store = PostgresStore(server.url + FEW_DIGITS, schema=f"test_{secrets.token_hex(8)}", **options)
     assert await store.init()
     return store
 
@@ -42,8 +45,8 @@ async def grow_older(store: Records, seconds: float) -> None:
             left = await store._redis.pttl(name)
             await store._redis.pexpire(name, math.ceil(left - seconds * 1000))
     elif isinstance(store, PostgresStore):
-        older = "UPDATE {schema}.records SET expires = expires - make_interval(secs => %s)"
-        await store._database.fetch(older, [seconds])
+        older = "UPDATE {schema}.records SET expires = expires - %s"
+        await store._database.fetch(older, [in_micros(seconds)])
     else:
         assert isinstance(store, MemoryStore | SqliteStore)
         assert isinstance(store._clock, JumpingClock)

@@ -77,6 +77,16 @@ async def test_a_file_has_no_part_in_a_transaction(lab: DeliveriesLab) -> None:
     assert await lab.store.counts() == {}
 
 
+async def test_moments_are_kept_to_the_microsecond(lab: DeliveriesLab) -> None:
+    """Also where a database shows few digits of a float."""
+    before = await lab.now()
+    kept = await lab.put(due=1_893_456_123.123457, until=before + 987.654321)
+    assert before <= kept.time <= await lab.now()
+    assert [each.due for each in await lab.store.overview()] == [1_893_456_123.123457]
+    next_in = await lab.store.next_in()
+    assert before + 987.654320 - await lab.now() <= next_in <= 987.654322
+
+
 # ------------------------------------------------------------------ swaps
 
 

@@ -29,7 +29,7 @@ SCOPES_MADE = (
     "INSERT INTO scopes (name, organization, base_url, key_name, served_at, ready_at, holder, "
     "seen, trouble) SELECT md5(n::text), CASE WHEN n % 20 = 0 THEN '' ELSE 'org ' || n END, "
     "'https://postiz.example', md5('key ' || n), n, "
-    "extract(epoch FROM clock_timestamp()) + CASE n % 4 WHEN 1 THEN 3600 ELSE -60 END, "
+    "(extract(epoch FROM clock_timestamp()) + CASE n % 4 WHEN 1 THEN 3600 ELSE -60 END) * 1000000, "
     "CASE WHEN n % 9 = 0 THEN 'me' END, pg_current_snapshot(), "
     f"CASE WHEN n % 50 = 1 THEN 'away' ELSE '' END FROM generate_series(1, {SCOPES}) n"
 )
@@ -38,10 +38,11 @@ SCOPES_MADE = (
 DELIVERIES_MADE = (
     "INSERT INTO deliveries (id, scope, version, state, due, is_dated, until, mark, ended_at, "
     "ending, value, body) SELECT md5(n::text), {scope}, n, CASE WHEN n % 1000 = 1 THEN 'leaving' "
-    "WHEN {open} THEN 'planned' ELSE 'stored' END, 1893456000 + n, TRUE, "
-    "CASE WHEN n % 100 = 0 THEN 1893456000 ELSE 0 END, CASE WHEN NOT {open} THEN n END, "
-    "CASE WHEN NOT {open} AND n % 1000 <> 1 THEN extract(epoch FROM clock_timestamp()) - n * 60 "
-    "END, CASE WHEN NOT {open} AND n % 1000 <> 1 THEN n END, "
+    "WHEN {open} THEN 'planned' ELSE 'stored' END, (1893456000 + n) * 1000000::bigint, TRUE, "
+    "CASE WHEN n % 100 = 0 THEN 1893456000000000 ELSE 0 END, CASE WHEN NOT {open} THEN n END, "
+    "CASE WHEN NOT {open} AND n % 1000 <> 1 "
+    "THEN (extract(epoch FROM clock_timestamp()) - n * 60) * 1000000 END, "
+    "CASE WHEN NOT {open} AND n % 1000 <> 1 THEN n END, "
     "decode(repeat('00', 400), 'hex'), decode(repeat('00', 700), 'hex') "
     f"FROM generate_series(1, {DELIVERIES}) n"
 )

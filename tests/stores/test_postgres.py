@@ -272,17 +272,33 @@ async def test_a_look_and_a_change_are_one_statement_and_a_lost_race_is_two(
 
 async def test_the_time_is_the_one_of_the_database(server: PostgresServer) -> None:
     store = await new_postgres_store(server)
-    query = "SELECT extract(epoch FROM clock_timestamp())::float8"
+
+    async def now() -> float:
+        [(micros,)] = await store._database.fetch("SELECT {clock}")
+        return micros / 1_000_000
+
     times = [
-        (await store._database.fetch(query))[0][0],
+        await now(),
         (await store.get("name", "")).time,
         (await store.swap("name", "", 0, b"one", keep=None))[1].time,
         (await store.swap("name", "", 0, b"late", keep=None))[1].time,
         (await store.swap(QUOTA, "key", 0, b"one", keep=LONG))[1].time,
         (await store.get(QUOTA, "key")).time,
-        (await store._database.fetch(query))[0][0],
+        await now(),
     ]
     assert times == sorted(times)
+    await store.aclose()
+
+
+async def test_the_time_is_exact_where_a_server_shows_few_digits(server: PostgresServer) -> None:
+    store = await new_postgres_store(server)
+    [(before,)] = server.run("SELECT clock_timestamp()")
+    _, swapped = await store.swap("name", "", 0, b"one", keep=None)
+    kept = await store.get("name", "")
+    [(after,)] = server.run("SELECT clock_timestamp()")
+    assert swapped.time is not None
+    assert kept.time is not None
+    assert before.timestamp() <= swapped.time <= kept.time <= after.timestamp()
     await store.aclose()
 
 
@@ -290,11 +306,11 @@ async def test_what_is_looked_for_is_found_by_an_index(server: PostgresServer) -
     store = await new_postgres_store(server)
     database = store._database
     await database.fetch(
-        "INSERT INTO {schema}.records SELECT 'q', 'k' || n, 1, '', now() + n * "
-        "interval '1 s' FROM generate_series(-100, 20000) n"
+        "INSERT INTO {schema}.records SELECT 'q', 'k' || n, 1, '', "
+        "{now} + n * 1000000::bigint FROM generate_series(-100, 20000) n"
     )
     await database.fetch(
-        "INSERT INTO {schema}.records SELECT 'n' || n, '', 1, '', 'infinity' "
+        "INSERT INTO {schema}.records SELECT 'n' || n, '', 1, '', NULL "
         "FROM generate_series(1, 20000) n"
     )
     await database.fetch("ANALYZE {schema}.records")
@@ -302,8 +318,8 @@ async def test_what_is_looked_for_is_found_by_an_index(server: PostgresServer) -
         (_GET, ["n", ""]),
         (_INSERT, ["n", "", 2, b"", None]),
         (_UPDATE, [2, b"", None, "n", "", 1]),
-        (_REMOVE + _INSERT, ["q", "k", 8, "q", "k", 2, b"", 1.0]),
-        (_REMOVE + _UPDATE, ["q", "k", 8, 2, b"", 1.0, "q", "k", 1]),
+        (_REMOVE + _INSERT, ["q", "k", 8, "q", "k", 2, b"", 1]),
+        (_REMOVE + _UPDATE, ["q", "k", 8, 2, b"", 1, "q", "k", 1]),
     ]:
         rows = await database.fetch("EXPLAIN " + query, params)
         plan = "\n".join(row[0] for row in rows)
