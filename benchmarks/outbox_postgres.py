@@ -40,6 +40,7 @@ from postiz_async._quota.state import ledger_name
 from postiz_async._wire import WireResponse, format_date
 from postiz_async._wire.secrets import Secret
 from postiz_async.models.posts import ChannelRef, ContentItem, PostItem, PostRequest
+from postiz_async.stores import in_micros
 from postiz_async.stores._deliveries import NewDelivery
 from postiz_async.stores._postgres import Database
 from postiz_async.stores._postgres_deliveries import PostgresDeliveries
@@ -259,6 +260,7 @@ def fill(url: str, organizations: int, tickets: int) -> None:
     names = [f"org-{number}" for number in range(organizations)]
     new = a_delivery("", datetime.now(UTC) + timedelta(days=7))
     state, _, due, is_dated, until, *_ = new.columns
+    moments = in_micros(due), is_dated, in_micros(until)
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         with cursor.copy(
             "COPY postiz_async.scopes (name, organization, base_url) FROM STDIN"
@@ -271,7 +273,7 @@ def fill(url: str, organizations: int, tickets: int) -> None:
         ) as copy:
             for number in range(tickets):
                 of = 0 if number < tickets // 2 else 1 + number % (organizations - 1)
-                row = (f"t{number}", ledger_name(BASE, names[of]), 1, state, due, is_dated, until)
+                row = (f"t{number}", ledger_name(BASE, names[of]), 1, state, *moments)
                 copy.write_row((*row, new.value, new.body))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")

@@ -11,7 +11,7 @@ import hashlib
 import re
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import anyio
 
@@ -32,13 +32,21 @@ from postiz_async.stores._postgres_schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Mapping,
+        Sequence,
+    )
     from typing import LiteralString
 
     from psycopg import sql
 
     from postiz_async.stores._postgres_pool import Connection
 
+    _Params: TypeAlias = Sequence[object] | Mapping[str, object]
 
 T = TypeVar("T")
 
@@ -183,16 +191,14 @@ class Database:
         reason = _known(reason).format(schema=self.schema)
         return StoreError(f"PostgreSQL at {self.where} cannot be used: {reason}\n  {self._without}")
 
-    async def fetch(
-        self, query: LiteralString, params: Sequence[object] = ()
-    ) -> list[tuple[Any, ...]]:
+    async def fetch(self, query: LiteralString, params: _Params = ()) -> list[tuple[Any, ...]]:
         """Run one statement in a transaction of its own and return its rows: one round trip.
 
         When the connection breaks, the statement is run again over a new one, though it may have
         been carried out. So it has to be idempotent, or to recognise its own result.
 
         Args:
-            query: the statement, as `statement` takes it, with `%s` for each parameter.
+            query: the statement for `statement`, with `%s` or `%(name)s` for each parameter.
             params: the parameters.
 
         Raises:
@@ -353,7 +359,7 @@ class Database:
 
 
 async def _rows(
-    query: LiteralString | sql.Composed, params: Sequence[object], connection: Connection
+    query: LiteralString | sql.Composed, params: _Params, connection: Connection
 ) -> list[tuple[Any, ...]]:
     cursor = await connection.execute(query, params or None)
     return await cursor.fetchall() if cursor.description else []

@@ -18,6 +18,7 @@ from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import StoreError
 from postiz_async.stores import Kept, in_micros, new_version
+from postiz_async.stores._delivery_tables import delivery_tables_of_sqlite
 from postiz_async.stores._sqlite_files import CLOCK, explain, open_shared, read_clock, set_clock
 
 __all__ = ["SqliteStore"]
@@ -25,55 +26,7 @@ __all__ = ["SqliteStore"]
 _T = TypeVar("_T")
 
 _APPLICATION_ID = 0x506F7A71
-_SCHEMA_VERSION = 6
-_SCHEMA = """
-CREATE TABLE records (
-    scope TEXT NOT NULL, key TEXT NOT NULL,
-    version INTEGER NOT NULL, value BLOB NOT NULL, expires INTEGER,
-    PRIMARY KEY (scope, key)
-) STRICT;
-CREATE INDEX records_expire ON records (expires) WHERE expires IS NOT NULL;
-CREATE TABLE scopes (
-    name TEXT PRIMARY KEY,
-    organization TEXT NOT NULL, base_url TEXT NOT NULL, key_name TEXT,
-    served_at INTEGER NOT NULL DEFAULT 0, ready_at INTEGER NOT NULL DEFAULT 0,
-    holder TEXT, seen_number INTEGER NOT NULL DEFAULT 0,
-    failures INTEGER NOT NULL DEFAULT 0, trouble TEXT NOT NULL DEFAULT '',
-    removed INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX scopes_served ON scopes (served_at, name);
-CREATE INDEX scopes_key ON scopes (key_name) WHERE key_name IS NOT NULL;
-CREATE INDEX scopes_nameless ON scopes (name) WHERE organization = '';
-CREATE INDEX scopes_removed ON scopes (removed);
-CREATE TABLE deliveries (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    scope TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    due INTEGER NOT NULL, is_dated INTEGER NOT NULL,
-    until INTEGER NOT NULL,
-    mark INTEGER, ended_at INTEGER, ending INTEGER, put_at INTEGER NOT NULL,
-    value BLOB NOT NULL, body BLOB NOT NULL
-) STRICT;
-CREATE INDEX deliveries_state ON deliveries (scope, state, due, number);
-CREATE INDEX deliveries_open ON deliveries (scope, until, state, due, put_at, ended_at)
-    WHERE ended_at IS NULL;
-CREATE INDEX deliveries_in_doubt ON deliveries (scope, until)
-    WHERE ended_at IS NULL AND state <> 'planned';
-CREATE INDEX deliveries_new ON deliveries (scope, number) WHERE state = 'planned';
-CREATE INDEX deliveries_ended ON deliveries (ended_at) WHERE ended_at IS NOT NULL;
-CREATE UNIQUE INDEX deliveries_ending ON deliveries (ending) WHERE ending IS NOT NULL;
-CREATE INDEX deliveries_endings ON deliveries (scope, ending) WHERE ending IS NOT NULL;
-CREATE UNIQUE INDEX deliveries_mark ON deliveries (scope, mark) WHERE mark IS NOT NULL;
-CREATE TABLE delivered (
-    scope TEXT NOT NULL, post_id TEXT NOT NULL, number INTEGER NOT NULL,
-    PRIMARY KEY (scope, post_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX delivered_number ON delivered (number);
-CREATE TABLE endings (store TEXT NOT NULL, last INTEGER NOT NULL) STRICT;
-INSERT INTO endings VALUES (lower(hex(randomblob(16))), 0)
-"""
+_SCHEMA_VERSION = 7
 
 _REMOVED = 8
 """Expired records removed with each write."""
@@ -196,7 +149,10 @@ class SqliteStore(OfOneProcess):
         if self._connection is None or _inode(self.path) != self._inode:
             self._close()
             self._connection = open_shared(
-                self.path, _APPLICATION_ID, _SCHEMA_VERSION, f"{CLOCK};{_SCHEMA}"
+                self.path,
+                _APPLICATION_ID,
+                _SCHEMA_VERSION,
+                f"{CLOCK};{delivery_tables_of_sqlite()}",
             )
             self._inode = _inode(self.path)
         return self._connection

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres(
 HOUR = 3_600.0
 WAITS_FOR_A_LOCK = (
     "SELECT 1 FROM pg_stat_activity "
-    "WHERE wait_event_type = 'Lock' AND query LIKE '%deliveries AS d%'"
+    "WHERE wait_event_type = 'Lock' AND query LIKE '%deliveries (id%'"
 )
 
 
@@ -295,7 +295,7 @@ async def test_a_hand_over_whose_connection_breaks_is_stored_once(
     lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The statement was carried out, and its answer lost."""
-    broken = break_after(monkeypatch, ".deliveries AS d (id")
+    broken = break_after(monkeypatch, ".deliveries (id")
     async with lab.client() as postiz:
         await postiz.channels.list()
         broken.times = 1
@@ -327,7 +327,7 @@ async def test_what_a_sender_writes_may_be_written_twice(
 async def test_a_hand_over_of_which_nothing_is_known_tells_its_ticket(
     lab: OutboxLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = break_after(monkeypatch, ".deliveries AS d (id")
+    broken = break_after(monkeypatch, ".deliveries (id")
     async with lab.client(sends=False) as postiz:
         await postiz.channels.list()
         broken.times, broken.stays = 1, True

@@ -73,7 +73,7 @@ class Place:
         deliveries = DELIVERIES_MADE
         for name, value in life.items():
             deliveries = deliveries.replace(f"{{{name}}}", value)
-        counted = f"UPDATE version SET endings = {DELIVERIES}"
+        counted = f"UPDATE endings SET last = {DELIVERIES}"
         for statement in (SCOPES_MADE, deliveries, DELIVERED_MADE, counted):
             self.run(statement)
         for table in TABLES:
