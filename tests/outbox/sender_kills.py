@@ -178,7 +178,7 @@ class Orders:
                     ):
                         while not self.end.is_set():
                             if self._dice.random() < CUT_AT_SWAP:
-                                self._cut(senders, b"WITH changed")
+                                self._cut(senders, b"changed AS (UPDATE")
                             await self._take(pool, connection, orders)
                 await asyncio.sleep(0.02)
             senders.break_after = b""
