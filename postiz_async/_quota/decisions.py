@@ -119,13 +119,10 @@ def probe_from(ledger: Ledger, now: float) -> float:
     The end of a window that was read is enough. Calls sent since then without a reading (their
     answers were lost, or their process died) may have filled the next one.
     """
-    window, log = ledger.window, ledger.log
-    if log.alive(now, window.length) < window.limit:
+    window, calls = ledger.window, ledger.unread_calls(now)
+    if len(calls) < window.limit:
         return now
-    live = log.live(now, window.length)
-    if not log.sliding and all(call.sent <= window.ends_before for call in live):
-        return now
-    return live[len(live) - window.limit].until + window.length + MARGIN
+    return calls[len(calls) - window.limit].until + window.length + MARGIN
 
 
 # ------------------------------------------------------------------ by the window

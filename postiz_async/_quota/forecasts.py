@@ -34,6 +34,8 @@ def outlook(ledger: Ledger, now: float) -> Outlook:
     if ledger.must_read(now) or window.blocked_until > now:
         start = max(start, probe_from(ledger, now))
         free = max(0, window.limit - len(flights.open))
+        if start == now:
+            free = ledger.free_slots(now)
         return Outlook(start, free, free, start + window.length, by_window=True)
     free = ledger.free_slots(now)
     if ledger.log.rules:

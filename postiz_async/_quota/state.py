@@ -7,7 +7,7 @@ import math
 
 import msgspec
 
-from postiz_async._quota.log import Flights, Log
+from postiz_async._quota.log import Flights, Log, LoggedCall
 from postiz_async._quota.neighbours import Neighbours
 from postiz_async._quota.window import Window
 
@@ -76,10 +76,22 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether nothing is known of the window that runs at `now`, but an answer can tell."""
         return not self.log.headerless and self.window.is_over(now)
 
+    def unread_calls(self, now: float) -> tuple[LoggedCall, ...]:
+        """Calls that the window of `now` may contain, while no answer has told of that window.
+
+        Where they are as many as the limit together with earlier ones, those are among them.
+        """
+        window, log = self.window, self.log
+        since = -math.inf if log.sliding else window.ends_before
+        calls = tuple(c for c in log.live(now, window.length, since) if c.sent > since)
+        if calls and log.alive(now, window.length) >= window.limit:
+            return log.live(now, window.length)
+        return calls
+
     def free_slots(self, now: float) -> int:
         """Slots that a call could take at `now`, as far as is known; at least 0.
 
-        Before the first answer this is the believed limit less what is in flight.
+        Before the first answer this is the believed limit less our calls.
         """
         window, flights, log = self.window, self.flights, self.log
         if log.headerless:
@@ -88,7 +100,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
                 own = min(own, window.remaining - flights.pending)
             return max(0, own)
         if self.must_read(now):
-            return max(0, window.limit - len(flights.open))
+            return max(0, window.limit - len(flights.open) - len(self.unread_calls(now)))
         if log.sliding:
             back = log.returned(now, window.length)
             return max(0, min(window.limit, window.remaining + back) - flights.pending)
