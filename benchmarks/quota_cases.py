@@ -119,6 +119,7 @@ def _missed(gate: Gate, results: Sequence[Result]) -> list[str]:
 # ------------------------------------------------------------------ the cases
 
 MANY, MORE = Scene(creates=300), Scene(creates=1000)
+UNSEEN = Gate(utilisation=0.70, refusals=1.5, blocked=1.5, others_refused=0.20, with_any_seed=False)
 FREE = Gate(utilisation=0.0, refusals=math.inf, with_any_seed=False)
 """Nothing has to hold; it is only printed."""
 
@@ -361,21 +362,21 @@ def _liars() -> Iterator[Case]:
         scene=replace(MANY, used=30, pages=True, counter=_telling(used=30, retry_after="0")),
         gate=Gate(utilisation=0.89, refusals=30, blocked=1.0),
     )
+    still = replace(MANY, counter=_telling(x_ratelimit_remaining="30"))
+    yield Case(name="Remaining is always the limit", scene=still)
     yield Case(
-        name="Remaining is always the limit",
-        scene=replace(MANY, counter=_telling(x_ratelimit_remaining="30")),
-        gate=Gate(utilisation=0.89, refusals=10, blocked=1.0),
-        note="one lock-out tells that it lies",
+        name="Remaining is always 29",
+        scene=replace(MANY, counter=_telling(x_ratelimit_remaining="29")),
     )
-    yield Case(
-        name="Remaining is always the limit, another client, 3/h",
-        scene=replace(
-            MANY,
-            others=(Steady(3.0),),
-            counter=_telling(x_ratelimit_remaining="30"),
-        ),
-        gate=FREE,
-    )
+    bare = replace(MANY, stripped=True)
+    for what, scene in {"Remaining is always the limit": still, "no rate headers": bare}.items():
+        for rate in (2, 3, 5):
+            yield Case(
+                name=f"{what}, another client, {rate}/h",
+                scene=replace(scene, others=(Steady(float(rate)),)),
+                gate=UNSEEN,
+                note="a lock-out tells that others are there, and no answer how many they are",
+            )
     yield Case(
         name="Reset and Retry-After are moments, our clock is 1 h ahead",
         scene=replace(MANY, counter=_moments, wall_ahead=3600.0),

@@ -31,7 +31,7 @@ A window of the server, beside others::
     before the end beside others, so that they have had their time; 12 where interactive calls
     come; 38 alone, where it is worth knowing what became of a call that was lost.
 
-Without a window to go by (a sliding log, or answers without headers)
+Without a window to go by (a sliding log, or answers without headers or with ones that stand still)
     Slots come back one by one, an hour after each call, so a slot that is held is lost. Bulk
     holds nothing unless interactive calls or others were seen. Then it goes from the very moment on
     at which the slots that come back keep up with those who may come.
@@ -53,6 +53,8 @@ What is learnt
     - That somebody went over: for two days the last slot stays.
     - That an answer left more than there was: our own count bounds what answers tell, until
       they have agreed with it for a window.
+    - That answers do not count our calls: they leave the whole limit, or the same five times.
+    - That others exceed the limit though no answer shows them: for two days they have room.
     - That windows are longer than an hour, where a lock-out lasted longer and no header tells.
     - How often interactive calls come, for six hours.
     - That the server keeps a sliding log: our own calls outlive the window. One opening that

@@ -124,7 +124,7 @@ def _by_log(ledger: Ledger, now: float) -> Iterator[str]:
     """Describe how many slots come back, and when."""
     why = "The server counts each request for an hour"
     if ledger.log.headerless:
-        why = "The answers carry no rate headers, so this client counts for itself"
+        why = "The answers do not tell what is left, so this client counts for itself"
     yield f"{why}: slots come back one by one."
     back = next(ledger.log.returns(now, ledger.window.length), None)
     if back is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 
 import msgspec
@@ -150,6 +150,10 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 # ------------------------------------------------------------------ the log
 
+REPEATS = 5
+"""Answers in a row that leave the same number of calls; four servers that count each for itself
+may leave the same four times."""
+
 _MANY = 500
 """Calls in the part of a log that is copied for each new call, at most."""
 
@@ -174,7 +178,11 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     doubted: bool = False
     """Whether the last window that opened contained fewer hits than a sliding log would."""
     headerless: bool = False
-    """Whether answers lack rate headers (a proxy strips them): only our own log is known."""
+    """Whether answers lack rate headers (a proxy strips them) or do not count our calls in them:
+    only our own log is known."""
+    told: int = -1
+    repeats: int = 0
+    """What the last answer left of the limit, and how many answers in a row left as much."""
     calls: tuple[LoggedCall, ...] = ()
     """Logged calls in the order of `until`."""
     newest: tuple[LoggedCall, ...] = ()
@@ -212,6 +220,11 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         first = max(self.gone(now, window), self._before(after, _until))
         return self.calls[first:] + self.newest[max(0, first - len(self.calls)) :]
 
+    def sure(self, now: float, window: float) -> int:
+        """The number of calls that a sliding log certainly contains."""
+        calls = chain(self.calls, self.newest)
+        return sum(call.sure and call.sent + window > now for call in calls)
+
     def returned(self, now: float, window: float) -> int:
         """The number of slots that came back since the last reading."""
         return sum(call.sure for call in islice(self.every, self.gone(now, window)))
@@ -240,7 +253,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         If calls of ours outlive a window, the server keeps a sliding log. If they are gone twice in
         a row, it does not; once is not enough, because a restarted server has lost them too.
         """
-        ours = sum(call.sure and call.sent + window > now for call in self.every)
+        ours = self.sure(now, window)
         if found < ours:
             return replace(self, sliding=self.sliding and not self.doubted, doubted=self.sliding)
         is_sign = ours > 0 and found >= max(2, ours) and began
@@ -275,6 +288,11 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             for call in self.every
         )
         return replace(self, calls=tuple(calls), newest=())
+
+    def heard(self, remaining: int) -> Log:
+        """Note how many calls an answer leaves."""
+        repeats = self.repeats + 1 if remaining == self.told else 1
+        return replace(self, told=remaining, repeats=repeats)
 
     def let_in(self) -> float:
         """When the last call that the server certainly accepted was sent."""

@@ -174,6 +174,17 @@ class Neighbours(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         surge, over_until = self.with_surge(limit // 2, now), now + SURGE_SECONDS
         return replace(surge, foreign=self.foreign + 1, over_until=over_until)
 
+    def exceeded(self, found: int, hours: float, now: float) -> Neighbours:
+        """Note that others, whom no reading shows, made at least `found` calls in so many hours."""
+        seen = replace(self, foreign=found, ignored=0).closed(hours)
+        return replace(seen, over_until=now + SURGE_SECONDS)
+
+    def remembered(self, now: float) -> Neighbours:
+        """Forget others whom no reading shows when they have not exceeded the limit for long."""
+        if not -math.inf < self.over_until <= now:
+            return self
+        return replace(self, past_foreign=0.0, past_hours=0.0, over_until=-math.inf)
+
     def set_back(self, now: float) -> Neighbours:
         """Clamp all times to `now`, because the clock was set back."""
         return replace(

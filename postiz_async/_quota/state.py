@@ -31,6 +31,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def watched(self) -> float:
         """Hours of this window (sliding log: of the last window length) that readings cover."""
         window = self.window
+        if self.log.headerless:
+            return 0.0
         if self.log.sliding:
             return window.length / 3600.0
         return max(0.0, window.read_at - (window.ends_before - window.length)) / 3600.0

@@ -9,7 +9,7 @@ import math
 
 from msgspec.structs import replace
 
-from postiz_async._quota.log import BURST_PAUSE, SETTLE, SILENT, Flight, Log, LoggedCall
+from postiz_async._quota.log import BURST_PAUSE, REPEATS, SETTLE, SILENT, Flight, Log, LoggedCall
 from postiz_async._quota.neighbours import Neighbours
 from postiz_async._quota.state import Ledger
 from postiz_async._quota.window import MARGIN, Place, RateHeaders, Window
@@ -43,7 +43,11 @@ def released(ledger: Ledger, token: int) -> Ledger:
 def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Ledger:
     """Note a counted answer with rate headers, whatever its status."""
     ledger, flight = _came_back(ledger, token, now)
+    ledger = replace(ledger, log=ledger.log.heard(reading.remaining))
     window = ledger.window
+    if _tells_nothing(ledger, flight, reading):
+        window = replace(window, limit=reading.limit, limit_read=True)
+        return _counted(replace(ledger, window=window), flight, now)
     if window.refusals:
         window = window.let_in_again(flight.sent)
     window, reading = window.agreed(flight.sent, now, reading)
@@ -79,12 +83,30 @@ def answered(ledger: Ledger, token: int, now: float, reading: RateHeaders) -> Le
 
 def unread(ledger: Ledger, token: int, now: float) -> Ledger:
     """Note a counted answer without rate headers: from now on our own log decides."""
-    ledger, flight = _came_back(ledger, token, now)
+    return _counted(*_came_back(ledger, token, now), now)
+
+
+def _tells_nothing(ledger: Ledger, flight: Flight, reading: RateHeaders) -> bool:
+    """Whether `remaining` does not count our calls: it is the limit, or stays at some number.
+
+    It may stay where servers count each for itself, and in a sliding log one slot may come back for
+    each call. But neither leaves room for more calls than we have not made.
+    """
+    log, used = ledger.log, reading.limit - reading.remaining
+    if used <= 0 or log.repeats < min(REPEATS, reading.limit):
+        return used <= 0
+    if log.headerless:
+        return True
+    return used <= min(ledger.neighbours.own, log.sure(flight.sent, ledger.window.length))
+
+
+def _counted(ledger: Ledger, flight: Flight, now: float) -> Ledger:
+    """Note a counted call whose answer tells nothing."""
     ledger = replace(
         ledger,
         window=ledger.window.let_in_again(flight.sent),
         flights=ledger.flights.ended_unread(now, now, ledger.window.length),
-        neighbours=ledger.neighbours.counted(),
+        neighbours=ledger.neighbours.remembered(now).counted(),
         log=replace(ledger.log, headerless=True),
     )
     return _landed(ledger, flight, now)
@@ -102,6 +124,8 @@ def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -
         if neighbours.own + len(ledger.flights.open) + 1 < window.limit:
             neighbours = neighbours.went_over(now, window.limit)
         window = replace(window, is_doubted=True, agrees=False)
+    if is_news and ledger.log.headerless:
+        neighbours = _exceeded(ledger, now, retry_after)
     ledger = _close_window(replace(ledger, window=window, neighbours=neighbours))
     return replace(
         ledger,
@@ -109,6 +133,25 @@ def refused(ledger: Ledger, token: int, now: float, retry_after: float | None) -
         flights=replace(ledger.flights, unseen=(), cap=1),
         log=replace(ledger.log, calls=(), newest=()),
     )
+
+
+def _exceeded(ledger: Ledger, now: float, retry_after: float) -> Neighbours:
+    """What a lock-out without readings tells of others: what our own calls do not explain.
+
+    If there were none, the window was used before we looked; if it lasts for more than a window,
+    windows are longer than we know. A window contains our last burst, a sliding log all our calls.
+    """
+    hits, limit, length = ledger.neighbours, ledger.window.limit, ledger.window.length
+    began = now + retry_after - length
+    ours = [call.sent for call in ledger.log.every if began - length < call.sent <= began]
+    if not ours or retry_after > length + MARGIN:
+        return hits
+    burst = [sent for sent in ours if sent > began - length / 2]
+    if 2 * len(burst) >= limit:
+        ours = burst
+    found = max(1, min(limit - len(ours), limit // 4))
+    seconds = began - min(ours) if found == 1 else length
+    return hits.exceeded(found, seconds / 3600.0, now)
 
 
 def turned_away(ledger: Ledger, token: int, now: float, retry_after: float | None) -> Ledger:

@@ -137,7 +137,7 @@ def test_slots_that_come_back_one_by_one() -> None:
     calls = tuple(LoggedCall(60.0 * number, 60.0 * number) for number in range(10))
     ledger = ledger_of(headerless=True, calls=calls, limit_read=True, answered_at=600.0, cap=9)
     said = text(ledger, now=600.0)
-    assert "The answers carry no rate headers, so this client counts for itself" in said
+    assert "The answers do not tell what is left, so this client counts for itself" in said
     assert "    10  of this client within the last hour" in said
     assert "The next one comes back in 50 min 02 s." in said
     assert "others" not in said

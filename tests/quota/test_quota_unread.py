@@ -6,7 +6,7 @@ import pytest
 from ledgers import ledger_of
 
 from postiz_async import _quota as quota
-from postiz_async._quota import Grant, Ledger, Wait
+from postiz_async._quota import Grant, Ledger, RateHeaders, Wait
 from postiz_async._quota.explanation import in_short
 from postiz_async._quota.view import Queued, show
 
@@ -53,3 +53,143 @@ def test_calls_of_the_window_before_take_nothing_from_the_next_one() -> None:
     ledger = lost_calls(LIMIT, ends_after=50.0, ends_before=51.0, remaining=LIMIT)
     assert ledger.free_slots(60.0) == LIMIT
     assert quota.decide(ledger, 60.0) == Grant()
+
+
+# ------------------------------------------------------------------ counters that tell nothing
+
+
+def many_calls(ledger: Ledger, told: list[RateHeaders], *, start: float = 0.0) -> Ledger:
+    """Calls one after the other, each answered within a second by the next of these readings."""
+    for number, reading in enumerate(told):
+        ledger, token = quota.acquired(ledger, start + number)
+        ledger = quota.answered(ledger, token, start + number + 0.2, reading)
+    return ledger
+
+
+@pytest.mark.parametrize("told", [LIMIT, LIMIT + 9, LIMIT - 1, 7, 3])
+def test_a_remaining_that_never_moves_is_not_believed(told: int) -> None:
+    """Our own log decides, as it does where answers have no rate headers: no call is too many."""
+    ledger = many_calls(Ledger(), [RateHeaders(LIMIT, told, HOUR)] * LIMIT)
+    assert ledger.free_slots(LIMIT) == 0
+    verdict = quota.decide(ledger, LIMIT, urgent=True)
+    assert isinstance(verdict, Wait)
+    assert verdict.until == 0.2 + HOUR + 2
+    assert ledger.window.limit == LIMIT
+
+
+def test_a_remaining_that_is_the_limit_is_not_believed_from_the_first_answer_on() -> None:
+    ledger = many_calls(Ledger(), [RateHeaders(90, 90, HOUR)])
+    assert ledger.log.headerless
+    assert ledger.free_slots(1) == 89
+    ledger = many_calls(ledger, [RateHeaders(90, 87, HOUR)], start=1.0)
+    assert not ledger.log.headerless, "an answer that counts its call is believed again"
+    assert ledger.free_slots(2) == 87
+
+
+def honest(*remaining: int, reset: float = HOUR) -> list[RateHeaders]:
+    return [RateHeaders(LIMIT, left, reset) for left in remaining]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(honest(19, 18, 17, 16), id="alone"),
+        pytest.param(honest(19, 19, 19, 19, 18, 18, 18, 18, 17), id="four servers in turn"),
+        pytest.param(honest(3, 3, 4, 3, 3, 3, 4, 4), id="slots of others come back one by one"),
+        pytest.param(honest(19, 15, 18, 12, 17), id="the counter is lost now and then"),
+    ],
+)
+def test_a_counter_that_moves_is_believed(told: list[RateHeaders]) -> None:
+    assert not many_calls(Ledger(), told).log.headerless
+
+
+def test_a_counter_is_believed_where_each_window_is_read_once() -> None:
+    ledger = Ledger()
+    for window in range(9):
+        ledger = many_calls(ledger, honest(19), start=window * (HOUR + 5))
+        assert not ledger.log.headerless
+
+
+def test_a_counter_is_believed_though_answers_come_in_another_order() -> None:
+    ledger, tokens = Ledger(), []
+    for _ in range(8):
+        ledger, token = quota.acquired(ledger, 0.0)
+        tokens.append(token)
+    for token, reading in zip(tokens, honest(12, 19, 13, 18, 14, 17, 15, 16), strict=True):
+        ledger = quota.answered(ledger, token, 1.0, reading)
+        assert not ledger.log.headerless
+
+
+def test_a_steady_sliding_log_is_believed_though_it_always_leaves_the_same() -> None:
+    """One slot comes back for each call that leaves."""
+    ledger = Ledger()
+    for number in range(30):
+        told = max(14, LIMIT - 1 - number)
+        ledger = many_calls(ledger, honest(told, reset=HOUR - 600), start=number * 601.0)
+        assert not ledger.log.headerless
+
+
+# ------------------------------------------------------------------ others whom no answer shows
+
+
+def bare_calls(count: int, start: float = 0.0, ledger: Ledger | None = None) -> Ledger:
+    """Calls one after the other, whose answers have no rate headers."""
+    ledger = ledger or ledger_of(limit=LIMIT)
+    for number in range(count):
+        ledger, token = quota.acquired(ledger, start + number)
+        ledger = quota.unread(ledger, token, start + number + 0.2)
+    return ledger
+
+
+def locked_out(ledger: Ledger, now: float, retry_after: float = HOUR) -> Ledger:
+    ledger, token = quota.acquired(ledger, now)
+    return quota.refused(ledger, token, now + 0.2, retry_after)
+
+
+def burst(ledger: Ledger, now: float) -> int:
+    """How many bulk calls leave at `now`, each after the answer of the one before."""
+    for count in range(LIMIT + 1):
+        if isinstance(quota.decide(ledger, now + count), Wait):
+            return count
+        ledger = bare_calls(1, now + count, ledger)
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("calls", "at", "retry_after"),
+    [
+        pytest.param(LIMIT - 4, LIMIT, HOUR, id="with our call"),
+        pytest.param(LIMIT, HOUR + 9, 900.0, id="with a call of theirs, after ours"),
+        pytest.param(LIMIT, HOUR + 3, HOUR, id="a sliding log, when ours come back"),
+    ],
+)
+def test_after_a_lock_out_that_our_calls_do_not_explain_others_have_room(
+    calls: int, at: float, retry_after: float
+) -> None:
+    ledger = locked_out(bare_calls(calls), at, retry_after)
+    assert 0 < burst(ledger, ledger.window.blocked_until) < LIMIT - 3
+
+
+def test_the_sooner_others_exceed_the_limit_the_more_room_they_have() -> None:
+    soon, late = (locked_out(bare_calls(LIMIT), HOUR + 9, rest) for rest in (60.0, 1700.0))
+    assert burst(soon, HOUR * 3) < burst(late, HOUR * 3)
+
+
+def test_others_whom_no_answer_shows_are_forgotten_after_two_days() -> None:
+    ledger = locked_out(bare_calls(LIMIT - 4), LIMIT)
+    for hour in range(1, 40):
+        assert burst(ledger, hour * (HOUR + 60)) < LIMIT - 3
+        ledger = bare_calls(1, hour * (HOUR + 60), ledger)
+    assert burst(bare_calls(1, 50 * HOUR, ledger), 52 * HOUR) == LIMIT
+
+
+@pytest.mark.parametrize(
+    ("calls", "retry_after"),
+    [
+        pytest.param(0, HOUR, id="the window was used up before we looked"),
+        pytest.param(LIMIT, 3 * HOUR, id="the window is longer than we know"),
+    ],
+)
+def test_a_lock_out_for_another_reason_shows_nobody(calls: int, retry_after: float) -> None:
+    ledger = locked_out(bare_calls(calls), HOUR + 9, retry_after)
+    assert burst(ledger, 9 * HOUR) == LIMIT
