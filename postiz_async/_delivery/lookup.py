@@ -127,11 +127,13 @@ class Looks:
         seen: place to post id, from the last look after the request settled and the fence was up;
             None: there was none so far.
         seen_at: the time of that look (monotonic).
+        is_counted: whether the quota knows that the request was counted.
     """
 
     lost_for: float = 0.0
     seen: Mapping[int, str] | None = None
     seen_at: float = -math.inf
+    is_counted: bool = False
 
 
 class Doubts:
@@ -360,7 +362,7 @@ class LookUp:
         sleep: Callable[[float], Awaitable[None]],
     ) -> dict[int, Post]:
         now = self._clock.monotonic()
-        settled_at = now + settles
+        left_at, settled_at = now - age, now + settles
         lost_at = min(now - looks.lost_for, settled_at)
         usual = len(sent.refs) / self._postiz.scheduler.budget.rate
         shortest = pause = max(SHORTEST_LOOK_PAUSE, 3 * usual)
@@ -372,6 +374,9 @@ class LookUp:
                     is_settled and await self._fence.is_behind(lost_at, sleep=sleep)
                 )
                 posts = await self._look(sent)
+                if posts and not looks.is_counted:
+                    looks.is_counted = True
+                    await self._postiz.scheduler.found(self._clock.monotonic() - left_at)
                 ids = {place: post.id for place, post in posts.items()}
                 is_all = all_is_enough and len(posts) == len(sent.refs)
                 if is_all or (is_final and looks.seen == ids):

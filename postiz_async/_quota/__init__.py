@@ -84,6 +84,7 @@ from postiz_async._quota.transitions import (
     acquired,
     answered,
     expire,
+    found,
     lost,
     refused,
     released,

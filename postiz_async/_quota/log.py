@@ -134,6 +134,13 @@ class Flights(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         recent = [moment for moment in self.unseen if moment + window + MARGIN > now]
         return replace(self, unseen=(*recent, until))
 
+    def arrived(self, until: float, now: float) -> Flights:
+        """Let a reading from `now` on include a call that could arrive until some later time."""
+        if until not in self.unseen:
+            return self
+        place = self.unseen.index(until)
+        return replace(self, unseen=(*self.unseen[:place], now, *self.unseen[place + 1 :]))
+
     def set_back(self, now: float, window: float) -> Flights:
         """Clamp all times to `now`, because the clock was set back."""
         latest = now + window
@@ -246,6 +253,14 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             return replace(self, calls=calls + (call,), newest=())  # noqa: RUF005 (the same)
         place = bisect_right(calls, call.until, key=_until)
         return replace(self, calls=(*calls[:place], call, *calls[place:]), newest=())
+
+    def without(self, call: LoggedCall) -> Log:
+        """Remove a call, if it is there."""
+        calls = self.every
+        if call not in calls:
+            return self
+        place = calls.index(call)
+        return replace(self, calls=calls[:place] + calls[place + 1 :], newest=())
 
     def opened(self, found: int, now: float, window: float, *, began: bool) -> Log:
         """Note that a window opened with `found` hits before the first reading.

@@ -14,6 +14,9 @@ from postiz_async._quota.neighbours import Neighbours
 from postiz_async._quota.state import Ledger
 from postiz_async._quota.window import MARGIN, Place, RateHeaders, Window
 
+NEAR = 60.0
+"""Seconds by which two clocks may differ about when a call left; a restart may move it by 30."""
+
 
 def acquired(
     ledger: Ledger, now: float, *, expires: float = math.inf, urgent: bool = False
@@ -185,6 +188,38 @@ def lost(ledger: Ledger, token: int, now: float, *, silent: bool = False) -> Led
         silent: the connection did not break, so that a proxy may deliver the call much later.
     """
     return _unseen(*_came_back(ledger, token, now), now, SILENT if silent else SETTLE)
+
+
+def found(ledger: Ledger, left: float, now: float) -> Ledger:
+    """Note that a call without an answer was counted, because a look shows what it stored.
+
+    The first reading after the look includes it, so its slot is no longer held until it has surely
+    arrived. Which call it is, only the time tells: the nearest one that nobody waits for.
+
+    Args:
+        ledger: the state.
+        left: when it left, in monotonic seconds.
+        now: monotonic seconds.
+    """
+    ledger = expire(ledger, now)
+    calls = [call for call in ledger.log.every if not call.sure]
+    logged = {call.until for call in calls}
+    silent = (moment for moment in ledger.flights.unseen if moment > now and moment not in logged)
+    calls += [LoggedCall(moment - SILENT, moment, sure=False) for moment in silent]  # restored ones
+    patience = ledger.flights.patience
+    dead = [flight for flight in ledger.flights.open if flight.sent + patience <= now]
+    near = min((*dead, *calls), key=lambda each: abs(each.sent - left), default=None)
+    if near is None or abs(near.sent - left) > NEAR:
+        return ledger
+    if isinstance(near, Flight):
+        ledger = _unseen(*_came_back(ledger, near.token, now), now, 0.0)
+        near = LoggedCall(near.sent, now, sure=False)
+    by = LoggedCall(near.sent, min(near.until, now))
+    return replace(
+        ledger,
+        flights=ledger.flights.arrived(near.until, by.until),
+        log=ledger.log.without(near).with_call(by, now, ledger.window.length),
+    )
 
 
 def _unseen(ledger: Ledger, flight: Flight, now: float, seconds: float) -> Ledger:

@@ -129,6 +129,11 @@ class Scheduler:
         """Read changes that other processes made to the ledger."""
         await self.queue.handle.refresh()
 
+    async def found(self, ago: float) -> None:
+        """Note that a create without an answer, sent `ago` seconds ago, was counted."""
+        await self.queue.handle.settle(lambda ledger, now: quota.found(ledger, now - ago, now))
+        self.queue.state_changed()
+
     async def restore(self, store: SnapshotStore) -> None:
         """Take over the state of the quota in a journal, if it says more than ours."""
         await self.persistence.restore(self.queue.handle, store)

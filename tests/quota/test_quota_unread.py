@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
-from ledgers import ledger_of
+from ledgers import changed, ledger_of
 
 from postiz_async import _quota as quota
-from postiz_async._quota import Grant, Ledger, RateHeaders, Wait
+from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, WaitReason
 from postiz_async._quota.explanation import in_short
+from postiz_async._quota.snapshot import restore_snapshot, take_snapshot
 from postiz_async._quota.view import Queued, show
 
 HOUR = 3600.0
@@ -193,3 +196,100 @@ def test_others_whom_no_answer_shows_are_forgotten_after_two_days() -> None:
 def test_a_lock_out_for_another_reason_shows_nobody(calls: int, retry_after: float) -> None:
     ledger = locked_out(bare_calls(calls), HOUR + 9, retry_after)
     assert burst(ledger, 9 * HOUR) == LIMIT
+
+
+# ------------------------------------------------------------------ posts found by a look
+
+NOW = 100.0
+"""Three calls have left at 1, 2 and 3; nobody answers. At 5 the counter was read."""
+FOUND = (1.01, 2.01, 3.01)
+"""When the records say that they left."""
+
+
+def killed(**changes: object) -> Ledger:
+    """The process died with three calls in flight, and another one reads the counter."""
+    ledger = Ledger()
+    for number in range(4):
+        ledger, token = quota.acquired(ledger, number, expires=number + 60)
+        if not number:
+            ledger = quota.answered(ledger, token, 0.5, RateHeaders(LIMIT, LIMIT - 1, HOUR))
+    return changed(read(ledger, 5.0, LIMIT - 5), **changes)
+
+
+def read(ledger: Ledger, now: float, remaining: int) -> Ledger:
+    ledger, token = quota.acquired(ledger, now)
+    reading = RateHeaders(LIMIT, remaining, HOUR - math.floor(now))
+    return quota.answered(ledger, token, now + 0.1, reading)
+
+
+def found(ledger: Ledger, now: float, *moments: float) -> Ledger:
+    for moment in moments:
+        ledger = quota.found(ledger, moment, now)
+    return ledger
+
+
+def holds(ledger: Ledger, now: float) -> int:
+    """How many slots are held for calls that the next reading may not include."""
+    later = read(ledger, now, 8)
+    return 8 - (later.window.remaining - later.flights.pending)
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_the_hold_of_a_call_ends_where_a_look_finds_it(*, expired: bool) -> None:
+    ledger = quota.expire(killed(), NOW) if expired else killed()
+    assert holds(ledger, NOW) == 3
+    assert holds(found(ledger, NOW, FOUND[0]), NOW) == 2
+    ledger = found(ledger, NOW, *FOUND)
+    assert holds(ledger, NOW) == 0
+    assert ledger.neighbours.own == 5, "each is counted once"
+    assert [call.sure for call in ledger.log.every] == [True] * 5
+
+
+def test_what_is_found_is_spent_until_it_is_read() -> None:
+    ledger = killed(remaining=3, accounted=False)
+    assert found(ledger, NOW, *FOUND).free_slots(NOW) == ledger.free_slots(NOW) == 0
+
+
+def test_the_last_slots_do_not_wait_for_what_is_found() -> None:
+    ledger = changed(quota.expire(killed(), NOW), own=LIMIT - 5, reserve=0)
+    ledger, known = (read(each, NOW, 4) for each in (ledger, found(ledger, NOW, *FOUND)))
+    assert quota.decide(ledger, NOW + 1) == Wait(NOW + 720, WaitReason.IN_FLIGHT)
+    assert quota.decide(known, NOW + 1) == Grant()
+
+
+def test_a_call_that_was_sent_at_another_time_keeps_its_hold() -> None:
+    ledger = killed()
+    assert found(ledger, NOW, 70.0) == quota.expire(ledger, NOW)
+    assert quota.found(Ledger(), 1.0, NOW) == Ledger()
+
+
+def test_a_call_that_may_be_answered_yet_is_not_ended() -> None:
+    ledger, token = quota.acquired(killed(), NOW - 1, expires=NOW + 60)
+    ledger = found(ledger, NOW, NOW - 1)
+    assert quota.released(ledger, token).flights.unseen == ledger.flights.unseen
+
+
+def test_a_lost_call_that_was_read_already_gives_its_find_to_no_other() -> None:
+    """Its connection broke, and it is settled; that of another has been silent since."""
+    ledger, (broken, silent) = Ledger(), (0, 1)
+    for sent in (1.0, 1.5):
+        ledger, _ = quota.acquired(ledger, sent)
+    ledger = quota.lost(ledger, broken, 2.0)
+    ledger = quota.lost(ledger, silent, 31.5, silent=True)
+    ledger = found(read(ledger, 40.0, LIMIT - 2), 41.0, 1.01)
+    assert holds(ledger, 42.0) == 1
+
+
+def test_what_a_look_finds_after_a_restart_was_in_flight_at_the_death() -> None:
+    before = killed()
+    ledger = restore_snapshot(take_snapshot(before, 5.2, 1e9), NOW, 1e9 + NOW - 5.2)
+    assert holds(ledger, NOW) == 3
+    assert holds(found(ledger, NOW, FOUND[0]), NOW) == 2
+    assert holds(found(ledger, NOW, *FOUND), NOW) == 0
+
+
+def test_without_headers_a_found_call_gives_its_slot_back_a_window_after_the_look() -> None:
+    ledger, token = quota.acquired(bare_calls(LIMIT - 1, start=50.0), 1.0)
+    ledger = found(quota.lost(ledger, token, 31.0, silent=True), NOW, 1.01)
+    assert ledger.free_slots(NOW + HOUR + 1) == LIMIT - 1
+    assert ledger.free_slots(NOW + HOUR + 2) == LIMIT

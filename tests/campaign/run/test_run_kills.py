@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import Lab, rows, somewhere
+from campaign_lab import Lab, Watched, at, rows, somewhere
 from samples import PNG
 from spread import spread
 
@@ -120,3 +121,24 @@ async def test_a_job_that_is_cancelled_anywhere_goes_on_in_the_next(
         assert (await lab.run()).complete
         await lab.clock.sleep(3_600)
         lab.assert_each_once(f"post {n}" for n in range(COUNT))
+
+
+async def test_the_slots_of_creates_that_a_look_finds_are_free_at_once(tmp_path: Path) -> None:
+    """They were in flight at the death, and a proxy might have held them back for 12 minutes."""
+    lab = Lab(tmp_path)
+    async with lab.sandbox:
+        channel = lab.channel("mastodon")
+        lab.write({**row, "date": at(24 + n)} for n, row in enumerate(rows([channel], COUNT)))
+        with_answers_on_the_way = 1.7
+
+        def soon(_: Watched, die: Callable[[], None]) -> None:
+            lab.clock.call_at(lab.clock.monotonic() + with_answers_on_the_way, die)
+
+        assert await lab.killed(soon)
+        died, stored = lab.clock.monotonic(), len(lab.sandbox.posts)
+        assert stored > 3
+        report = await lab.run()
+        assert lab.clock.monotonic() - died < 30
+        assert len(lab.creates) > stored
+    assert report.counts == {"stored": COUNT}
+    lab.assert_each_once(f"post {n}" for n in range(COUNT))
