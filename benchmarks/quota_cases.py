@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from quota_play import play, play_pool
+from quota_play import play, play_killed, play_pool
 from quota_scenes import AT_ONCE, Bursts, Scene, Steady
 from world_troubles import AlternatingThrottle, LyingThrottle, ReplicaThrottle
 
@@ -176,6 +176,12 @@ def _crashes() -> Iterator[Case]:
     )
     loop = replace(MANY, crash_loop=True)
     yield Case(name="crash loop, state kept", scene=loop, gate=Gate(utilisation=0.99))
+    yield Case(
+        name="crash loop with calls in flight, keys and state kept",
+        scene=MANY,
+        gate=Gate(utilisation=0.99),
+        play=play_killed,
+    )
     yield Case(
         name="crash loop, without state",
         scene=replace(loop, keeps_state=False),

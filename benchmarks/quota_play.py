@@ -33,6 +33,7 @@ from world_troubles import (
 )
 
 from postiz_async import AdvancedOptions, NewPost, PostizPool, Priority
+from postiz_async._sandbox.throttle import RedisThrottle
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from world import World
 
     from postiz_async import Postiz
+    from postiz_async._sandbox.throttle import ThrottleDecision
     from postiz_async.stores import Records
 
 
@@ -352,3 +354,65 @@ async def _crash_loop(it: World, pool: PostizPool, until: float) -> None:
             return
         await postiz.aclose()
         await it.clock.sleep(5)
+
+
+# ------------------------------------------------------------------ killed with calls in flight
+
+
+class _DeadlyThrottle(RedisThrottle):
+    """Does something at the eighth request of each window, before its answer leaves."""
+
+    kill: Callable[[], object]
+
+    def hit(self, key: str, now: float) -> ThrottleDecision:
+        decision = super().hit(key, now)
+        if dict(decision.headers).get("X-RateLimit-Remaining") == str(self.limit - 8):
+            self.kill()
+        return decision
+
+
+def play_killed(scene: Scene, seed: int) -> Result:
+    """Calls with idempotency keys.
+
+    The process is killed each `CRASHES` seconds, and amidst the first calls of each window.
+    """
+    return asyncio.run(_play_killed(scene, seed))
+
+
+async def _play_killed(scene: Scene, seed: int) -> Result:
+    best, lives = optimum(scene.creates, scene.limit), stream(seed, "lives")
+    answered, everything = set[int](), range(scene.creates)
+    async with world(scene.creates, limit=scene.limit, storage=scene.storage, seed=seed) as it:
+        store, throttle, makespan = MemoryStore(), _DeadlyThrottle(scene.limit), math.inf
+        it.count_with(throttle)
+        for life in range(1, int(patience(best) / CRASHES)):
+            hold = Mortal(store)
+            async with it.client(hold) as postiz:
+                work = asyncio.ensure_future(
+                    send_all(
+                        postiz,
+                        it.channel,
+                        [number for number in everything if number not in answered],
+                        workers=scene.workers,
+                        priority=Priority.BULK,
+                        announced=True,
+                        answered=answered,
+                    )
+                )
+                alarm = asyncio.ensure_future(it.clock.sleep_until(it.began + CRASHES * life))
+                throttle.kill = alarm.cancel
+                await asyncio.wait([work, alarm], return_when=asyncio.FIRST_COMPLETED)
+                makespan = it.elapsed
+                if work.done():
+                    break
+                hold.kill()
+                await torn_off(work, alarm)
+            await it.clock.sleep(lives.uniform(2, 8))
+        refused = [create.at for create in it.sandbox.creates if create.status == 429]
+        return Result(
+            best,
+            makespan if len(answered) == scene.creates else None,
+            it.refusals,
+            blocked_seconds(refused, it.elapsed),
+            doubled=len(it.minutes) - len(set(it.minutes)),
+        )

@@ -284,11 +284,13 @@ async def send_all(
     workers: int,
     priority: Priority,
     announced: bool = False,
+    answered: set[int] | None = None,
 ) -> None:
     """Schedule a post for each number, `workers` at once; returns when all are stored.
 
     The recipe of a careful user: what became of a lost answer is looked up, and then sent again.
-    `announced`: it says how many are to come, as a batch does.
+    `announced`: it says how many are to come, as a batch does. `answered`: each has an idempotency
+    key, and is added to these when its call is answered.
     """
     todo, queue = deque(numbers), opened(postiz).scheduler.queue
 
@@ -296,7 +298,12 @@ async def send_all(
         while todo:
             if announced:
                 queue.expect(-1)
-            await _store(postiz, channel, todo.popleft(), priority)
+            number = todo.popleft()
+            if answered is None:
+                await _store(postiz, channel, number, priority)
+            else:
+                await _store_once(postiz, channel, number, priority)
+                answered.add(number)
 
     if announced:
         queue.announcers += 1
@@ -315,6 +322,19 @@ async def _store(postiz: Postiz, channel: str, number: int, priority: Priority) 
         except DeliveryUnknownError:
             if await _is_stored(postiz, at):
                 return
+        else:
+            return
+
+
+async def _store_once(postiz: Postiz, channel: str, number: int, priority: Priority) -> None:
+    post, key = NewPost(channel, f"post {number}"), f"key {number}"
+    while True:
+        try:
+            await postiz.posts.schedule(
+                post, at=date_of(number), priority=priority, idempotency_key=key
+            )
+        except DeliveryUnknownError as error:
+            await opened(postiz).clock.sleep(error.retry_after or 60)
         else:
             return
 

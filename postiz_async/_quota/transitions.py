@@ -202,18 +202,24 @@ def found(ledger: Ledger, left: float, now: float) -> Ledger:
         now: monotonic seconds.
     """
     ledger = expire(ledger, now)
-    calls = [call for call in ledger.log.every if not call.sure]
-    logged = {call.until for call in calls}
-    silent = (moment for moment in ledger.flights.unseen if moment > now and moment not in logged)
-    calls += [LoggedCall(moment - SILENT, moment, sure=False) for moment in silent]  # restored ones
-    patience = ledger.flights.patience
-    dead = [flight for flight in ledger.flights.open if flight.sent + patience <= now]
-    near = min((*dead, *calls), key=lambda each: abs(each.sent - left), default=None)
+    flights, patience = ledger.flights, ledger.flights.patience
+    unsure = [call for call in ledger.log.every if not call.sure]
+    logged = {call.until for call in unsure}
+    restored = (moment for moment in flights.unseen if moment > now and moment not in logged)
+    calls: list[tuple[LoggedCall, Flight | None]] = [
+        *((call, None) for call in unsure),
+        *((LoggedCall(moment - SILENT, moment, sure=False), None) for moment in restored),
+        *(
+            (LoggedCall(flight.sent, now, sure=False), flight)
+            for flight in flights.open
+            if flight.sent + patience <= now
+        ),
+    ]
+    near, dead = min(calls, key=lambda each: abs(each[0].sent - left), default=(None, None))
     if near is None or abs(near.sent - left) > NEAR:
         return ledger
-    if isinstance(near, Flight):
-        ledger = _unseen(*_came_back(ledger, near.token, now), now, 0.0)
-        near = LoggedCall(near.sent, now, sure=False)
+    if dead is not None:
+        ledger = _unseen(*_came_back(ledger, dead.token, now), now, 0.0)
     by = LoggedCall(near.sent, min(near.until, now))
     return replace(
         ledger,
