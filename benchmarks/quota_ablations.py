@@ -150,14 +150,15 @@ FLIGHTS: dict[str, Switch] = {
 LOG: dict[str, Switch] = {
     "doubt before a sliding log is given up": _property(Log, "doubted", value=True),
     "in a log: room for others": _words(
-        decisions, "_by_log", "free > _likely(window.limit)", "True or (window.limit)"
+        decisions, "_by_log", "free > likely.quantile", "True or likely.quantile"
     ),
     "in a log: room for what comes": _words(
         decisions,
         "_by_log",
-        "_enough_at(window, now, free - reserved, others + asked, moments)",
+        "_enough_at(window, now, free - reserved, others + asked, moments, likely)",
         "now",
     ),
+    "in a log: certainty where people wait": _constant(decisions, "ASKED_LOCK_OUT", 10.0),
     "in a log: what is announced": _words(
         decisions,
         "_by_log",
@@ -181,6 +182,10 @@ LIARS: dict[str, Switch] = {
     ),
     "doubt after a 429 against the reading": _words(
         quota, "refused", "is_doubted=True", "is_doubted=False"
+    ),
+    "a remaining that stands still": _returns(transitions, "_tells_nothing", value=False),
+    "others behind a lock-out without headers": _words(
+        quota, "refused", "if is_news and ledger.log.headerless:", "if False:"
     ),
     "a longer window after a long lock-out": _words(
         Window, "refused", "if not headerless or lasted <= self.length:", "if True:"
@@ -212,7 +217,8 @@ SCENES = (
     )
     | dict.fromkeys(LOG, "in-memory, [^N]|in-memory, N 300|no rate headers, (redis, N 300|int)")
     | dict.fromkeys(
-        LIARS, "Retry-After|Remaining|moments|limit changes|two limits|window of 3|gateway"
+        LIARS,
+        "Retry-After|Remaining|headers, ano|moments|limit changes|two limits|window of 3|gateway",
     )
 )
 """For each rule, a pattern of the scenes in which it could matter."""

@@ -239,6 +239,19 @@ def _without_windows() -> Iterator[Case]:
         note="politeness costs throughput in a log",
     )
 
+    yield Case(
+        name="in-memory, another client, 2/h, interactive 2/h",
+        scene=replace(more, others=(Steady(2.0),), interactive=(Steady(2.0),)),
+        gate=Gate(
+            utilisation=0.84,
+            refusals=2,
+            blocked=1.0,
+            others_refused=0.05,
+            at_once=0.95,
+            with_any_seed=False,
+        ),
+    )
+
 
 def _beside_others() -> Iterator[Case]:
     quiet = Gate(utilisation=0.90, refusals=2, others_refused=0.05, with_any_seed=False)

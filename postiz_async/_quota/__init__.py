@@ -34,7 +34,8 @@ A window of the server, beside others::
 Without a window to go by (a sliding log, or answers without headers or with ones that stand still)
     Slots come back one by one, an hour after each call, so a slot that is held is lost. Bulk
     holds nothing unless interactive calls or others were seen. Then it goes from the very moment on
-    at which the slots that come back keep up with those who may come.
+    at which the slots that come back keep up with those who may come; with more certainty where
+    both come, because people wait for the end of a lock-out.
 
 What bulk holds
     *Reserved* for interactive calls is what ``reserve=`` says, in every mode, 0 as well; if it

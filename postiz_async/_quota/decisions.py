@@ -50,6 +50,9 @@ IN_TIME = 0.9
 LOCK_OUT = 10.0
 """The cost of a lock-out, in windows."""
 
+ASKED_LOCK_OUT = 100.0
+"""The same in a sliding log where others and interactive calls come: people wait for its end."""
+
 
 class WaitReason(Enum):
     """Why a call has to wait."""
@@ -233,9 +236,9 @@ def others_rate(ledger: Ledger) -> float:
 
 
 @lru_cache(maxsize=64)
-def _likely(limit: int) -> Poisson:
+def _likely(limit: int, cost: float = LOCK_OUT) -> Poisson:
     """Quantiles for calls of others, so certain that one more slot is not worth a lock-out."""
-    return Poisson(1.0 - 1.0 / (LOCK_OUT * limit))
+    return Poisson(1.0 - 1.0 / (cost * limit))
 
 
 def _drain(ledger: Ledger, now: float, free: int, why: WaitReason, held: Held) -> Grant | Wait:
@@ -320,19 +323,20 @@ def _by_log(ledger: Ledger, now: float, *, urgent: bool, backlog: int | None) ->
     if urgent or (ledger.log.headerless and free >= window.limit):
         return GRANT  # the first, like a probe: no reading would ever tell that others are gone
     others, asked = others_rate(ledger), 0.0
-    is_clear = free > _likely(window.limit).quantile(others * _unread(window, now))
+    if ledger.reserve is None:
+        asked = ledger.neighbours.asked_rate(ledger.flights.answered_at)
+    likely = _likely(window.limit, ASKED_LOCK_OUT if others and asked else LOCK_OUT)
+    is_clear = free > likely.quantile(others * _unread(window, now))
     if is_clear and backlog is not None and backlog <= free:
         return GRANT
     reserved = min(ledger.reserve or 0, window.limit - 1)
-    if ledger.reserve is None:
-        asked = ledger.neighbours.asked_rate(ledger.flights.answered_at)
     moments = chain((first,), moments)
-    enough = _enough_at(window, now, free - reserved, others + asked, moments)
+    enough = _enough_at(window, now, free - reserved, others + asked, moments, likely)
     if is_clear and enough <= now:
         return GRANT
-    until = max(enough, now if is_clear else _clear_at(ledger, now, free, others))
+    until = max(enough, now if is_clear else _clear_at(ledger, now, free, others, likely))
     if backlog is not None and backlog <= window.limit:
-        until = min(until, _clear_at(ledger, now, free, others, least=backlog))
+        until = min(until, _clear_at(ledger, now, free, others, likely, least=backlog))
     until = min(until, reopens)
     is_reserved = is_clear and (reserved > 0 or asked > others)
     why = WaitReason.RESERVED if is_reserved else WaitReason.OTHERS
@@ -344,7 +348,9 @@ def _unread(window: Window, now: float) -> float:
     return min(now - window.read_at, window.length)
 
 
-def _clear_at(ledger: Ledger, now: float, free: int, rate: float, least: int = 1) -> float:
+def _clear_at(
+    ledger: Ledger, now: float, free: int, rate: float, likely: Poisson, least: int = 1
+) -> float:
     """The first time at which more slots are back than other clients may have taken.
 
     Args:
@@ -352,9 +358,10 @@ def _clear_at(ledger: Ledger, now: float, free: int, rate: float, least: int = 1
         now: monotonic seconds.
         free: slots that are free now.
         rate: calls of other clients a second.
+        likely: how many these come to.
         least: slots that have to be free then.
     """
-    window, likely = ledger.window, _likely(ledger.window.limit)
+    window = ledger.window
     for slots, moment in enumerate(ledger.log.returns(now, window.length), start=free + 1):
         if slots >= least and slots > likely.quantile(rate * _unread(window, moment)):
             return moment
@@ -362,7 +369,7 @@ def _clear_at(ledger: Ledger, now: float, free: int, rate: float, least: int = 1
 
 
 def _enough_at(
-    window: Window, now: float, free: int, rate: float, moments: Iterable[float]
+    window: Window, now: float, free: int, rate: float, moments: Iterable[float], likely: Poisson
 ) -> float:
     """The time from which returning slots keep up with calls at a rate, if one more call goes then.
 
@@ -377,8 +384,9 @@ def _enough_at(
         free: free slots, less those that are reserved in any case.
         rate: calls a second that have to find a slot.
         moments: times at which slots come back, ascending.
+        likely: how many calls these come to.
     """
-    length, likely, enough = window.length, _likely(window.limit), now
+    length, enough = window.length, now
     for slots, moment in enumerate(chain(moments, (math.inf,)), start=free - 1):
         seconds = 0.0
         if slots >= 0:

@@ -257,3 +257,21 @@ def test_who_reads_a_sliding_log_once_an_hour_learns_how_many_others_come() -> N
         ledger, token = quota.acquired(ledger, now)
         ledger = quota.answered(ledger, token, now + 0.1, RateHeaders(30, 24, 3600.0))
     assert 4 < others_rate(ledger) * 3600 < 7
+
+
+def least_free(**seen: float) -> int:
+    """The fewest free slots of a sliding log with which bulk work goes on now."""
+    for used in range(29, -1, -1):
+        calls = logged(*(NOW - 60 + number / 10 for number in range(used)))
+        known = {"limit": 30, "remaining": 30 - used, "read_at": NOW - 60, "calls": calls}
+        ends = {"ends_after": NOW + 3000, "ends_before": NOW + 3001, "sliding": True, "cap": 40}
+        if quota.decide(ledger_of(**known, **ends, **seen), NOW) == Grant():
+            return 30 - used
+    raise AssertionError
+
+
+def test_where_people_would_wait_for_the_end_of_a_lock_out_bulk_leaves_more() -> None:
+    """As many calls come in each case, but only others cause a lock-out, and only people wait."""
+    others, people = least_free(past_foreign=399.0, past_hours=99.5), least_free(**asked(4.0))
+    both = least_free(past_foreign=199.0, past_hours=99.5, **asked(2.0))
+    assert both > max(others, people)
