@@ -178,6 +178,8 @@ async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOp
     """
     journal = await recorded(origin.journal, postiz.base_url, options.name)
     records = journal.rows
+    if any(record.post_id is not None for record in records.values()):
+        postiz.scheduler.has_answered = True
     listed = await postiz.channels.list()
     words = ChannelWords.of((each.name, each.id, each.provider) for each in listed)
     kept = (await in_thread(partial(FileOptions.saved, origin.source))).columns

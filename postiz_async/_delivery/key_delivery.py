@@ -21,7 +21,7 @@ from postiz_async._delivery.key_call import KeyedCall, known_in
 from postiz_async._delivery.lookup import IN_DOUBT, LookUp
 from postiz_async._delivery.matching import says, with_marks
 from postiz_async._delivery.outcomes import Account, SentRequest
-from postiz_async._delivery.pauses import trouble_of, why_lost
+from postiz_async._delivery.pauses import ask, trouble_of, why_lost
 from postiz_async._delivery.record import DeliveryRecord, Refusal, State, sent_request
 from postiz_async._delivery.send import Refused, Sender, SendResult, Stored
 from postiz_async._delivery.transitions import OvertakenError
@@ -152,6 +152,9 @@ class KeyedSending(DeliverySending):
         return self.request(self._date())
 
     async def may_leave(self) -> bool:
+        """True, once Postiz itself answers, if somebody in front of it did so last."""
+        if self._call.client.scheduler.is_hidden():
+            await ask(self._call.client.once)
         self._has_left = True
         return True
 

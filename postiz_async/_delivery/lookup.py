@@ -40,6 +40,7 @@ from postiz_async._delivery.pauses import Departure, Outage, ask
 from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair, RepairResult
 from postiz_async._quota import SILENT
 from postiz_async._resources.api import OpenClient
+from postiz_async._resources.create import job_probe
 from postiz_async._wire import parse_date
 from postiz_async.errors import QuotaError
 from postiz_async.models.posts import Post
@@ -102,7 +103,7 @@ class Fence:
 
     async def _probe(self, departure: Departure) -> None:
         departure.leave()
-        await self._postiz.once.posts.probe()
+        await job_probe(self._postiz.once.posts)
 
 
 @dataclass(frozen=True, slots=True)

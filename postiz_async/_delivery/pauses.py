@@ -42,7 +42,7 @@ from postiz_async.models._durations import describe_seconds
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PAUSES = (5.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
+PAUSES = (1.0, 4.0, 15.0, 60.0, 120.0, 300.0, 300.0, 300.0, 300.0)
 """Seconds between attempts while Postiz is away; after them a campaign stops, resumable."""
 
 LONGEST_PAUSE = 3_600.0
@@ -157,6 +157,7 @@ class Outage:
         waits_for: whether an error is waited out; others are raised. None: no error is.
         gives_up: whether to raise the error when the longest pause did not help.
         on_change: called when the pause begins or ends.
+        is_trial: whether an outage before is over only when a create is answered.
     """
 
     def __init__(
@@ -168,6 +169,7 @@ class Outage:
         waits_for: Callable[[PostizError], bool] | None = is_away,
         gives_up: bool = True,
         on_change: Callable[[], object] = lambda: None,
+        is_trial: bool = False,
     ) -> None:
         self.turn: int = 0
         """Counts the changes of state."""
@@ -180,11 +182,11 @@ class Outage:
         self._waits_for: Callable[[PostizError], bool] = waits_for or _never
         self._gives_up = gives_up
         self._on_change = on_change
-        self._state = _PauseState.UP
+        self._state = _PauseState.TRIAL if is_trial else _PauseState.UP
         self._failures = 0
-        self._creates_fail = False
+        self._creates_fail = is_trial
         self._began = self._until = clock.monotonic()
-        self._first_turn = 0
+        self._first_turn = -1
         self._changed = anyio.Event()
         self._asking = anyio.Lock()
         self._trial = anyio.Lock()
@@ -198,6 +200,7 @@ class Outage:
         waits_for: Callable[[PostizError], bool] | None = is_away,
         gives_up: bool = True,
         on_change: Callable[[], object] = lambda: None,
+        is_trial: bool = False,
     ) -> Outage:
         """The outage of a client, which probes the cheapest route that checks the key."""
         return cls(
@@ -207,6 +210,7 @@ class Outage:
             waits_for=waits_for,
             gives_up=gives_up,
             on_change=on_change,
+            is_trial=is_trial,
         )
 
     @property
@@ -383,8 +387,11 @@ class Outage:
             self._up()
 
     def _up(self) -> None:
-        lasted = describe_seconds(self._clock.monotonic() - self._began)
-        self.log.warning("goes on after a pause of %s", lasted)
+        if self._first_turn < 0:
+            self.log.warning("goes on")
+        else:
+            lasted = describe_seconds(self._clock.monotonic() - self._began)
+            self.log.warning("goes on after a pause of %s", lasted)
         self._failures, self._creates_fail = 0, False
         self.error = None
         self._change(_PauseState.UP)

@@ -15,6 +15,7 @@ import math
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import anyio
@@ -232,7 +233,6 @@ class Courier:
         for scope in new:
             if scope.was_left:
                 log_of(log, scope.organization).info("taken over from a sender that is gone")
-            self._troubles.pop(scope.name, None)
             running = _Running(scope, now, share)
             self._running[scope.name] = running
             group.start_soon(self._serve, running)
@@ -324,7 +324,8 @@ class Courier:
                 end = await self._sent(running)
         except PostizError as error:
             end = TurnEnd.in_trouble(error, scope.failures)
-            whose.warning("%s", end.trouble)
+            is_news = end.trouble != scope.trouble
+            whose.log(logging.WARNING if is_news else logging.INFO, "%s", end.trouble)
         except (Exception, asyncio.CancelledError) as error:  # an error must not end other turns
             is_asked_for = anyio.current_effective_deadline() == -math.inf
             if is_asked_for and isinstance(error, asyncio.CancelledError):
@@ -333,8 +334,9 @@ class Courier:
             end = TurnEnd.in_trouble(_broken_off(error), scope.failures)
         finally:
             del self._running[scope.name]
-            if end.trouble:
-                self._troubles[scope.name] = end.trouble
+            self._troubles[scope.name] = end.trouble
+            if not end.trouble:
+                del self._troubles[scope.name]
             if not self._forbidden[scope.name]:
                 del self._forbidden[scope.name]
             with anyio.CancelScope(shield=True):
@@ -344,7 +346,8 @@ class Courier:
     async def _sent(self, running: _Running) -> TurnEnd:
         scope = running.scope
         async with self._client_of(scope) as client:
-            if scope.failures and self._only is None:
+            client.scheduler.witness = partial(has_stored, self._deliveries, scope.name)
+            if scope.failures:
                 await ask(client.once)
             running.turn = Turn(
                 scope,
@@ -374,6 +377,11 @@ class Courier:
             )
         except StoreError as error:  # the hold expires by itself
             self._is_away(error)
+
+
+async def has_stored(deliveries: Deliveries, quota: str) -> bool:
+    """Whether Postiz has stored a delivery of a quota."""
+    return bool((await deliveries.counts(quota)).get("stored"))
 
 
 def _broken_off(error: BaseException) -> PostizError:

@@ -7,6 +7,7 @@ import logging
 import uuid
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,7 +18,7 @@ from postiz_async._delivery.matching import CLIENT_REF, client_ref
 from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, write_record
 from postiz_async._logs import log_of
 from postiz_async._outbox.base import OutboxBase
-from postiz_async._outbox.courier import Courier
+from postiz_async._outbox.courier import Courier, has_stored
 from postiz_async._outbox.hand_over import HandOver, columns_of
 from postiz_async._outbox.keys import KeyedHandOver
 from postiz_async._resources.builder import NewCreate
@@ -71,6 +72,7 @@ class Outbox(OutboxBase):
         super().__init__(deliveries, postiz.clock, sends=options.sends and courier is None)
         self._postiz = postiz
         self._scope, self._organization = postiz.quota_name, postiz.organization
+        postiz.scheduler.witness = partial(has_stored, deliveries, self._scope)
         if waiters is not None:
             self._waiters = waiters
 

@@ -130,7 +130,7 @@ class Turn:
         forbidden: the refused hand-overs that wait alone, those of earlier turns included.
         on_lost: called when another sender has the organisation; has to end the turn.
         share: hand-overs to take up while other organisations may be waiting; None: the turn lasts
-            as long as the client.
+            as long as the client, unless there is trouble.
     """
 
     def __init__(
@@ -161,6 +161,7 @@ class Turn:
             waits_for=self._waits_for,
             gives_up=False,
             on_change=self._go_on,
+            is_trial=bool(scope.failures),
         )
         self._fence = Fence(client, self.outage)
         self._sender = Sender(
@@ -241,18 +242,13 @@ class Turn:
 
     async def _began_more(self, group: TaskGroup) -> TurnEnd | None:
         """Begin every step that can begin; return how the turn ends, or None if it goes on."""
-        found: list[HandOver] = []
-        if self._share is None:
-            if self._is_due():
-                found = await self.outage.read(self._take)
-        else:
-            try:
-                found = await self._take() if self._is_due() else []
-            except PostizError as error:
-                return TurnEnd.in_trouble(error, self._failures)
-            end = await self._end(found)
-            if end is not None:
-                return end
+        try:
+            found = await self._take() if self._is_due() else []
+        except PostizError as error:
+            return TurnEnd.in_trouble(error, self._failures)
+        end = await self._end(found)
+        if end is not None:
+            return end
         self._client.scheduler.plan(self._planned)
         for hand_over in found:
             self._active[hand_over.number] = hand_over
@@ -309,10 +305,14 @@ class Turn:
         return 0 if self._has_ended else self._scope.failures
 
     async def _end(self, found: Sequence[HandOver]) -> TurnEnd | None:
-        """How a turn with a share ends, given the hand-overs found; None: it goes on."""
+        """How the turn ends, given the hand-overs found; None: it goes on."""
+        if self.outage.error is not None and not self._is_sending:
+            return TurnEnd.in_trouble(self.outage.error, self._failures)
+        work = [*self._active.values(), *found]
+        if self._share is None and (work or not self._scope.failures):
+            return None
         if not self._client.is_open:
             return TurnEnd(failures=self._failures)
-        work = [*self._active.values(), *found]
         if not work:
             if self._unreadable:
                 trouble = next(iter(self._unreadable.values()))
@@ -320,8 +320,6 @@ class Turn:
             return TurnEnd(trouble=self._forbidden.trouble)
         if self._is_sending:
             return None
-        if self.outage.error is not None:
-            return TurnEnd.in_trouble(self.outage.error, self._failures)
         self._waits_for_slot = False
         return await self._end_without_slots(work) if all(map(_is_planned, work)) else None
 

@@ -411,13 +411,23 @@ class PostCreation:
         Raises:
             QuotaError: there is no slot, or the organisation is locked out.
         """
-        call = Call(CREATE_POST, body=Raw(b"{}"))
-        options = msgspec.structs.replace(self._bound.options, max_wait=0.0)
+        await self._probe(self._bound.options.priority)
+
+    async def _probe(self, priority: int, due: float | None = None) -> None:
+        call, bound = Call(CREATE_POST, body=Raw(b"{}")), self._bound
+        options = msgspec.structs.replace(bound.options, max_wait=0.0, priority=priority)
+        time = msgspec.structs.replace(bound.time, due=due)
         try:
-            await self._bound.call(call, options)
+            await bound.scheduler.call(call, options, time)
         except BadRequestError as error:
             if error.may_be_stored:  # it is not Postiz that refused it
                 raise
+
+
+async def job_probe(posts: PostCreation) -> None:
+    """A probe that takes any free slot now, and lets no interactive calls be expected."""
+    now = posts._bound.scheduler.clock.monotonic()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    await posts._probe(Priority.BULK, now)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def job_call(posts: PostCreation, due: datetime | None) -> CreateCall:

@@ -93,6 +93,8 @@ class Attempts:
         """The headers of each request, made for the first one."""
         self._hook = hook
         self._numbers = itertools.count(1)
+        self._hidden: tuple[float, str] | None = None
+        """When somebody answered in the place of Postiz, and what; None: it has answered since."""
         self._server_ahead: float | None = None
         """Seconds by which the server's clock is ahead of our monotonic one, by its answers."""
         self._key_refusal = ""
@@ -110,6 +112,10 @@ class Attempts:
     def knows_server_time(self) -> bool:
         """Whether an answer has told the server's time."""
         return self._server_ahead is not None
+
+    def is_hidden(self) -> bool:
+        """Whether the last answer was sent by somebody in front of Postiz."""
+        return self._hidden is not None
 
     def key_refusal(self) -> str:
         """The server's words if it last refused the key; empty if it accepts the key."""
@@ -137,7 +143,7 @@ class Attempts:
         timeout = time_out(call, time, options.longer)
         if timeout is not None and timeout <= 0:
             raise time.over("it could be sent")
-        time.sent_at = self._clock.monotonic()
+        time.sent_at = sent_at = self._clock.monotonic()
         leaves = None
         if expires < math.inf:
             leaves = partial(self._leaves, min(expires, time.until))
@@ -169,8 +175,8 @@ class Attempts:
             self._server_ahead = seen.server_time - self._clock.monotonic()
         elif self._server_ahead is None:  # answers may never tell the server's time
             self._server_ahead = now - self._clock.monotonic()
-        if response.status == 401 or (self._key_refusal and response.status < 300):
-            self._look_at_key(wire.failure(response))
+        if response.status == 401 or not seen.is_own or self._key_refusal or self._hidden:
+            self._look_closer(call, response, sent_at, is_own=seen.is_own)
         if self._hook is not None or self.log.isEnabledFor(logging.INFO):
             self._report(number, call, options, time, response, None, seen.reading)
         return response, seen
@@ -182,6 +188,21 @@ class Attempts:
                 "and others may have taken it over since. It was not sent.",
                 delivery=Delivery.NOT_SENT,
             )
+        if self._hidden is not None:  # what left before it was noticed is enough
+            raise APIConnectionError(
+                f"{self._hidden[1]} Nothing was sent.", delivery=Delivery.NOT_SENT
+            )
+
+    def _look_closer(
+        self, call: Call[T], response: WireResponse, sent_at: float, *, is_own: bool
+    ) -> None:
+        """Note who answers, and whether the key is accepted."""
+        if response.status == 401 or (self._key_refusal and response.status < 300):
+            self._look_at_key(wire.failure(response))
+        if wire.hides(call.endpoint, response):
+            self._hidden = self._clock.monotonic(), wire.in_front(response).message
+        elif is_own and self._hidden is not None and sent_at >= self._hidden[0]:
+            self._hidden = None
 
     def _look_at_key(self, error: PostizError | None) -> None:
         """Note whether an answer accepts or refuses the key; a server error shows neither."""

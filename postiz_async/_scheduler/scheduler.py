@@ -42,7 +42,7 @@ from postiz_async.models._durations import describe_seconds
 from postiz_async.stores._persistence import Persistence, SnapshotStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
     from datetime import datetime
 
     from postiz_async._logs import Log
@@ -103,6 +103,11 @@ class Scheduler:
         self.server_now: Callable[[], datetime] = self._attempts.server_now
         self.knows_server_time: Callable[[], bool] = self._attempts.knows_server_time
         self.key_refusal: Callable[[], str] = self._attempts.key_refusal
+        self.is_hidden: Callable[[], bool] = self._attempts.is_hidden
+        self.has_answered = False
+        """Whether the API has answered at this address, so that it is right; see `_is_right`."""
+        self.witness: Callable[[], Awaitable[bool]] | None = None
+        """Tells whether another store than the ledger's has what only the API can have answered."""
         self._on_call = hooks.called(on_call)
         self.persistence: Persistence = Persistence(clock, self._attempts.log)
         """Saves the state of the create route outside this process."""
@@ -250,13 +255,15 @@ class Scheduler:
                 except APIConnectionError as error:
                     trouble, retry_after = (_FAILED[error.delivery], error), None
                 else:
-                    trouble = self._trouble(call, response)
+                    trouble = await self._trouble(call, response)
                     if trouble is None:
+                        is_right = self.has_answered
                         value = (
                             await in_turns(wire.decoding(call.endpoint, response))
                             if len(response.body) > wire.LONG
-                            else wire.decode(call.endpoint, response)
+                            else wire.decode(call.endpoint, response, has_answered=is_right)
                         )
+                        self.has_answered = is_right or wire.is_answer(response)
                         if (kept := answers.get()) is not None:
                             kept.append(response)
                         return value
@@ -266,10 +273,28 @@ class Scheduler:
         finally:
             self.call_ended()
 
-    def _trouble(
+    async def _is_right(self) -> bool:
+        """Whether the address is right: the API has answered there, to this process or another.
+
+        Raises:
+            StoreError: a store that may know it cannot be read.
+        """
+        if not self.has_answered:
+            await self.refresh()
+            ledger = self.ledger
+            self.has_answered = ledger.window.limit_read or ledger.log.headerless
+        if not self.has_answered and self.witness is not None:
+            self.has_answered = await self.witness()
+        return self.has_answered
+
+    async def _trouble(
         self, call: Call[T], response: WireResponse
     ) -> tuple[FailureKind, PostizError] | None:
         """How an attempt failed; None: it did not, or a repetition cannot help."""
+        if response.status < 400 and response.body[:1] in wire.JSON:  # the usual case
+            return None
+        if response.status < 500 and wire.hides(call.endpoint, response) and await self._is_right():
+            return FailureKind.BUSY, wire.in_front(response)
         if response.status < 400:
             return None
         free_in = None

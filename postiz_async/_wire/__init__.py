@@ -7,8 +7,11 @@ The only place that knows the API's JSON and header names.
 
 from postiz_async._wire.address import CLOUD_URL, api_root, clean_key, origin_of
 from postiz_async._wire.answers import (
+    JSON,
     Observation,
     QuotaEffect,
+    hides,
+    is_answer,
     is_refusal,
     observe,
     proves_nothing_stored,
@@ -35,6 +38,7 @@ from postiz_async._wire.responses import (
     decode,
     decoding,
     failure,
+    in_front,
     lacks_route,
     parse_date,
     transient,

@@ -12,11 +12,16 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import lru_cache
+from types import NoneType
+from typing import TypeVar
 
 import msgspec
 
 from postiz_async._quota import WINDOW, RateHeaders
-from postiz_async._wire.requests import WireResponse
+from postiz_async._wire.endpoints import Endpoint
+from postiz_async._wire.requests import WireResponse, is_web_page
+
+T = TypeVar("T")
 
 # ------------------------------------------------------------------ who answered
 
@@ -42,6 +47,26 @@ def is_answer(response: WireResponse) -> bool:
     if 200 <= response.status < 300:
         return response.body[:1] in JSON
     return proves_nothing_stored(response) or is_refusal(response.status, response.body)
+
+
+OF_FIREWALLS = frozenset({400, 403, 404})
+"""Statuses with which a gateway mostly says that it let nothing through. With any other one it
+answers in the place of a server that it waits for."""
+
+
+def hides(endpoint: Endpoint[T], response: WireResponse) -> bool:
+    """Whether somebody in front of Postiz answered in its place, and not only to this request.
+
+    A refusal by a firewall or a limit concerns the request.
+    """
+    status, reply = response.status, endpoint.reply
+    if is_answer(response) or status in {403, 413, 429}:
+        return False
+    if status < 300 and (reply is NoneType or (reply is object and not response.body)):
+        return is_web_page(response)
+    if endpoint.quota:
+        return status not in OF_FIREWALLS
+    return not 400 <= status < 500 or is_web_page(response)
 
 
 def is_refusal(status: int, body: bytes) -> bool:
@@ -93,6 +118,8 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     retry_after: float | None = None
     server_time: float | None = None
     """The server's clock, seconds since the epoch, from the `Date` header."""
+    is_own: bool = True
+    """Whether Postiz itself sent the answer."""
 
 
 def observe(response: WireResponse, *, now: float) -> Observation:
@@ -108,15 +135,17 @@ def observe(response: WireResponse, *, now: float) -> Observation:
     now = now if server_time is None else server_time
     reading = _reading(headers, now) if "x-ratelimit-limit" in headers else None
     retry_after = read_retry_after(headers, now=now) if "retry-after" in headers else None
+    is_own = is_answer(response)
     if response.status == 429:
         is_locked = proves_nothing_stored(response)
         if retry_after is None:
             retry_after = _lock_out(reading, is_locked=is_locked)
         cost = QuotaEffect.REFUSED if is_locked else QuotaEffect.TURNED_AWAY
-        return Observation(cost, None, retry_after, server_time)
-    if reading is not None and is_answer(response):
-        return Observation(QuotaEffect.COUNTED, reading, retry_after, server_time)
-    return Observation(_unread_cost(response), None, retry_after, server_time)
+        return Observation(cost, None, retry_after, server_time, is_own)
+    if not is_own:
+        return Observation(QuotaEffect.UNKNOWN, None, retry_after, server_time, is_own)
+    cost = _unread_cost(response) if reading is None else QuotaEffect.COUNTED
+    return Observation(cost, reading, retry_after, server_time)
 
 
 def _lock_out(reading: RateHeaders | None, *, is_locked: bool) -> float | None:
@@ -127,9 +156,9 @@ def _lock_out(reading: RateHeaders | None, *, is_locked: bool) -> float | None:
 
 
 def _unread_cost(response: WireResponse) -> QuotaEffect:
-    """The effect of an answer without rate headers on the quota."""
+    """The effect of an answer of Postiz without rate headers on the quota."""
     status = response.status
-    if status >= 500 or not is_answer(response):  # a proxy, or the server before it counted
+    if status >= 500:  # before it counted
         return QuotaEffect.UNKNOWN
     if status in {401, 404, 413} or (status == 400 and b" JSON" in response.body):
         return QuotaEffect.FREE

@@ -11,7 +11,13 @@ from typing import Any, TypeGuard, TypeVar, cast
 
 import msgspec
 
-from postiz_async._wire.answers import JSON, json_object, proves_nothing_stored, read_retry_after
+from postiz_async._wire.answers import (
+    JSON,
+    OF_FIREWALLS,
+    json_object,
+    proves_nothing_stored,
+    read_retry_after,
+)
 from postiz_async._wire.endpoints import Endpoint
 from postiz_async._wire.gateways import demand_of, title_of
 from postiz_async._wire.requests import WireResponse, is_web_page
@@ -40,15 +46,20 @@ T = TypeVar("T")
 _decoders: dict[object, msgspec.json.Decoder[Any]] = {}
 
 
-def decode(endpoint: Endpoint[T], response: WireResponse) -> T:
+def decode(endpoint: Endpoint[T], response: WireResponse, *, has_answered: bool = False) -> T:
     """Decode the value of a successful answer.
+
+    Args:
+        endpoint: the route that was called.
+        response: the answer.
+        has_answered: see `failure`.
 
     Raises:
         PostizError: the answer is an error, see `failure`.
     """
     is_json = response.body[:1] in JSON
     if not 200 <= response.status < 300 or (not is_json and is_web_page(response)):
-        raise _failed(endpoint, response)
+        raise _failed(endpoint, response, has_answered=has_answered)
     if endpoint.reply is NoneType or (endpoint.reply is object and not response.body):
         return cast("T", None)
     if response.is_cut:
@@ -101,8 +112,8 @@ def decoding(endpoint: Endpoint[T], response: WireResponse) -> Generator[None, N
     return cast("T", PostList(posts=posts)) if start > end else decode(endpoint, response)
 
 
-def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
-    error = failure(response, endpoint.meanings)
+def _failed(endpoint: Endpoint[T], response: WireResponse, *, has_answered: bool) -> PostizError:
+    error = failure(response, endpoint.meanings, has_answered=has_answered)
     assert error is not None  # noqa: S101  (it is no success)
     if endpoint.since and lacks_route(error):
         error = NotFoundError(
@@ -113,15 +124,10 @@ def _failed(endpoint: Endpoint[T], response: WireResponse) -> PostizError:
         )
     if not endpoint.quota or response.status >= 500 or proves_nothing_stored(response):
         return error
-    if response.status not in _OF_FIREWALLS:
+    if response.status not in OF_FIREWALLS:
         return APIConnectionError(str(error))
     error.may_be_stored = True
     return error
-
-
-_OF_FIREWALLS = frozenset({400, 403, 404})
-"""Statuses with which a gateway mostly says that it let nothing through. With any other one it
-answers in the place of a server that it waits for."""
 
 
 def _new_decoder(reply: type[object]) -> msgspec.json.Decoder[Any]:
@@ -133,6 +139,8 @@ def failure(
     response: WireResponse,
     meanings: Mapping[tuple[int, str], str] | None = None,
     free_in: float | None = None,
+    *,
+    has_answered: bool = False,
 ) -> PostizError | None:
     """The error that an answer means, or None for a success in JSON or without a body.
 
@@ -140,9 +148,10 @@ def failure(
         response: the answer.
         meanings: the hints of the endpoint that was called.
         free_in: seconds after which to try again, if the answer does not say.
+        has_answered: whether the API has answered at this address before, so that it is right.
     """
     status = response.status
-    is_page = is_web_page(response)
+    is_page = is_web_page(response) and not has_answered
     if status == 304:
         return ConfigurationError(
             "The server answers 304 (not modified), although the request was not conditional. A "
@@ -229,6 +238,23 @@ def _about_the_key(text: str) -> str:
 def lacks_route(error: PostizError | None) -> TypeGuard[NotFoundError]:
     """Whether the server lacks the route, not only the object: it answers `Cannot GET /...`."""
     return isinstance(error, NotFoundError) and error.text.startswith("Cannot ")
+
+
+def in_front(response: WireResponse) -> APIConnectionError:
+    """The error for an answer that `hides` Postiz at an address at which it has answered."""
+    status, is_page, demand = response.status, is_web_page(response), demand_of(response)
+    what = "a page" if is_page else "an answer"
+    if 300 <= status < 400:
+        what = "a redirect"
+    text = title_of(response) if is_page or not response.body else _Said.of(response).text
+    named = f", '{' '.join(text.split())[:100]}'" if text else ""
+    return APIConnectionError(
+        f"Somebody in front of Postiz answers: {what}, {status}{named}.",
+        hint=_HAS_ANSWERED if demand is None else demand.advice,
+    )
+
+
+_HAS_ANSWERED = "Postiz has answered at this address before: is it being restarted?"
 
 
 def _wrong_place(response: WireResponse) -> ConfigurationError:

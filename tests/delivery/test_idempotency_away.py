@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from key_lab import KeyLab, ids
+from key_lab import KeyLab, Process, ids
 
-from postiz_async import BadRequestError
+from postiz_async import APIConnectionError, BadRequestError, DeliveryUnknownError
 from postiz_async._resources.api import opened
+from postiz_async._sandbox import Fault
 from postiz_async.clock import Clock
 from postiz_async.errors import StoreError
 from postiz_async.stores import Kept
@@ -113,3 +114,43 @@ async def test_a_refusal_that_is_noted_too_late_is_raised_and_changes_nothing(
         assert "key 'order-123' was withdrawn or taken over meanwhile" in caplog.text
         assert await lab.schedule(slow) == answer
     assert ids(answer) == [post.id for post in lab.sandbox.posts]
+
+
+async def test_a_key_meets_a_page_where_the_api_has_answered_and_is_free_after_it() -> None:
+    """In a fresh process, which only the store tells that the address is right."""
+    lab = KeyLab()
+    async with lab.sandbox, lab.process() as one:
+        await lab.schedule(one, key="first")
+        lab.sandbox.faults.add(Fault("html", times=None))
+        async with lab.process() as two:
+            with pytest.raises(APIConnectionError, match="Somebody in front of Postiz") as caught:
+                await lab.schedule(two)
+            assert caught.value.retry_after
+            lab.sandbox.faults.clear()
+            await lab.schedule(two)
+    assert lab.statuses == [201, 201]
+
+
+async def test_no_further_key_sends_after_a_page_until_postiz_answers() -> None:
+    lab = KeyLab()
+    keys = [f"order-{n}" for n in range(6)]
+    async with lab.sandbox, lab.process() as one:
+        await lab.schedule(one, key="first")
+        for route in ("create_post", "is_connected"):
+            lab.fault("html", route=route, times=None)
+        calls = [lab.schedule(one, key=key, max_wait=5) for key in keys]
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(each) for each in errors] == [
+            *2 * [DeliveryUnknownError],  # as many leave at once after one answer
+            *4 * [APIConnectionError],
+        ]
+        assert creates_of(one) == 1 + 2
+        assert lab.sandbox.faults.struck["html"] == 2 + 4, "each of the others asks once"
+        lab.sandbox.faults.clear()
+        for key in keys[2:]:
+            await lab.schedule(one, key=key)
+    assert lab.statuses == [201] * 5
+
+
+def creates_of(process: Process) -> int:
+    return sum(each.method == "POST" for each in process.sent)

@@ -14,9 +14,9 @@ from postiz_async import (
     APITimeoutError,
     BadRequestError,
     Channel,
-    ConfigurationError,
     DeliveryUnknownError,
     NewPost,
+    NotFoundError,
     PermissionDeniedError,
     PostizError,
     QuotaWaitError,
@@ -101,7 +101,7 @@ async def test_a_server_that_is_late_behind_a_page_stores_it_once(
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, ConfigurationError), (403, PermissionDeniedError), (404, ConfigurationError)],
+    [(400, BadRequestError), (403, PermissionDeniedError), (404, NotFoundError)],
 )
 async def test_a_firewall_is_told_of_when_it_is_certain_that_nothing_is_stored(
     lab: KeyLab, status: int, kind: type[PostizError]

@@ -110,7 +110,7 @@ async def test_one_asks_for_all_and_it_is_said_once(
     during = [at for at in server.created_at + server.read_at if 0.1 < at < 600]
     assert during == []
     gaps = [round(b - a) for a, b in zip([0.0, *server.asked], server.asked, strict=False)]
-    assert gaps == [5, 15, 60, 120, 300, 300]
+    assert gaps == [1, 4, 15, 60, 120, 300, 300]
     assert said() == ["paused", "goes"]
     assert server.outage.trouble == ""
 
@@ -138,7 +138,7 @@ async def test_a_server_that_reads_but_fails_at_creates_is_tried_with_one_at_a_t
     assert await many(server) == ["created"] * 10 + ["read"] * 10
     during = [at for at in server.created_at if 0.1 < at < 600]
     gaps = [round(b - a) for a, b in zip([0.0, *during], during, strict=False)]
-    assert gaps == [5, 15, 60, 120, 300]
+    assert gaps == [1, 4, 15, 60, 120, 300]
     assert said() == ["paused", "goes"]
 
 
@@ -163,7 +163,7 @@ async def test_what_left_before_says_nothing_of_now(server: Server) -> None:
         raise away()
 
     await asyncio.gather(*(server.outage.read(partial(hangs, 1 + n)) for n in range(10)))
-    assert server.asked == [6.0]
+    assert server.asked == [2.0]
 
 
 async def test_when_the_one_that_asks_is_cancelled_the_next_asks(server: Server) -> None:
@@ -256,6 +256,18 @@ async def test_a_read_that_fails_while_others_do_not_is_raised_in_the_end(server
         await server.clock.sleep(60)
     with pytest.raises(APIConnectionError):
         await stop
+
+
+async def test_an_outage_that_another_met_is_over_when_a_create_is_answered(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    outage = Outage(server.clock, server.ask, log=log, is_trial=True)
+    creates = [outage.create(server.create) for _ in range(3)]
+    await asyncio.gather(outage.read(server.read), *creates)
+    assert (server.read_at, server.asked) == ([0.0], [])
+    first, *others = server.created_at
+    assert others == [first + 0.1] * 2
+    assert caplog.messages == ["goes on"], "how long it paused is known where it began"
 
 
 async def test_who_never_gives_up_waits_as_long_as_it_takes(server: Server) -> None:

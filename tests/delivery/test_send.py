@@ -14,7 +14,7 @@ from postiz_async import AdvancedOptions, Postiz
 from postiz_async._delivery.lookup import Fence
 from postiz_async._delivery.options import Late
 from postiz_async._delivery.outcomes import SentRequest
-from postiz_async._delivery.pauses import Outage
+from postiz_async._delivery.pauses import PAUSES, Outage
 from postiz_async._delivery.send import Lost, Refused, Sender, Stored, TooLate, Unsent
 from postiz_async._quota import SILENT
 from postiz_async._resources.api import opened
@@ -196,7 +196,7 @@ async def test_what_was_proved_unsent_leaves_again_after_the_pause(
     assert record.steps == ["intend", *again, "Stored"]
     assert len(record.left) == (1 if keeps_intents else 2)
     assert [post.date for post in world.sandbox.posts] == [parse_date(record.left[-1].date)]
-    assert record.left_at >= START.timestamp() + 5.0, "it is as old as its last attempt"
+    assert record.left_at >= START.timestamp() + PAUSES[0], "it is as old as its last attempt"
 
 
 async def test_an_error_that_would_meet_every_request_stops_the_job(world: World) -> None:

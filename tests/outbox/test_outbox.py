@@ -668,7 +668,7 @@ async def test_one_outage_is_one_pause_of_the_outbox(
             await lab.clock.sleep(600)
             counts = Counter(attempt.endpoint for attempt in made)
             assert counts["create_post"] <= 4
-            assert counts["is_connected"] == 5
+            assert counts["is_connected"] == 6
             withdrawn = await postiz.outbox.withdraw(tickets[-1].id)
             lab.sandbox.faults.clear()
             for ticket in tickets:

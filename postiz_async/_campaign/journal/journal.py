@@ -559,8 +559,15 @@ async def open_existing(postiz: OpenClient, place: JournalPlace) -> Journal:
         CampaignError: there is no journal, another run has it open, or it belongs to another
             server.
     """
-    meta = await in_thread(partial(place.query, read_meta, postiz.clock))
-    return await _opened(postiz, place, meta.campaign)
+
+    def read(t: Tables) -> tuple[str, bool]:
+        stored = next(read_rows(t, "AND post_id IS NOT NULL"), None)
+        return read_meta(t).campaign, stored is not None
+
+    campaign, has_stored = await in_thread(partial(place.query, read, postiz.clock))
+    journal = await _opened(postiz, place, campaign)
+    postiz.scheduler.has_answered = postiz.scheduler.has_answered or has_stored
+    return journal
 
 
 async def _opened(postiz: OpenClient, place: JournalPlace, campaign: str) -> Journal:

@@ -7,6 +7,7 @@ import logging
 import pytest
 from campaign_lab import Lab, rows
 
+from postiz_async import APIConnectionError, ConfigurationError
 from postiz_async._sandbox import Fault
 from postiz_async._scheduler.limits import MAX_CREATES
 from postiz_async._wire import WireRequest, WireResponse
@@ -25,6 +26,8 @@ def is_create(request: WireRequest) -> bool:
         Fault("empty_401", times=None),
         Fault("error_before", status=502, times=None),
         Fault("error_before", status=500, times=None),
+        Fault("html", times=None),
+        Fault("error_before", status=302, times=None),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
@@ -54,7 +57,7 @@ async def test_nothing_but_one_question_is_sent_in_an_outage(
     during = lab.transport.sent[slice(*sent)]
     assert sum(map(is_create, during)) <= MAX_CREATES, "those that were leaving as it began"
     questions = [each for each in during if each.url.endswith("/is-connected")]
-    assert 5 <= len(questions) <= 6
+    assert 6 <= len(questions) <= 7
     assert len(during) <= MAX_CREATES + len(questions)
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [text.partition(" ")[0] for text in said] == ["paused", "goes"]
@@ -86,3 +89,25 @@ async def test_the_create_that_proves_a_loss_waits_for_postiz_as_all_do(
     assert lab.creates == [400, 201], "an empty one, and the post"
     assert [text.partition(" ")[0] for text in caplog.messages] == ["paused", "goes"]
     lab.assert_each_once(["post 0"])
+
+
+async def test_stored_rows_show_that_the_address_is_right(lab: Lab, channels: list[str]) -> None:
+    """A page is an outage for a process that has nothing but the journal."""
+    lab.write(rows(channels, 2))
+    lab.sandbox.faults.add(Fault("html", times=None))
+    async with lab.client() as postiz:
+        with pytest.raises(ConfigurationError, match="lacks /api"):
+            await lab.campaign(postiz).open()
+    lab.sandbox.faults.clear()
+    await lab.run()
+    lab.write(rows(channels, 4))
+    lab.sandbox.faults.add(Fault("html", times=None))
+    in_front = pytest.raises(APIConnectionError, match="Somebody in front of Postiz answers")
+    async with lab.client() as postiz:
+        with in_front:
+            await lab.campaign(postiz).open()
+    async with lab.client() as postiz, postiz.sent_campaign(lab.path, journal=lab.journal) as sent:
+        with in_front:
+            await sent.reconcile()
+    lab.sandbox.faults.clear()
+    assert (await lab.run()).complete
