@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--covers", type=int, default=10, help="pages that stand for a while")
     parser.add_argument("--store", choices=["sqlite", "redis", "postgres"], default="sqlite")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**16))
     parser.add_argument("--speed", type=float, default=SPEED, help="slower on a busy machine")
@@ -49,6 +50,7 @@ def main() -> None:
                 calls=options.calls // share,
                 keys=options.keys // share,
                 kills=options.kills // share,
+                covers=options.covers if has_keys else 0,
                 speed=options.speed,
                 store=options.store,
                 has_keys=has_keys,

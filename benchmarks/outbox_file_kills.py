@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,7 +67,7 @@ class FileTally(Tally):
         return (
             f"{self.kills} kills, {self.stops} processes stopped and continued, in "
             f"{self.seconds:.0f} s; {self.creates} creates, of which went wrong "
-            f"{dict(self.faults)}\n"
+            f"{dict(self.faults)}\n{self.covered}\n"
             f"{self.accepted} posts were accepted, {self.stored} are stored: {self.verdict}"
         )
 
@@ -101,17 +102,27 @@ class FileKills(Kills[FileTally]):
     Args:
         kills: of workers.
         stops: how often a worker is stopped beyond its lease.
+        covers: how often a page stands in front of the server for a while.
         has_outbox: otherwise the processes send what a table has.
     """
 
     creates = FAULTS
 
     def __init__(
-        self, home: Path, seed: int, *, kills: int, stops: int, speed: float, has_outbox: bool
+        self,
+        home: Path,
+        seed: int,
+        *,
+        kills: int,
+        stops: int,
+        covers: int,
+        speed: float,
+        has_outbox: bool,
     ) -> None:
         super().__init__(home, seed, speed, FileTally())
         self.kills = kills
         self.stops = stops
+        self.covers = covers
         self.program = [WORKER] if has_outbox else [__file__, "--naive"]
         self.has_outbox = has_outbox
         self.handed, self.accepted = 0, set[int]()
@@ -125,6 +136,7 @@ class FileKills(Kills[FileTally]):
     def work(self) -> None:
         workers = [self._started() for _ in range(PROCESSES)]
         stops = {*spread(self.stops, self.kills)} if self.stops else set[int]()
+        covers = {*spread(self.covers, self.kills)} if self.covers else set[int]()
         for round_ in range(self.kills):
             # what waits for a lost request to settle sends nothing for a while
             processes = [worker.process for worker in workers]
@@ -135,10 +147,17 @@ class FileKills(Kills[FileTally]):
             workers[place] = self._started()
             if round_ in stops:
                 self._stop(self.dice.choice(workers))
+            if round_ in covers:
+                self.cover(self._has_planned)
         workers.append(self._started())  # sends what is left
         for worker in workers:
             self._look_at_end(worker)
         self._judge()
+
+    def _has_planned(self) -> bool:
+        with closing(sqlite3.connect(self.home / "outbox.sqlite", timeout=60)) as file:
+            planned = "SELECT count(*) FROM deliveries WHERE state = 'planned'"
+            return file.execute(planned).fetchone() != (0,)
 
     def _stop(self, worker: Worker) -> None:
         if worker.process.poll() is None:
@@ -214,6 +233,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--stops", type=int, default=6)
+    parser.add_argument("--covers", type=int, default=10, help="pages that stand for a while")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**16))
     parser.add_argument("--speed", type=float, default=SPEED, help="slower on a busy machine")
     options = parser.parse_args()
@@ -224,6 +244,7 @@ def main() -> None:
             options.seed,
             kills=max(1, options.kills // 10),
             stops=0,
+            covers=0,
             speed=options.speed,
             has_outbox=False,
         ).run()
@@ -233,6 +254,7 @@ def main() -> None:
             options.seed,
             kills=options.kills,
             stops=options.stops,
+            covers=options.covers,
             speed=options.speed,
             has_outbox=True,
         ).run()

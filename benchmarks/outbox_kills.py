@@ -36,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--restarts", type=int, default=10)
+    parser.add_argument("--covers", type=int, default=10, help="pages that stand for a while")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**16))
     parser.add_argument("--speed", type=float, default=SPEED, help="slower on a busy machine")
     parser.add_argument("--keep", type=Path, help="a folder for what the senders say")
@@ -51,6 +52,7 @@ def main() -> None:
             kills=options.kills,
             restarts=options.restarts,
             stops=(3 * LEASE, 3 * LEASE, 3 * LEASE, 1.5 * SILENT),
+            covers=options.covers,
             speed=options.speed,
         ).run()
     print(tally)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,16 @@ from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END
 Fault = tuple[str, float, str]
 """What goes wrong: the kind, the share of all requests, and more."""
 
-PAGES: tuple[Fault, ...] = tuple(("error_after", 0.01, f"status={each}") for each in PAGE_STATUSES)
+PAGES: tuple[Fault, ...] = (
+    ("html", 0.01, ""),
+    *(("error_after", 0.01, f"status={each}") for each in PAGE_STATUSES),
+)
+
+COVERED = 6
+"""Requests of any kind that a page answers while it stands in front of the server."""
+
+MOST_ASLEEP = 900.0
+"""Seconds of the clock without a create after a page is gone that no growing pause explains."""
 
 NAMED = frozenset({MAY_LACK, UNSEEN_END, FOUND_UNSURE, ADOPTED_UNSURE})
 """What is said of a post that may be half made."""
@@ -65,6 +74,10 @@ class Tally:
     """What is stored although it was said to be refused."""
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    covers: int = 0
+    """How often a page stood in front of the server for a while."""
+    asleep: float = 0.0
+    """The sum of the seconds of the clock until the next create after these."""
 
     def __add__(self, other: Self) -> Self:
         mine, theirs = vars(self), vars(other)
@@ -80,6 +93,13 @@ class Tally:
         return (
             f"lost {len(self.lost)}, doubled {len(self.doubled)}, called refused although stored "
             f"{len(self.called_refused)}, otherwise wrong {len(self.wrong)}"
+        )
+
+    @property
+    def covered(self) -> str:
+        mean = self.asleep / self.covers if self.covers else 0.0
+        return (
+            f"{self.covers} times a page of {COVERED} requests, next create {mean:.0f} s after it"
         )
 
     @property
@@ -188,6 +208,21 @@ class Kills(Generic[T]):
                 break
             time.sleep(0.01)
         time.sleep(self.dice.uniform(0.0, moment))
+
+    def cover(self, has_work: Callable[[], bool]) -> None:
+        """Put a page in front of the server for some requests; then whoever has work goes on."""
+        before, end = self.server.struck.get("html", 0), time.monotonic() + PATIENCE
+        self.server.add_fault(f"html:times={COVERED}")
+        while self.server.struck.get("html", 0) < before + COVERED and time.monotonic() < end:
+            time.sleep(0.01)
+        creates, began = self.server.state["creates"], time.monotonic()
+        while self.server.state["creates"] == creates and has_work():
+            if (time.monotonic() - began) * self.speed > MOST_ASLEEP:
+                self.tally.wrong.append(f"no create for {MOST_ASLEEP:.0f} s after a page was gone")
+                break
+            time.sleep(0.01)
+        self.tally.covers += 1
+        self.tally.asleep += (time.monotonic() - began) * self.speed
 
     def kill(self, process: Process) -> bool:
         """Kill a process; whether it was still at work."""

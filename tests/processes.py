@@ -83,6 +83,11 @@ class Server:
         """How often each kind of fault struck."""
         return self._look("faults")["struck"]  # type: ignore[return-value]
 
+    def add_fault(self, text: str) -> None:
+        """Set up a further fault, in the form of the command line."""
+        with _direct.open(f"{self.url}/sandbox/faults", text.encode(), timeout=PATIENCE):
+            pass
+
     @property
     def now(self) -> datetime:
         """What its clock shows."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kill_lab import Kills, Progress, Tally
+from kill_lab import Kills, Progress, Tally, spread
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, Process
 from redis_server import redis_server
@@ -45,7 +45,7 @@ class KeyTally(Tally):
         return (
             f"{self.wanted} calls with {self.keys} keys in {self.seconds:.0f} s: "
             f"{self.answers} answers, for which {self.calls} calls were made; {self.kills} kills, "
-            f"{self.faults.total()} answers lost, {self.looks} looks\n"
+            f"{self.faults.total()} answers lost, {self.looks} looks\n{self.covered}\n"
             f"{self.creates} creates reached the server, {self.posts} posts are stored: "
             f"{self.verdict}"
         )
@@ -78,6 +78,7 @@ class KeyKills(Kills[KeyTally]):
         calls: so many in all.
         keys: so many different ones.
         kills: whenever so many answers are there.
+        covers: how often a page stands in front of the server for a while.
         store: that all share.
         has_keys: otherwise the processes look into a table, and try again after errors.
     """
@@ -91,12 +92,14 @@ class KeyKills(Kills[KeyTally]):
         calls: int,
         keys: int,
         kills: int,
+        covers: int = 0,
         speed: float = SPEED,
         store: StoreKind = "sqlite",
         has_keys: bool = True,
     ) -> None:
         super().__init__(home, seed, speed, KeyTally(wanted=calls, keys=keys))
         self.kills = kills
+        self.covers = covers
         self.store: StoreKind = store
         self.way = "keys" if has_keys else "table"
         self.files = [self.home / f"{place}.calls" for place in range(processes)]
@@ -120,7 +123,9 @@ class KeyKills(Kills[KeyTally]):
 
     def _make_calls(self) -> None:
         """Kill so often, and let the processes come to their end."""
-        moments = sorted(self.dice.sample(range(self.tally.wanted * 9 // 10), self.kills))
+        most = self.tally.wanted * 9 // 10
+        moments = sorted(self.dice.sample(range(most), self.kills))
+        covers = spread(self.covers, most) if self.covers else []
         running = {file: self._started(file) for file in self.files}
         progress = Progress()
         while running:
@@ -132,6 +137,9 @@ class KeyKills(Kills[KeyTally]):
                 if process.poll() is not None:
                     self.look_at_end(process, 0)
                     del running[file]
+            if running and covers and self._answers() >= covers[0]:
+                covers.pop(0)
+                self.cover(lambda: self._answers() < self.tally.wanted)
             while running and moments and self._answers() >= moments[0]:
                 moments.pop(0)
                 file = self.dice.choice(list(running))

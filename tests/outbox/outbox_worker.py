@@ -14,7 +14,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from postiz_async import AdvancedOptions, NewPost, Postiz
+from postiz_async import AdvancedOptions, APIConnectionError, NewPost, Postiz
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.stores.sqlite import SqliteStore
 
@@ -36,7 +36,13 @@ async def main(folder: Path, numbers: list[int]) -> None:
             store=store, outbox=folder / "outbox.sqlite", advanced=AdvancedOptions(clock=clock)
         ) as postiz,
     ):
-        channels = await postiz.channels.list()
+        while True:
+            try:
+                channels = await postiz.channels.list()
+            except APIConnectionError:
+                await clock.sleep(5)
+            else:
+                break
         channel = next(each for each in channels if each.provider == "mastodon")
         at = datetime.fromtimestamp(clock.anchor.shown, UTC) + timedelta(days=20)
         for number in numbers:

@@ -105,7 +105,8 @@ class SenderTally(Tally):
             "rolled back\n"
             f"{self.requests} requests, {self.creates} creates among them; 429s {self.refusals}\n"
             f"answers lost {struck['drop_answer']}, carried out late {struck['late_work']}, by "
-            f"half {struck['stop']}, behind a page {struck['error_after']}\n"
+            f"half {struck['stop']}, behind a page {struck['error_after']}, pages in place of work "
+            f"{struck['html']}\n{self.covered}\n"
             f"{self.takeovers} turns taken over, {self.lost_turns} noticed as lost by who had "
             f"them, {self.look_ups} look-ups, {self.lists} requests for a list of posts\n"
             f"{self.stored} posts are stored: {self.verdict}, of rolled back tickets "
@@ -249,6 +250,7 @@ class SenderKills(Kills[SenderTally]):
         kills: of senders.
         restarts: of PostgreSQL.
         stops: for how many seconds of the clock a sender is stopped, each time.
+        covers: how often a page stands in front of the server for a while.
     """
 
     creates = FAULTS
@@ -261,12 +263,14 @@ class SenderKills(Kills[SenderTally]):
         kills: int,
         restarts: int,
         stops: tuple[float, ...],
+        covers: int = 0,
         speed: float = SPEED,
     ) -> None:
         super().__init__(home, seed, speed, SenderTally())
         self.kills = kills
         self.restarts = restarts
         self.stops = stops
+        self.covers = covers
 
     # -------------------------------------------------------------- processes
 
@@ -322,6 +326,7 @@ class SenderKills(Kills[SenderTally]):
         """Kill a sender in each round; restarts and stops are spread over the rounds."""
         restarts = spread(self.restarts, self.kills)
         stops = dict(zip(spread(len(self.stops), self.kills), self.stops, strict=True))
+        covers = spread(self.covers, self.kills) if self.covers else []
         for round_ in range(self.kills):
             self.wait_for_work(self.senders)
             place = self.dice.randrange(SENDERS)
@@ -333,6 +338,8 @@ class SenderKills(Kills[SenderTally]):
             self.senders[place] = self._started(place)
             if round_ in stops:
                 self._stop(self.dice.choice(self.senders), stops[round_])
+            if round_ in covers:
+                self.cover(lambda: True)  # orders come all the time
             if round_ in restarts:
                 time.sleep(self.dice.uniform(0.0, 0.2))
                 self.place.restart(self.dice.choice(["fast", "immediate"]))
