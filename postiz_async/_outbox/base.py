@@ -15,7 +15,7 @@ from postiz_async._concurrency import StrayCancellationError, run_to_completion
 from postiz_async._delivery import transitions
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.transitions import OvertakenError
-from postiz_async._logs import whose
+from postiz_async._logs import log_of, whose
 from postiz_async._outbox.consumer import Consumer
 from postiz_async._outbox.events import TicketEvents
 from postiz_async._outbox.hand_over import HandOver
@@ -97,7 +97,8 @@ class OutboxBase(OfOneProcess, ABC):
             try:
                 await self._courier.run()
             except Exception as error:
-                log.exception("the outbox stopped; what it holds is sent after the next start")
+                stopped = "the outbox stopped; what it holds is sent after the next start"
+                log_of(log, self._organization).exception(stopped)
                 self._waiters.notify_all()
                 if not isinstance(error, StrayCancellationError):  # which is of no use when closing
                     raise

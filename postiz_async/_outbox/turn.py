@@ -354,7 +354,7 @@ class Turn:
             else:
                 await self._find_out(hand_over)
         except OvertakenError:
-            log.debug("hand-over %s is at work elsewhere", hand_over.id)
+            self.outage.log.debug("hand-over %s is at work elsewhere", hand_over.id)
         except PostizError as error:  # of a look: what a create meets is an outcome
             if not self._is_closed(error):
                 self.outage.failed(error)

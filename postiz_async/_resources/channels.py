@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import force_setattr, replace
 
 from postiz_async._concurrency import run_to_completion
+from postiz_async._logs import log_of
 from postiz_async._resources.channel_names import Resolver, is_id, merged
 from postiz_async._scheduler.calls import wants_answer
 from postiz_async._scheduler.scheduler import BoundScheduler
@@ -553,5 +554,6 @@ async def _asked(bound: BoundScheduler, channel_id: str) -> ChannelSettings | No
     except QuotaError:
         raise
     except APIStatusError as error:  # a server before v2.18.0, or one that cannot tell
-        log.info("the server does not tell the rules of channel %s: %s", channel_id, error)
+        whose = log_of(log, bound.scheduler.identity.organization)
+        whose.info("the server does not tell the rules of channel %s: %s", channel_id, error)
         return None

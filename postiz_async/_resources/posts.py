@@ -290,6 +290,7 @@ class Posts(PostCreation):
             clock=bound.scheduler.clock,
             now=bound.scheduler.server_time,
             wake=self._wake,
+            organization=bound.scheduler.identity.organization,
         )
 
     async def _watch(

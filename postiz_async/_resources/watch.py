@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from postiz_async._concurrency import WakeSignal
+from postiz_async._logs import log_of
 from postiz_async._resources.listing import SEARCHED, Chunks, ListPosts, around, find_post
 from postiz_async._scheduler.calls import CallTime
 from postiz_async.clock import Clock
@@ -83,6 +84,7 @@ class PostSource:
     clock: Clock
     now: Callable[[], float]
     wake: WakeSignal
+    organization: str = ""
 
 
 async def until_published(
@@ -214,7 +216,8 @@ async def watch(
         except _AWAY as error:
             if watching.is_first:  # whoever begins with a wrong address learns it
                 raise
-            _log.info("nothing is seen of posts, next look in %g s: %s", outage, error)
+            log = log_of(_log, source.organization)
+            log.info("nothing is seen of posts, next look in %g s: %s", outage, error)
             await source.clock.sleep(outage)
             outage = min(LONGEST_OUTAGE, 2 * outage)
             continue

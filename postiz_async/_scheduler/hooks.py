@@ -14,7 +14,7 @@ from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from typing import ParamSpec, Protocol, TypeVar, cast
 
-from postiz_async._logs import Log
+from postiz_async._logs import Log, log_of
 from postiz_async._quota import RateHeaders
 from postiz_async._wire.endpoints import Call
 from postiz_async.clock import Clock
@@ -197,11 +197,13 @@ class HookTasks:
     def __init__(self) -> None:
         self._tasks = set[asyncio.Future[object]]()
 
-    def called(self, hook: Callable[[_Event], object] | None) -> Callable[[_Event], None] | None:
-        """A hook that raises nothing and never has to be awaited."""
-        return None if hook is None else partial(self._call, hook)
+    def called(
+        self, hook: Callable[[_Event], object] | None, organization: str
+    ) -> Callable[[_Event], None] | None:
+        """A hook that raises nothing and never has to be awaited; a failure names whose it is."""
+        return None if hook is None else partial(self._call, hook, log_of(log, organization))
 
-    def _call(self, hook: Callable[[_Event], object], event: _Event) -> None:
+    def _call(self, hook: Callable[[_Event], object], log: Log, event: _Event) -> None:
         try:
             result = hook(event)
         except (Exception, asyncio.CancelledError):  # it awaits nothing: that one is its own
@@ -210,9 +212,9 @@ class HookTasks:
         if isawaitable(result):
             task = asyncio.ensure_future(result)
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, log))
 
-    def _ended(self, task: asyncio.Future[object]) -> None:
+    def _ended(self, log: Log, task: asyncio.Future[object]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a hook failed", exc_info=error)

@@ -98,7 +98,9 @@ class Scheduler:
         self.leaves_in: Callable[[int], float] = self.queue.leaves_in
         self.bulk_in: Callable[[float, int], float] = self.queue.bulk_in
         hooks = hooks or HookTasks()
-        self._attempts = Attempts(transport, clock, identity, hooks.called(on_attempt))
+        self._attempts = Attempts(
+            transport, clock, identity, hooks.called(on_attempt, identity.organization)
+        )
         self.server_time: Callable[[], float] = self._attempts.server_time
         self.server_now: Callable[[], datetime] = self._attempts.server_now
         self.knows_server_time: Callable[[], bool] = self._attempts.knows_server_time
@@ -108,7 +110,7 @@ class Scheduler:
         """Whether the API has answered at this address, so that it is right; see `_is_right`."""
         self.witness: Callable[[], Awaitable[bool]] | None = None
         """Tells whether another store than the ledger's has what only the API can have answered."""
-        self._on_call = hooks.called(on_call)
+        self._on_call = hooks.called(on_call, identity.organization)
         self.persistence: Persistence = Persistence(clock, self._attempts.log)
         """Saves the state of the create route outside this process."""
         self._polite = politeness_limiter(politeness, clock.speed)

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from postiz_async._client import Postiz, View
+from postiz_async._logs import log_of
 from postiz_async._outbox.places import check_credentials
 from postiz_async._pool import PostizPool
 from postiz_async._resources.api import options_of
@@ -253,8 +254,11 @@ class WorkerClient:
         ask, used = credentials or self.credentials, USED_KEYS.get({}).items()
         if ask is None:
             return False
-        try:
-            return any([Secret.of(await told(ask, name)) != key for name, key in used])
-        except Exception:  # noqa: BLE001  (whatever it is, the task fails with its own error)
-            _log.exception("The key was refused, and credentials failed when asked for a new one")
-            return False
+        for name, key in used:
+            try:
+                if Secret.of(await told(ask, name)) != key:
+                    return True
+            except Exception:  # noqa: BLE001  (whatever it is, the task fails with its own error)
+                text = "the key was refused, and credentials failed when asked for a new one"
+                log_of(_log, name).exception(text)
+        return False

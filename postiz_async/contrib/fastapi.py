@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from postiz_async._client import Postiz
 from postiz_async._extras import importing
+from postiz_async._logs import log_of
 from postiz_async._pool import PostizPool
 from postiz_async._resources.api import opened
 from postiz_async._wire.secrets import Secret, hidden
@@ -182,7 +183,17 @@ async def get_postiz(request: Request) -> Postiz:
             "The application has a pool of many organisations: say whose client a request uses "
             "with Depends(postiz_for(...)) in place of PostizDep."
         )
-    return for_request(state.client, state.budget(request))
+    return _given(request, state, state.client)
+
+
+_WHOSE = "postiz_organization"
+"""The attribute of a request's state that has the name of its organisation, for the log."""
+
+
+def _given(request: Request, state: _AppState, client: Postiz) -> Postiz:
+    """The client as a request may use it."""
+    setattr(request.state, _WHOSE, opened(client).organization)
+    return for_request(client, state.budget(request))
 
 
 PostizDep = Annotated[Postiz, Depends(get_postiz)]
@@ -222,7 +233,7 @@ def postiz_for(
         used = opened(client)
         used.needed_by += 1
         try:
-            yield for_request(client, state.budget(request))
+            yield _given(request, state, client)
         finally:
             used.needed_by -= 1
 
@@ -251,7 +262,8 @@ async def _on_error(request: Request, error: Exception) -> Response:
         raise error  # as any bug of the application: logged with its traceback, and 500
     answer = error_response(cast("PostizError", error))
     if answer.status in {502, 504} or isinstance(error, ConfigurationError):
-        _log.warning("%s %s: %s", request.method, request.url.path, error)
+        log = log_of(_log, getattr(request.state, _WHOSE, ""))
+        log.warning("%s %s: %s", request.method, request.url.path, error)
     return JSONResponse(answer.body, answer.status, answer.headers)
 
 

@@ -276,7 +276,9 @@ async def test_a_test_puts_its_client_in_the_place_of_a_tenants() -> None:
     assert answer.json() == [local.channel("mastodon", organization="globex").id]
 
 
-async def test_every_request_has_the_client_of_its_own_organisation(sandbox: MemoryServer) -> None:
+async def test_every_request_has_the_client_of_its_own_organisation(
+    sandbox: MemoryServer, caplog: pytest.LogCaptureFixture
+) -> None:
     other = sandbox.add_organization(api_key="another-key")
     ours = sandbox.add_channel("mastodon").id
     theirs = sandbox.add_channel("mastodon", organization=other).id
@@ -312,6 +314,7 @@ async def test_every_request_has_the_client_of_its_own_organisation(sandbox: Mem
         assert (await call(session, "POST", "/schedule", **options))[0] == 422
         options = {"params": crossed, "headers": {"x-key": "wrong", "x-org": "them"}}
         assert (await call(session, "POST", "/schedule", **options))[0] == 502
+        assert any(each.startswith("'them': POST /schedule: 401") for each in caplog.messages)
         assert (await call(session, "POST", "/postiz/webhook"))[0] == 204
         assert (await call(session, "GET", "/postiz/health"))[1]["clients"] == 3
     assert not sandbox.posts

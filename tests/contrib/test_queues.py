@@ -16,7 +16,13 @@ from postiz_async import (
     PostizPool,
     UsageError,
 )
-from postiz_async.contrib._queues import TaskKeys, WorkerClient, seconds_until_retry, task_client
+from postiz_async.contrib._queues import (
+    USED_KEYS,
+    TaskKeys,
+    WorkerClient,
+    seconds_until_retry,
+    task_client,
+)
 from postiz_async.errors import QuotaWaitError
 from postiz_async.testing import Sandbox
 
@@ -110,3 +116,26 @@ async def test_tasks_are_for_one_organisation_or_for_many() -> None:
     assert not one.is_open
     with pytest.raises(UsageError, match="credentials="):
         WorkerClient(given=PostizPool(), **WORDS)
+
+
+async def test_credentials_that_fail_are_logged_with_their_organisation(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keys = {"acme": "old", "globex": "old-secret"}
+    worker = WorkerClient(credentials=keys.__getitem__, base_url="http://sandbox.invalid", **WORDS)
+    await worker.open()
+    token = USED_KEYS.set({})
+    try:
+        for name in tuple(keys):
+            await worker.client_of(name)
+        assert not await worker.has_new_key()
+        del keys["acme"]
+        assert not await worker.has_new_key()
+        keys["globex"] = "new-secret"
+        assert await worker.has_new_key(), "of the other one"
+    finally:
+        USED_KEYS.reset(token)
+        await worker.aclose()
+    text = "'acme': the key was refused, and credentials failed when asked for a new one"
+    assert caplog.messages == [text, text]
+    assert "secret" not in caplog.text

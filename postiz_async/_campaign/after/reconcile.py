@@ -38,6 +38,7 @@ from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._delivery.pauses import PAUSES
 from postiz_async._delivery.repair import Repair, delete_whole
 from postiz_async._delivery.transitions import OvertakenError
+from postiz_async._logs import log_of
 from postiz_async._resources.listing import SEARCHED, TICK, Chunks
 from postiz_async._resources.matching import stored_at
 from postiz_async._wire import parse_date
@@ -341,14 +342,15 @@ async def _remove(postiz: OpenClient, doubles: Iterable[Post]) -> set[str]:
     """
     removed: set[str] = set()
     for post in doubles:
-        for pause in (*PAUSES[:2], None):
+        for pause in (*PAUSES[1:3], None):
             try:
                 await delete_whole(postiz.posts, post)
             except NotFoundError:
                 removed.add(post.id)
                 break
             except (APIConnectionError, ServerError) as error:
-                log.warning("the double %s could not be deleted: %s", post.id, error)
+                whose = log_of(log, postiz.organization)
+                whose.warning("the double %s could not be deleted: %s", post.id, error)
                 if pause is not None:
                     await postiz.clock.sleep(pause)
             else:
