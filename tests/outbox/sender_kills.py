@@ -339,11 +339,15 @@ class SenderKills(Kills[SenderTally]):
             if round_ in stops:
                 self._stop(self.dice.choice(self.senders), stops[round_])
             if round_ in covers:
-                self.cover(lambda: True)  # orders come all the time
+                self.cover(self._has_planned)
             if round_ in restarts:
                 time.sleep(self.dice.uniform(0.0, 0.2))
                 self.place.restart(self.dice.choice(["fast", "immediate"]))
                 self.tally.restarts += 1
+
+    def _has_planned(self) -> bool:
+        planned = "SELECT count(*) FROM postiz_async.deliveries WHERE state = 'planned'"
+        return self._asked(planned) != [(0,)]
 
     def _stop(self, sender: Process, seconds: float) -> None:
         self.wait_for_work(self.senders)
