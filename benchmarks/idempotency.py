@@ -1,7 +1,8 @@
 """Calls with idempotency keys from processes that are killed again and again.
 
 Claim: however often a call is made, from however many processes, killed and started again, with a
-tenth of all answers to creates lost and pages in the place of a twentieth: each key has one post,
+tenth of all answers to creates lost, pages in the place of a twentieth, and ten times of all for a
+while: each key has one post,
 and each call the answer of its key. Processes and server are processes of their own, the kills are
 SIGKILL at random moments, and their wall clocks jump by hours. See `tests/delivery/key_kills.py`.
 

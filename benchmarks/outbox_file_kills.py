@@ -3,7 +3,8 @@
 Claim: each post whose `put` returned is stored exactly once, and none twice. Some processes share
 the file and the quota; each hands posts over and sends for all. In each round one of them is killed
 with SIGKILL at a random moment, and another one started. A fifth of all answers to creates is lost
-after the work, some are carried out minutes late, some by half, and pages take the place of some.
+after the work, some are carried out minutes late, some by half, and pages take the place of some;
+ten times a page answers all requests for a while.
 Some processes are stopped beyond their leases and continued. Their wall clocks jump by hours.
 
 Baseline in the same run, for a tenth of the kills: a table of what is to be sent, whose rows are

@@ -3,10 +3,10 @@
 Claim: each ticket that was committed is stored exactly once, and none that was rolled back. Four
 senders on one database send for four organisations; in each round one of them is killed with
 SIGKILL at a random moment and started anew. A fifth of all answers to creates is lost after the
-work, pages take the place of a twentieth, a twentieth is carried out minutes late, a twentieth by
-half; PostgreSQL is started again ten times; connections break before the answer to a COMMIT or a
-swap; senders are stopped beyond their leases and continued,
-the last one for longer than it takes until absence is believed. The
+work, pages take the place of a twentieth, and ten times of all for a while; a twentieth is carried
+out minutes late, a twentieth by half. PostgreSQL is started again ten times; connections break
+before the answer to a COMMIT or a swap; senders are stopped beyond their leases and continued, the
+last one for longer than it takes until absence is believed. The
 senders' wall clocks jump by hours. See `tests/outbox/sender_kills.py`. Run, with a PostgreSQL:
 python benchmarks/outbox_kills.py                     (300 rounds; less than ten minutes)
 python benchmarks/outbox_kills.py --kills 50 --seed 7
