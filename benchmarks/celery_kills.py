@@ -2,7 +2,7 @@
 
 Claim: 1,000 keys are 1,000 posts, none lost and none doubled, although 100 times a process of a
 pool or a worker itself is killed with SIGKILL at a random moment, and a fifth of all answers to
-creates is lost after the work. See `tests/contrib/celery_worker_kills.py`. Run, with a Redis:
+creates is lost after the work. See `tests/docs/celery_worker_kills.py`. Run, with a Redis:
 python benchmarks/celery_kills.py                         (some minutes)
 python benchmarks/celery_kills.py --keys 100 --kills 10 --seed 7
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from figures import Figure, note, skip
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/contrib"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/docs"))
 from celery_worker_kills import SPEED, CeleryKills
 from redis_server import why_no_redis
 

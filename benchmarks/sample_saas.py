@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -29,7 +30,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError
-from engines import serving
 from figures import Figure, note, skip
 
 from postiz_async import AdvancedOptions, OutboxOptions, PostizPool
@@ -38,17 +38,19 @@ from postiz_async.stores.postgres import ddl
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "contrib"))
-from held import KEY
 from postgres_server import postgres_server, why_no_postgres
-from processes import PATIENCE, until
+from processes import PATIENCE, Server, ended, read_line, reading, start, until
 from web_lab import workers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiohttp import ClientSession
     from postgres_server import PostgresServer
-    from processes import Server
 
 APP = Path(__file__).parent / "workers" / "saas"
+KEY = "sandbox-{}"
+"""The key of an organisation, as the sandbox derives it from the name."""
 WORKERS = 3
 BILLED = (
     "CREATE TABLE billed (number serial, organization text NOT NULL, ticket text NOT NULL, "
@@ -125,12 +127,24 @@ class Run:
         self.is_killed.set()
 
 
+@contextmanager
+def serving(folder: Path, options: argparse.Namespace) -> Iterator[Server]:
+    """A sandbox with these organisations, in a process of its own."""
+    command = ["sandbox", "--port", "0", "--limit", str(options.limit)]
+    command += ["--window", str(options.window), "--speed", str(options.speed)]
+    command += [f"--organization=org{place}" for place in range(options.organizations)]
+    with ended(start(command, folder, {})) as process:
+        line = read_line(process, lambda line: "POSTIZ_API_URL=" in line)
+        with reading(process):
+            yield Server(line.partition("POSTIZ_API_URL=")[2].split()[0], "")
+
+
 async def run(options: argparse.Namespace) -> bool:
     """One run; whether all claims held."""
     with (
         tempfile.TemporaryDirectory() as path,
         postgres_server(max_connections="200") as place,
-        serving(Path(path), options, "--speed", str(options.speed)) as server,
+        serving(Path(path), options) as server,
     ):
         it = Run(options, server, place, place.new_database(ddl(), BILLED))
         environment = {"POSTIZ_API_URL": server.url, "POSTIZ_STORE": it.database}

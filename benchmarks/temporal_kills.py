@@ -1,10 +1,10 @@
 """Workers of Temporal that are killed again and again, while a fifth of all answers is lost.
 
-Claim: each key is one post. Campaigns of 50 rows run on a development server of Temporal, with
-three workers, whose quota and keys are in one file. A random worker is killed with SIGKILL at a
-random moment and started anew; of the answers to creates a fifth is lost after the work, and pages
-take the place of a twentieth. The workers' wall clocks jump by hours. See
-`tests/contrib/temporal_worker_kills.py`. Run:
+Claim: each key is one post. Workflows run on a development server of Temporal, with three workers
+of the program of docs/task-queues.md, whose quota and keys are in one file. A random worker is
+killed with SIGKILL at a random moment and started anew; of the answers to creates a fifth is lost
+after the work, and pages take the place of a twentieth. The workers' wall clocks jump by hours. See
+`tests/docs/temporal_worker_kills.py`. Run:
 python benchmarks/temporal_kills.py                     (1,000 keys, 100 kills; some minutes)
 python benchmarks/temporal_kills.py --keys 100 --kills 10 --seed 7
 """
@@ -20,15 +20,15 @@ from pathlib import Path
 from figures import Figure, note, skip
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/contrib"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/docs"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/outbox"))
 from temporal_server import why_no_dev_server
-from temporal_worker_kills import ROWS, SPEED, TemporalKills
+from temporal_worker_kills import SPEED, TemporalKills
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keys", type=int, default=1_000, help=f"a multiple of {ROWS}")
+    parser.add_argument("--keys", type=int, default=1_000)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**16))
     parser.add_argument("--speed", type=float, default=SPEED, help="slower on a busy machine")

@@ -179,15 +179,15 @@ class Kills(Generic[T]):
 
     # -------------------------------------------------------------- processes
 
-    def start(self, command: Sequence[str]) -> Process:
+    def start(self, command: Sequence[str], **environment: str) -> Process:
         """A process of ours, whose wall clock jumps."""
-        timed = self.server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"}
+        timed = self.server.environment | {"POSTIZ_SANDBOX_CLOCK": "timeouts"} | environment
         jumping = with_jumps(command, self.dice.getrandbits(32), self.speed)
         return launch(jumping, child_environment(self.home, timed))
 
-    def keep(self, command: Sequence[str]) -> Process:
+    def keep(self, command: Sequence[str], **environment: str) -> Process:
         """The same, ended with the server if not before."""
-        return self.stack.enter_context(ended(self.start(command)))
+        return self.stack.enter_context(ended(self.start(command, **environment)))
 
     def wait_for_work(
         self,

@@ -20,7 +20,6 @@ from jsonschema import Draft202012Validator
 import postiz_async
 from postiz_async import documents, errors
 from postiz_async._resources.api import absent
-from postiz_async.contrib import temporal
 from postiz_async.errors import (
     APIConnectionError,
     APIResponse,
@@ -130,7 +129,6 @@ EVERY: list[tuple[PostizError, float | None]] = [
     (errors.ConfigurationError("wrong"), None),
     (errors.UsageError("not open"), None),
     (absent("no outbox"), None),
-    (temporal._NotDueError("in a day", retry_after=9.0), 9.0),
     (errors.ScopeError("draft", allowed=("read",), source="Postiz(allow=...)"), None),
     (errors.InvalidInputError(PROBLEMS), None),
     (errors.InvalidPostError(PROBLEMS), None),

@@ -197,9 +197,6 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
         "uvicorn": {"contrib.mcp._server"},
         "pydantic": {"models._pydantic"},
         "pydantic_core": {"models._pydantic"},
-        "celery": {"contrib.celery"},
-        "taskiq": {"contrib.taskiq"},
-        "temporalio": {"contrib.temporal"},
         "opentelemetry": {"contrib.opentelemetry"},
         "redis": {"stores.redis"},
         "psycopg": {

@@ -278,11 +278,6 @@ class PostCreation:
         call = self._begun(UNSET, None, validate)
         return await call.build(NewCreate(kind, posts, at, tags, short_link))
 
-    def _key_of(self, given: str | None) -> str | None:
-        """The idempotency key of a create: the given one, else the next of the options."""
-        supply = self._bound.options.next_key
-        return supply() if given is None and supply is not None else given
-
     def _begun(
         self,
         max_wait: float | timedelta | UnsetType | None,
@@ -312,7 +307,6 @@ class PostCreation:
         It is not awaited here, where it would keep more in memory while it waits for a slot.
         """
         call.bound.scheduler.require("publish" if new.kind == "now" else new.kind)
-        key = self._key_of(key)
         if key is None:
             return call.send(await call.build(new))
         refuse_wrong_types(new.at, new.tags, new.posts)
@@ -396,12 +390,12 @@ class PostCreation:
         refuse_other_body(body)
         call = self._begun(max_wait, priority, validate, extra_body)
         call.refuse_scope(body)
-        key = self._key_of(idempotency_key)
-        if key is None:
+        if idempotency_key is None:
             sending = call.send(await call.check(body))
             del call, body  # it waits as bytes
             return await sending
-        return await self._keyed().create(keyed_body(key, call, body, partial(call.check, body)))
+        keyed = keyed_body(idempotency_key, call, body, partial(call.check, body))
+        return await self._keyed().create(keyed)
 
     async def probe(self) -> None:
         """Spend one create request to see the quota: an empty body, which the server refuses.

@@ -140,8 +140,8 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     the call ends. `max_retries` is the number of attempts after the first, as far as they are safe.
     `wait_timeout` is for a call that waits for something to happen in Postiz: the `timeout` of the
     client itself is not for that. `longer` allows each attempt more than the time of its route, for
-    jobs; see `time_out`. `next_key` gives a create without an idempotency key one. `completes` is
-    for a part of work that was allowed as a whole.
+    jobs; see `time_out`. `completes` is for a part of work that was allowed as a
+    whole.
     """
 
     timeout: float | None = None
@@ -156,7 +156,6 @@ class CallOptions(msgspec.Struct, frozen=True, kw_only=True):
     max_retries: int = USUAL_RETRIES
     wait_timeout: float | None = None
     longer: float | None = None
-    next_key: Callable[[], str] | None = None
     completes: bool = False
 
 

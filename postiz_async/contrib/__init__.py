@@ -1,1 +1,1 @@
-"""Adapters for web frameworks, task queues and observability, each behind an extra or none."""
+"""Adapters for web frameworks, agents and observability, each behind an extra or none."""

@@ -1,4 +1,4 @@
-"""The recipes of a page and its program for Celery, each run by its engine.
+"""The recipes of a page, each run by its engine.
 
 Each creates a post, is delivered twice, waits for a window, and fails where another try would fail.
 """
@@ -13,17 +13,21 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from celery_worker_kills import CeleryKills
 from ports import own_port
 from postgres_server import shared_server, why_no_postgres
 from processes import PATIENCE, ROOT, child_environment, until
+from recipe_texts import PAGE, recipe
 from redis_server import redis_server, why_no_redis
+from temporal_server import dev_server, why_no_dev_server
+from temporal_worker_kills import TemporalKills
 
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
@@ -32,19 +36,18 @@ from postiz_async.stores.postgres import ddl
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
-DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = Path(__file__).parent / "engines"
 """Give tasks to the engines that run as processes."""
-PAGE = (DOCS / "task-queues.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 AT = datetime.now(UTC) + timedelta(days=1)
 
 pytestmark = pytest.mark.timeout(4 * 4 * PATIENCE)  # programs of up to four, each as long as it may
 
 
 @pytest.fixture
-async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryServer]:
-    sandbox = MemoryServer(limit=1, window=1.0, work_per_post=0.0)
+async def sandbox(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[MemoryServer]:
+    sandbox = MemoryServer(limit=1, window=getattr(request, "param", 1.0), work_per_post=0.0)
     async with sandbox, serve(sandbox) as served:
         monkeypatch.setenv("POSTIZ_API_KEY", sandbox.organization.api_key)
         monkeypatch.setenv("POSTIZ_API_URL", served.api_url)
@@ -64,12 +67,21 @@ ENVIRONMENTS = os.environ.get("POSTIZ_ENGINES", "")
 """A folder with an environment for each engine that does not go with ours: `.ci/run` makes it."""
 
 
-def python_of(engine: str, package: str = "") -> str:
+NOTICED_SOON = {
+    "taskiq": {"timeout=60,": "timeout=2,\n    idle_timeout=2000,"},
+    "temporal": {"timedelta(minutes=5)": "timedelta(seconds=10)"},
+}
+"""Deaths of workers that would be noticed after minutes."""
+PACKAGES = {"airflow": "airflow.sdk", "temporal": "temporalio"}
+"""Of engines that are not called after what one imports."""
+
+
+def python_of(engine: str, package: str) -> str:
     """A Python that has the engine: of an environment of its own, or ours."""
     own = Path(ENVIRONMENTS, engine, "bin", "python")
     if own.exists():
         return str(own)
-    pytest.importorskip(package or engine, reason=f"{engine} is not installed")
+    pytest.importorskip(package, reason=f"{engine} is not installed")
     return sys.executable
 
 
@@ -126,10 +138,10 @@ def place(
 ) -> Place:
     """Where the recipe of the engine in the name of the test, or of its parameter, runs."""
     engine = getattr(request, "param", "") or request.function.__name__.removeprefix("test_")
-    python = python_of(engine, {"airflow": "airflow.sdk"}.get(engine, ""))
-    package = re.compile(rf"^from {engine}[. ]", re.MULTILINE)
-    text = next(block for block in BLOCKS if package.search(block))
+    package = PACKAGES.get(engine, engine)
+    python = python_of(engine, package)
     # Spread less than in life, to be done soon.
+    text = recipe(package.partition(".")[0], NOTICED_SOON.get(engine))
     soon = re.sub(r"uniform\((\d), \d\)", r"uniform(\1, 1.2)", text)
     (tmp_path / "announcements.py").write_text(soon, encoding="utf-8")
     variables = {name: os.environ[name] for name in ("POSTIZ_API_KEY", "POSTIZ_API_URL")}
@@ -152,11 +164,16 @@ NOT_WATCHED = {
 @asynccontextmanager
 async def server_of(engine: str, place: Place) -> AsyncGenerator[dict[str, str]]:
     """The server that an engine needs, and the variables that say where it is."""
-    if engine in {"arq", "celery", "dramatiq"}:
+    if engine in {"arq", "celery", "dramatiq", "taskiq"}:
         if why_no_redis():
             pytest.skip(why_no_redis())
         with redis_server() as redis:
             yield {"REDIS_URL": redis.url}
+    elif engine == "temporal":
+        if why_no_dev_server():
+            pytest.skip(why_no_dev_server())
+        with dev_server() as address:
+            yield {"TEMPORAL_ADDRESS": address}
     elif engine == "procrastinate":
         if why_no_postgres():
             pytest.skip(why_no_postgres())
@@ -184,19 +201,20 @@ WORKERS = {
     "dramatiq": ("-m", "dramatiq", "announcements", "--processes", "2", "--threads", "1"),
     "prefect": ("announcements.py",),
     "procrastinate": ("-c", "import asyncio, announcements; asyncio.run(announcements.work())"),
+    "taskiq": ("-m", "taskiq", "worker", "announcements:broker", "--workers", "2"),
+    "temporal": ("-c", "import asyncio, announcements; asyncio.run(announcements.work())"),
 }
 """The arguments of Python for a worker of each engine."""
+SCHEDULER = ("-m", "taskiq", "scheduler", "announcements:scheduler", "--update-interval", "1")
 NO_KILLS = {"celery", "dramatiq"}
-"""Celery's are in `test_celery.py`; dramatiq notices a death after a minute at the earliest."""
-ELSEWHERE = {"celery", "procrastinate"}
-"""Left to the exhaustive tests: `tests/contrib/test_celery.py` is in the suite."""
+"""Celery's are below; dramatiq notices a death after a minute at the earliest."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="workers are killed as POSIX does it")
 @pytest.mark.parametrize(
     ("engine", "place"),
     [
-        pytest.param(each, each, marks=pytest.mark.exhaustive if each in ELSEWHERE else ())
+        pytest.param(each, each, marks=pytest.mark.exhaustive if each == "procrastinate" else ())
         for each in WORKERS
     ],
     ids=WORKERS,
@@ -205,8 +223,10 @@ ELSEWHERE = {"celery", "procrastinate"}
 async def test_workers(engine: str, place: Place, sandbox: MemoryServer) -> None:
     """A worker is killed while a task waits; another one sends it, and what is delivered twice."""
     program = str(PROGRAMS / f"{engine}_tasks.py")
-    async with server_of(engine, place) as variables:
+    async with server_of(engine, place) as variables, AsyncExitStack() as stack:
         place.environment.update(variables)
+        if engine == "taskiq":
+            await stack.enter_async_context(place.process(*SCHEDULER))
         async with place.process(*WORKERS[engine]) as worker:
             await place.run(program, "put")
             await place.says("1 problem, nothing was sent")
@@ -218,6 +238,40 @@ async def test_workers(engine: str, place: Place, sandbox: MemoryServer) -> None
                 await place.run(program, "end")
     assert contents(sandbox) == ["first", "second"]
     assert sandbox.refusals == 0
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a pool in /proc")
+@pytest.mark.skipif(bool(why_no_redis()), reason=why_no_redis())
+def test_what_killed_workers_of_celery_created_is_there_once(tmp_path: Path) -> None:
+    tally = CeleryKills(tmp_path, 7, keys=60, kills=6).run()
+    assert tally.troubles == []
+    assert (tally.stored, tally.kills) == (60, 6)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are killed as on POSIX")
+@pytest.mark.skipif(bool(why_no_dev_server()), reason=why_no_dev_server())
+def test_what_killed_workers_of_temporal_created_is_there_once(tmp_path: Path) -> None:
+    tally = TemporalKills(tmp_path, seed=11, keys=60, kills=4).run()
+    assert tally.troubles == []
+    assert (tally.stored, tally.kills) == (60, 4)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(("sandbox", "place"), [(3600.0, "celery")], indirect=True)
+async def test_a_task_that_the_broker_does_not_take_back_is_not_dropped(
+    place: Place, sandbox: MemoryServer
+) -> None:
+    task = place.folder / "announcements.py"
+    text = task.read_text(encoding="utf-8").replace("bind=True", "bind=True, base=RefusedOnce")
+    task.write_text(f"from celery_refused import RefusedOnce\n{text}", encoding="utf-8")
+    place.environment["PYTHONPATH"] += f"{os.pathsep}{PROGRAMS}"
+    async with server_of("celery", place) as variables:
+        place.environment.update(variables)
+        async with place.process(*WORKERS["celery"]):
+            await place.run(str(PROGRAMS / "celery_refused.py"))
+    assert contents(sandbox) == ["first"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="workers are killed as POSIX does it")

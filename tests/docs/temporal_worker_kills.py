@@ -1,19 +1,22 @@
-"""Temporal's workers that are killed in campaigns, while a fifth of all answers is lost.
+"""Temporal's workers that are killed, while a fifth of all answers is lost.
 
-A development server of Temporal, workers on one host, and `kill_lab`: each row of each campaign
-has a key of its own.
+A development server of Temporal, workers on one host that run the program of docs/task-queues.md,
+and `kill_lab`: each workflow has a key of its own. Temporal tries again as much sooner as the clock
+of the sandbox is faster.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kill_lab import PAGES, Kills, Tally
-from processes import PATIENCE, PYTHON
+from processes import PATIENCE, PYTHON, ROOT
+from recipe_texts import recipe
 from temporal_server import dev_server
 
 if TYPE_CHECKING:
@@ -21,10 +24,10 @@ if TYPE_CHECKING:
 
 SPEED = 60.0
 WORKERS = 3
-ROWS = 50
-"""Rows of a campaign."""
-
-PROGRAM = str(Path(__file__).with_name("temporal_kill_worker.py"))
+PROGRAM = str(Path(__file__).parent / "engines" / "temporal_kill_worker.py")
+FOLDERS = (ROOT, ROOT / "tests", ROOT / "tests/docs", ROOT / "tests/outbox")
+CLIENT = 'Postiz(store=os.environ["POSTIZ_STORE"])'
+ON_SANDBOX_TIME = 'advanced=AdvancedOptions(clock=clock_of(os.environ["POSTIZ_API_URL"]))'
 
 
 @dataclass
@@ -42,12 +45,12 @@ class TemporalTally(Tally):
 
 
 class TemporalKills(Kills[TemporalTally]):
-    """Campaigns whose workers are killed.
+    """Workflows whose workers are killed.
 
     Args:
         home: a folder.
         seed: of the moments and faults.
-        keys: rows of all campaigns; a multiple of `ROWS`.
+        keys: workflows, each of which creates a post.
         kills: how many workers are killed.
         speed: of all clocks but Temporal's.
     """
@@ -57,16 +60,29 @@ class TemporalKills(Kills[TemporalTally]):
     def __init__(
         self, home: Path, seed: int, *, keys: int, kills: int, speed: float = SPEED
     ) -> None:
-        super().__init__(home, seed, speed, TemporalTally())
-        self.campaigns = keys // ROWS
+        super().__init__(home, seed, speed, TemporalTally(keys=keys))
         self.kills = kills
 
     def work(self) -> None:
-        """Let all campaigns come to their end, whoever is killed meanwhile."""
+        """Let all workflows come to their end, whoever is killed meanwhile."""
+        changes = {
+            "import NewPost, Postiz, PostizError\n": (
+                "import AdvancedOptions, NewPost, Postiz, PostizError\n"
+                "    from outbox_worker import clock_of\n"
+            ),
+            CLIENT: CLIENT.replace(")", f", {ON_SANDBOX_TIME})"),
+            "timedelta(seconds=seconds)": f"timedelta(seconds=seconds / {self.speed})",
+            "timedelta(minutes=5)": f"timedelta(seconds={600 / self.speed})",
+            "worker = Worker(client,": "worker = Worker(client, max_concurrent_activities=10,",
+        }
+        self.home.joinpath("announcements.py").write_text(
+            recipe("temporalio", changes), encoding="utf-8"
+        )
         self.address = self.stack.enter_context(dev_server())
-        ordering = self._begun(str(self.campaigns), str(ROWS))
+        keys = self.tally.keys
+        ordering = self._begun(str(keys))
         workers = [self._begun() for _ in range(WORKERS)]
-        pause = max(1, 2 * self.campaigns * ROWS // (3 * self.kills))
+        pause = max(1, 2 * keys // (3 * self.kills))
         for _ in range(self.kills):
             self.wait_for_work([ordering], more=pause, of="creates")
             if ordering.poll() is not None:
@@ -80,8 +96,13 @@ class TemporalKills(Kills[TemporalTally]):
         else:
             self._judge()
 
-    def _begun(self, *numbers: str) -> Process:
-        return self.keep([*PYTHON, PROGRAM, str(self.home), self.address, *numbers])
+    def _begun(self, *keys: str) -> Process:
+        return self.keep(
+            [*PYTHON, PROGRAM, str(self.home), *keys],
+            TEMPORAL_ADDRESS=self.address,
+            POSTIZ_STORE=str(self.home / "postiz.sqlite"),
+            PYTHONPATH=os.pathsep.join(map(str, FOLDERS)),
+        )
 
     def _log(self, what: str) -> str:
         return (self.home / f"log-{what}").read_text(encoding="utf-8", errors="replace")
@@ -92,16 +113,16 @@ class TemporalKills(Kills[TemporalTally]):
         for post in self.server.posts:
             posts[post["content"]].append(post["id"])
         outcomes = json.loads((self.home / "outcomes.json").read_text(encoding="utf-8"))
-        tally.keys, tally.stored = len(outcomes), sum(map(len, posts.values()))
-        for text, ids, error in outcomes:
+        tally.stored = sum(map(len, posts.values()))
+        for text, id_, error in outcomes:
             found = posts.pop(text, [])
-            what = f"{text} of seed {self.seed}: {found}, told {ids} {error}"
+            what = f"{text} of seed {self.seed}: {found}, told {id_} {error}"
             if not found:
                 tally.lost.append(what)
             elif len(found) > 1:
                 tally.doubled.append(what)
             elif error:
                 tally.called_refused.append(what)
-            elif found != ids:
+            elif found != [id_]:
                 tally.wrong.append(what)
         tally.wrong += [f"nobody ordered {text}" for text in posts]

@@ -1,37 +1,51 @@
 """Workers of Celery that are killed again and again, while a fifth of all answers is lost.
 
-Two workers with two processes each take tasks from a Redis. At random moments a process of a pool
-is killed, or a worker itself, of which the processes live on for a while. What Redis' transport
-loses, because it takes a task from its list before it writes down that it has it, the sender sends
-again; the id of the task is its key, so that does no harm.
+Two workers of the program of docs/task-queues.md, with two processes each, take tasks from a Redis.
+At random moments a process of a pool is killed, or a worker itself, of which the processes live on
+for a while. What Redis' transport loses, because it takes a task from its list before it writes
+down that it has it, the sender sends again; the id of the task is its key, so that does no harm.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import defaultdict
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from celery_processes import kill_worker, sender, start_worker
+from celery import Celery
 from kill_lab import Kills, Progress, Tally
-from processes import ROOT
+from processes import ROOT, child_environment
+from recipe_texts import recipe
 from redis_server import redis_server
 
 if TYPE_CHECKING:
-    import subprocess
-
-    from celery import Celery
+    from collections.abc import Iterator
 
 SPEED = 60.0
 WORKERS = 2
 QUIET = 8.0
 """Seconds without a result after which the sender sends again what has none."""
+FOLDERS = (ROOT, ROOT / "tests", ROOT / "tests/docs", ROOT / "tests/outbox")
+CLIENT = 'Postiz(store=os.environ["POSTIZ_STORE"])'
+ON_SANDBOX_TIME = 'advanced=AdvancedOptions(clock=clock_of(os.environ["POSTIZ_API_URL"]))'
+APP = 'app = Celery("announcements", broker=REDIS, backend=REDIS)\n'
+CHANGES = {
+    "import NewPost, PostizError\n": (
+        "import AdvancedOptions, NewPost, PostizError\nfrom outbox_worker import clock_of\n"
+    ),
+    CLIENT: CLIENT.replace(")", f", {ON_SANDBOX_TIME})"),
+    APP: f"{APP}app.conf.broker_transport_options = {{'visibility_timeout': 3.0}}\n",
+    "retry_after, 900) + random.uniform(0, 5)": "retry_after, 1.5) + random.uniform(0, 0.5)",
+}
+"""Celery waits in real seconds."""
 
 
 @dataclass
@@ -73,8 +87,11 @@ class CeleryKills(Kills[CeleryTally]):
         self.kills = kills
 
     def work(self) -> None:
+        self.home.joinpath("announcements.py").write_text(
+            recipe("celery", CHANGES), encoding="utf-8"
+        )
         self.redis = self.stack.enter_context(redis_server())
-        self.app = self.stack.enter_context(sender(self.redis.url))
+        self.app = self.stack.enter_context(_sender(self.redis.url))
         self.at = (self.server.now + timedelta(days=20)).isoformat(timespec="seconds")
         self.workers = [self._started(place) for place in range(WORKERS)]
         ids = [f"task-{number}" for number in range(self.tally.keys)]
@@ -89,16 +106,29 @@ class CeleryKills(Kills[CeleryTally]):
 
     def _send(self, ids: list[str]) -> None:
         for each in ids:
-            self.app.send_task("announce", (f"text of {each}", self.at), task_id=each)
+            arguments = ("mastodon", f"text of {each}", self.at)
+            self.app.send_task("announcements.announce", arguments, task_id=each)
 
     def _started(self, place: int) -> subprocess.Popen[str]:
         folder = self.home / f"worker{place}"
         folder.mkdir(exist_ok=True)
-        paths = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests/outbox")))
-        environment = self.server.environment | {"REDIS_URL": self.redis.url, "PYTHONPATH": paths}
-        options = ("--concurrency", "2", "--hostname", f"worker{place}@%h")
-        worker = start_worker(folder, environment, *options, app="celery_kill_worker")
-        self.stack.callback(kill_worker, worker)
+        paths = os.pathsep.join(map(str, (self.home, *FOLDERS)))
+        environment = self.server.environment | {"PYTHONPATH": paths}
+        environment |= {"REDIS_URL": self.redis.url, "POSTIZ_STORE": self.redis.url}
+        name = ("--hostname", f"worker{place}@%h", "--concurrency", "2", "--loglevel", "INFO")
+        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+        with (folder / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                (sys.executable, "-m", "celery", "--app", "announcements", "worker", *name, *quiet),
+                cwd=folder,
+                env=child_environment(folder, environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                encoding="utf-8",
+                start_new_session=True,
+            )
+        self.stack.callback(_kill_all, worker)
         return worker
 
     def _kill_one(self) -> None:
@@ -158,6 +188,28 @@ class CeleryKills(Kills[CeleryTally]):
             elif meta["result"] != found[0]:
                 tally.wrong.append(what)
         tally.wrong += [f"nobody sent {text}" for text in posts]
+
+
+@contextmanager
+def _sender(url: str) -> Iterator[Celery]:
+    """An app that sends tasks, and reads their results."""
+    app = Celery(broker=url, backend=url, set_as_current=False)
+    try:
+        yield app
+    finally:
+        app.backend.result_consumer.stop()
+        app.backend.client.close()
+        app.close()
+
+
+def _kill_all(worker: subprocess.Popen[str]) -> None:
+    """Kill a worker and the processes of its pool, as the end of a container does."""
+    try:
+        os.killpg(worker.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        worker.wait()
 
 
 def _meta(app: Celery, task_id: str) -> dict[str, Any]:
