@@ -112,6 +112,15 @@ class KeyedCreator:
         finally:
             client.scheduler.call_ended()
 
+    async def created(self, key: str) -> list[Created] | None:
+        """Read what became of a key; see `resources.keyed.KeyedCreates`."""
+        client = self._client
+        handle = KeyHandle(self._store, client.quota_name, key, self._keep, client.clock)
+        kept = await handle.read()
+        if kept.state == "planned":
+            return None
+        return [Created(post_id=post.id, channel=post.channel) for post in kept.posts if post.id]
+
     async def _in_turn(self, call: KeyedCall) -> list[Created]:
         """Make a call while no other call of this client with the same key runs."""
         turn = self._turns.setdefault(call.handle.key, anyio.Lock())

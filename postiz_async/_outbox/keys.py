@@ -41,7 +41,7 @@ class KeyedHandOver:
     @property
     def ticket(self) -> str:
         """The id of the ticket of this key."""
-        return hashlib.sha256(f"{self.quota}\n{self.key}".encode()).hexdigest()[:32]
+        return ticket_of(self.quota, self.key)
 
     @property
     def fingerprint(self) -> dict[str, str]:
@@ -66,3 +66,13 @@ class KeyedHandOver:
         differs = differing(kept.fingerprint, self.fingerprint)
         if differs:
             raise IdempotencyError(self.key, differs)
+
+
+def ticket_of(quota: str, key: str) -> str:
+    """The id of the ticket of a key.
+
+    Args:
+        quota: the name of the quota of the hand-over.
+        key: the caller's key.
+    """
+    return hashlib.sha256(f"{quota}\n{key}".encode()).hexdigest()[:32]

@@ -20,7 +20,7 @@ from postiz_async._logs import log_of
 from postiz_async._outbox.base import OutboxBase
 from postiz_async._outbox.courier import Courier, has_stored
 from postiz_async._outbox.hand_over import HandOver, columns_of
-from postiz_async._outbox.keys import KeyedHandOver
+from postiz_async._outbox.keys import KeyedHandOver, ticket_of
 from postiz_async._resources.builder import NewCreate
 from postiz_async._resources.create_body import encode_create, refuse_wrong_types
 from postiz_async._resources.keyed import check_key
@@ -159,6 +159,20 @@ class Outbox(OutboxBase):
         if connection is None:
             self._courier.wake(found.scope)
         return self._ticket(found, ahead)
+
+    async def by_key(self, idempotency_key: str) -> Ticket | None:
+        """Return the ticket of an idempotency key of `put`; None if there is none (any more).
+
+        Args:
+            idempotency_key: the key.
+
+        Raises:
+            InvalidPostError: it cannot be a key.
+        """
+        check_key(idempotency_key)
+        with suppress(PostNotFoundError):
+            return await self.get(ticket_of(self._postiz.quota_name, idempotency_key))
+        return None
 
     async def _written(
         self, ticket: str, body: PostRequest, record: DeliveryRecord, connection: object

@@ -69,6 +69,10 @@ class KeyedCreates(Protocol):
         """
         ...
 
+    async def created(self, key: str) -> list[Created] | None:
+        """Return the posts that are stored for a key; None if nothing has left with it."""
+        ...
+
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 

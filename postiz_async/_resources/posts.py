@@ -18,7 +18,7 @@ from postiz_async._concurrency import WakeSignal
 from postiz_async._resources.channels import ChannelCache
 from postiz_async._resources.create import PostCreation
 from postiz_async._resources.insights import Notifications
-from postiz_async._resources.keyed import KeyedCreates
+from postiz_async._resources.keyed import KeyedCreates, check_key
 from postiz_async._resources.listing import (
     Listing,
     around,
@@ -212,6 +212,26 @@ class Posts(PostCreation):
             )
         start, end = span_of(marks)
         return find_posts(marks, await self.list(start=start, end=end))
+
+    async def by_key(self, idempotency_key: str) -> builtins.list[Created] | None:
+        """Return the posts that calls with an idempotency key have stored, without creating any.
+
+        Args:
+            idempotency_key: the key of `schedule`, `publish_now`, `draft` or `send`; keys of
+                `outbox.put` are asked for by `outbox.by_key`.
+
+        Returns:
+            The posts, in order; fewer, or none, while a request is under way, its answer is lost,
+            or it was refused. None if no request has left with this key.
+
+        Costs no quota: only the store of the keys is asked.
+
+        Raises:
+            InvalidPostError: it cannot be a key.
+            StoreError: the store cannot be read.
+        """
+        check_key(idempotency_key)
+        return await self._keyed().created(idempotency_key)
 
     async def wait_published(
         self,

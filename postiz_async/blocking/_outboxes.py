@@ -168,6 +168,17 @@ class Outbox(OutboxBase):
                 or a provider that this client has not seen in a list yet.
         """
 
+    @awaited
+    def by_key(self, idempotency_key: str) -> Ticket | None:
+        """Return the ticket of an idempotency key of `put`; None if there is none (any more).
+
+        Args:
+            idempotency_key: the key.
+
+        Raises:
+            InvalidPostError: it cannot be a key.
+        """
+
 
 class PoolOutbox(OutboxBase):
     """Posts of many organisations that were handed over durably, and the task that sends them.

@@ -768,6 +768,25 @@ class Posts(PostCreation):
         """
 
     @awaited
+    def by_key(self, idempotency_key: str) -> builtins.list[Created] | None:
+        """Return the posts that calls with an idempotency key have stored, without creating any.
+
+        Args:
+            idempotency_key: the key of `schedule`, `publish_now`, `draft` or `send`; keys of
+                `outbox.put` are asked for by `outbox.by_key`.
+
+        Returns:
+            The posts, in order; fewer, or none, while a request is under way, its answer is lost,
+            or it was refused. None if no request has left with this key.
+
+        Costs no quota: only the store of the keys is asked.
+
+        Raises:
+            InvalidPostError: it cannot be a key.
+            StoreError: the store cannot be read.
+        """
+
+    @awaited
     def wait_published(
         self,
         post: Post | Created | str,

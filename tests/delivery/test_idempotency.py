@@ -70,6 +70,21 @@ async def test_the_same_call_again_has_the_same_answer_and_asks_nobody(lab: KeyL
     assert lab.statuses == [201]
 
 
+async def test_what_became_of_a_key_is_read_without_a_create(lab: KeyLab) -> None:
+    async with lab.sandbox, lab.process() as one, lab.process() as other:
+        assert await one.postiz.posts.by_key(KEY) is None
+        first = await lab.schedule(one, "a", "b")
+        lab.fault("drop_answer")
+        with pytest.raises(DeliveryUnknownError):
+            await lab.schedule(one, key="lost", max_wait=0)
+        asked = lab.sandbox.requests
+        assert await other.postiz.posts.by_key(KEY) == first
+        assert await other.postiz.posts.by_key("lost") == []
+        assert lab.sandbox.requests == asked
+        with pytest.raises(InvalidPostError, match="1 to 255"):
+            await one.postiz.posts.by_key("")
+
+
 async def test_many_at_once_from_several_processes_make_one_create(lab: KeyLab) -> None:
     async with lab.sandbox, lab.process() as a, lab.process() as b, lab.process(latency=1.0) as c:
         calls = [lab.schedule(process) for _ in range(20) for process in (a, b, c)]

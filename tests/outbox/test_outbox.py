@@ -206,7 +206,10 @@ async def test_the_same_call_with_a_key_has_the_same_ticket(lab: OutboxLab) -> N
     await lab.clock.sleep(3_600)  # its date has passed
     lab.sandbox.faults.add(Fault("reset", times=None))
     async with lab.client() as postiz:  # which has not listed the channels
-        assert await put(postiz) == stored
+        assert await postiz.outbox.by_key("order 1") == await put(postiz) == stored
+        assert await postiz.outbox.by_key("order 2") is None
+        with pytest.raises(InvalidPostError, match="1 to 255"):
+            await postiz.outbox.by_key("")
         assert await postiz.outbox.counts() == {"stored": 1}
     lab.assert_each_once([1])
 
