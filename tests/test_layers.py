@@ -192,10 +192,10 @@ def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:
 def test_an_extra_is_imported_by_its_adapter_only() -> None:
     homes = {
         "fastapi": {"contrib.fastapi"},
-        "starlette": {"contrib.mcp._server"},
-        "mcp": {"contrib.mcp._server", "contrib.mcp._tools"},
-        "uvicorn": {"contrib.mcp._server"},
-        "pydantic": {"models._pydantic"},
+        "starlette": {"contrib.mcp"},
+        "mcp": {"contrib.mcp"},
+        "uvicorn": {"contrib.mcp"},
+        "pydantic": {"contrib.mcp", "models._pydantic"},
         "pydantic_core": {"models._pydantic"},
         "opentelemetry": {"contrib.opentelemetry"},
         "redis": {"stores.redis"},

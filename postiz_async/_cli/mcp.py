@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from cyclopts.types import ExistingDirectory
 
 from postiz_async import OutboxOptions, Secret
-from postiz_async._cli.connection import Connection, find_target, open_client, state_folder
+from postiz_async._cli.connection import Connection, find_target, open_client, state_folder, zone_of
 from postiz_async._cli.options import store_of
 from postiz_async._wire import SCOPES, checked_allow
 from postiz_async.errors import ConfigurationError, Scope
@@ -26,7 +26,6 @@ async def mcp(
     channel: list[str] | None = None,
     most_posts_a_day: int | None = None,
     media_root: ExistingDirectory | None = None,
-    campaigns: ExistingDirectory | None = None,
     max_wait: float = 20.0,
     store: Annotated[Secret | None, Parameter(accepts_keys=False)] = None,
     schema: str = "postiz_async",
@@ -43,8 +42,6 @@ async def mcp(
         channel: Only this channel: id, name or provider; can be repeated.
         most_posts_a_day: Refuse posts beyond this number on one day (UTC).
         media_root: The folder below which files may be uploaded; by default none.
-        campaigns: The folder with files of campaigns, in which their journals are kept; by default
-            none.
         max_wait: Seconds that a call waits for the quota; then its posts go to the outbox.
         store: Where quota, keys and outbox are kept: a file, or postgresql://...; else
             POSTIZ_STORE, else a file of this user's commands.
@@ -53,7 +50,12 @@ async def mcp(
             else one that is printed.
     """
     try:
-        from postiz_async.contrib.mcp import McpOptions, serve_http, serve_stdio  # noqa: PLC0415
+        from postiz_async.contrib.mcp import (  # noqa: PLC0415
+            McpOptions,
+            http_app,
+            serve_http,
+            serve_stdio,
+        )
     except ImportError as error:  # which names the extra
         raise ConfigurationError(str(error)) from None
     target = find_target(connection)
@@ -69,8 +71,8 @@ async def mcp(
         channels=channel or (),
         most_posts_a_day=most_posts_a_day,
         media_root=media_root,
-        campaigns=campaigns,
         max_wait=max_wait,
+        timezone=zone_of(connection),
     )
     place = store_of(store) or Secret(str(state_folder() / "quota.sqlite"))
     outbox = OutboxOptions(place, schema=schema)
@@ -86,4 +88,4 @@ async def mcp(
             print(f"http://{_HOST}:{listener.getsockname()[1]}/mcp", file=sys.stderr)
             if not os.environ.get("POSTIZ_MCP_TOKEN"):
                 print(f"Authorization: Bearer {token.reveal()}", file=sys.stderr)
-            await serve_http(postiz, options, listener=listener, token=token)
+            await serve_http(http_app(postiz, options, token=token), listener)

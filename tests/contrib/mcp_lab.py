@@ -45,8 +45,11 @@ class Agent:
 
     async def done(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """Plan work and carry it out."""
-        plan = await self.call(tool, **arguments)
-        return await self.call(tool, confirm=plan["plan"])
+        return await self.confirm(await self.call(tool, **arguments))
+
+    async def confirm(self, plan: dict[str, Any], *, fails: bool = False) -> dict[str, Any]:
+        """Carry out a plan, which succeeds or fails."""
+        return await self.call("confirm", plan=plan["plan"], fails=fails)
 
 
 def sandbox() -> Sandbox:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mcp_lab import ALL, AT, START, agent, sandbox
 from samples import PNG
 
-from postiz_async.contrib.mcp._tools import TOOLS
+from postiz_async.contrib.mcp import TOOLS
 from postiz_async.testing import Fault
 
 POST = {"channel": "mastodon", "text": "Hello"}
@@ -33,9 +32,9 @@ async def test_a_post_is_planned_and_then_scheduled_once(store: Path) -> None:
         )
         assert plan["channels"] == [local.channel("mastodon").id]
         assert plan["key"].startswith("mcp-")
-        done = await each.call("schedule", confirm=plan["plan"])
+        done = await each.confirm(plan)
         assert (done["state"], done["key"]) == ("stored", plan["key"])
-        again = await each.call("schedule", confirm=plan["plan"])
+        again = await each.confirm(plan)
         assert again["posts"] == done["posts"]
         other = await each.done("schedule", posts=[{**POST, "channel": "Mastodon"}], at=AT)
         assert other["posts"] == done["posts"]
@@ -53,31 +52,28 @@ async def test_an_equal_post_after_a_deletion_is_asked_about(store: Path) -> Non
         for tool in ("schedule", "draft"):
             [post] = (await each.done(tool, posts=[POST], at=AT))["posts"]
             await each.done("delete", posts=[post])
-            asked = await each.done(tool, posts=[POST], at=AT)
-            assert (asked["state"], asked["again"], asked["posts"]) == ("deleted", 1, [post])
+            asked = await each.call(tool, posts=[POST], at=AT)
+            assert (asked["deleted"], asked["requests"]) == ([post], 0)
+            assert f"plan the same with key={asked['key']}+" in asked["message"]
+            await each.confirm(asked)
             assert not local.posts
-            new = await each.done(tool, posts=[POST], at=AT, again=1)
-            assert new["key"].endswith("#2")
+            new = await each.done(tool, posts=[POST], at=AT, key=f"{asked['key']}+")
             assert [each.id for each in local.posts] == new["posts"]
             await each.done("delete", posts=new["posts"])
 
 
-async def test_a_plan_of_something_else_is_not_carried_out(store: Path) -> None:
+async def test_what_is_no_plan_is_not_carried_out(store: Path) -> None:
     local = sandbox()
     async with agent(local, store) as each, agent(local, store) as other:
-        key = (await each.call("schedule", posts=[POST], at=AT))["plan"]
-        for caller, tool, arguments in (
-            (each, "schedule", {"confirm": "unknown"}),
-            (each, "draft", {"confirm": key}),
-            (other, "schedule", {"confirm": key}),
-            (each, "schedule", {"confirm": key, "at": AT, "posts": [{**POST, "text": "New"}]}),
-        ):
-            assert "lan" in await caller.fails(tool, **arguments)
+        plan = await each.call("schedule", posts=[POST], at=AT)
+        assert "Plan again" in await each.fails("confirm", plan="unknown")
+        assert "Plan again" in await other.fails("confirm", plan=plan["plan"])
+        assert "no argument" in await each.fails("confirm", plan=plan["plan"], posts=[POST])
         assert not local.creates
-        await each.call("schedule", confirm=key, posts=[POST], at=AT)
-        key = (await each.call("schedule", posts=[{**POST, "text": "B"}], at=AT))["plan"]
+        await each.confirm(plan)
+        plan = await each.call("schedule", posts=[{**POST, "text": "B"}], at=AT)
         await local.clock.sleep(601)
-        assert "Plan again" in await each.fails("schedule", confirm=key)
+        assert "Plan again" in await each.fails("confirm", plan=plan["plan"])
     assert len(local.posts) == 1
 
 
@@ -93,15 +89,14 @@ async def test_without_a_slot_posts_go_to_the_outbox(store: Path) -> None:
         await each.done("schedule", posts=[{**POST, "text": "First"}], at=AT)
         local.lock_out()
         plan = await each.call("publish_now", posts=[POST])
-        kept = await each.call("publish_now", confirm=plan["plan"])
+        kept = await each.confirm(plan)
         assert (kept["state"], kept["posts"]) == ("planned", [])
         assert 0 < kept["leaves_in"] <= 3600
         assert "do not send it again" in kept["message"]
-        same = await each.call("publish_now", confirm=plan["plan"])
+        same = await each.confirm(plan)
         assert same["ticket"] == kept["ticket"]
-        assert "slot" in await each.fails(
-            "draft", confirm=(await each.call("draft", posts=[POST], at=AT))["plan"]
-        )
+        plan = await each.call("draft", posts=[POST], at=AT)
+        assert "slot" in (await each.confirm(plan, fails=True))["message"]
         await local.clock.sleep(4000)
         assert (await each.call("ticket", ticket=kept["ticket"]))["state"] == "stored"
         local.lock_out()
@@ -120,7 +115,7 @@ async def test_a_lost_answer_doubles_nothing(store: Path) -> None:
             post = {**POST, "text": f"Post {number}"}
             plan = (await each.call(tool, posts=[post], at=AT))["plan"]
             for _ in range(200):
-                result = await each.client.call_tool(tool, {"confirm": plan})
+                result = await each.client.call_tool("confirm", {"plan": plan})
                 if not result.is_error and result.structured_content["state"] == "stored":
                     break
                 await local.clock.sleep(60)
@@ -130,26 +125,29 @@ async def test_a_lost_answer_doubles_nothing(store: Path) -> None:
     assert sorted(post.content for post in local.posts) == [f"Post {n}" for n in range(6)]
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("name", TOOLS)
 async def test_a_tool_without_its_scope_is_neither_listed_nor_called(
-    tool: Any, store: Path
+    name: str, store: Path
 ) -> None:
-    local = sandbox()
-    allow = tuple(scope for scope in ALL if scope != tool.scope)
-    async with agent(local, store, allow if tool.scope != "read" else ALL) as each:
+    local, scope = sandbox(), TOOLS[name]
+    allow = ("read",) if scope is None else tuple(each for each in ALL if each != scope)
+    async with agent(local, store, allow if scope != "read" else ALL) as each:
         listed = {other.name for other in (await each.client.list_tools()).tools}
-        if tool.scope == "read":
-            assert tool.name in listed
+        if scope == "read":
+            assert name in listed
             return
-        assert tool.name not in listed
-        assert f"needs the scope {tool.scope!r}" in await each.fails(tool.name, confirm="x")
+        assert name not in listed
+        assert f"no tool '{name}': the tools of --allow read" in await each.fails(name, plan="x")
     assert not local.creates
 
 
 async def test_by_default_there_is_reading_and_drafting(store: Path) -> None:
     async with agent(sandbox(), store, ("read", "draft")) as each:
         tools = (await each.client.list_tools()).tools
-        assert [tool.name for tool in tools if not tool.annotations.read_only_hint] == ["draft"]
+        assert [tool.name for tool in tools if not tool.annotations.read_only_hint] == [
+            "draft",
+            "confirm",
+        ]
         assert "ticket" in {tool.name for tool in tools}
 
 
@@ -161,7 +159,7 @@ async def test_hints_say_what_a_tool_does(store: Path) -> None:
         "set_status",
         "delete",
         "withdraw",
-        "campaign_undo",
+        "confirm",
     }
     assert {name for name, hint in hints.items() if not hint.idempotent_hint} == {"upload"}
 
@@ -170,19 +168,24 @@ async def test_what_a_call_does_not_know_is_refused(store: Path) -> None:
     local = sandbox()
     async with agent(local, store) as each:
         for tool, arguments, said in (
-            ("nothing", {}, "There is no tool 'nothing'; the tools are channels"),
-            ("schedule", {"posts": [POST], "at": AT, "now": True}, "unknown field `now`"),
-            ("schedule", {"posts": [{**POST, "url": "x"}], "at": AT}, "unknown field `url`"),
-            ("schedule", {"posts": [POST], "at": "2027-01-02T08:00:00"}, "timezone"),
-            ("schedule", {"posts": [POST], "at": "tomorrow"}, "RFC3339"),
-            ("schedule", {"posts": [POST]}, "Give at"),
-            ("schedule", {}, "Give posts"),
+            ("nothing", {}, "There is no tool 'nothing': the tools of --allow read,"),
+            ("schedule", {"posts": [POST], "at": AT, "now": True}, "no argument 'now'"),
+            ("schedule", {"posts": [{**POST, "url": "x"}], "at": AT}, "posts.0.url: Extra"),
+            ("schedule", {"posts": [POST], "at": "tomorrow"}, "is no date"),
+            ("schedule", {"posts": [POST], "at": 1_800_000_000}, "at: Input should be"),
+            ("schedule", {"posts": [POST]}, "at: Field required"),
+            ("schedule", {"posts": [], "at": AT}, "posts: "),
+            ("schedule", {}, "posts: Field required"),
             ("schedule", {"posts": [POST], "at": "2026-01-01T00:00:00Z"}, "has passed"),
             ("schedule", {"posts": [{**POST, "channel": "nowhere"}], "at": AT}, "no channel"),
-            ("schedule", {"posts": [{**POST, "text": "a" * 10_000_000}], "at": AT}, "longer than"),
-            ("publish_now", {"posts": [POST], "at": AT}, "unknown field `at`"),
+            (
+                "schedule",
+                {"posts": [{**POST, "text": "a" * 10_000_000}], "at": AT},
+                "262,144 bytes",
+            ),
+            ("publish_now", {"posts": [POST], "at": AT}, "no argument 'at'"),
             ("delete", {"posts": ["unknown"]}, "unknown"),
-            ("replace", {"post": "a"}, "Give post, new and at"),
+            ("replace", {"post": "a"}, "new: Field required"),
             ("analytics", {}, "either channel or post"),
             ("list_posts", {"limit": 0}, "limit"),
             ("rules", {"provider": "nowhere"}, "nowhere"),
@@ -235,7 +238,7 @@ async def test_the_server_fetches_addresses(store: Path) -> None:
     local.add_remote_file("https://example.com/a.png", PNG)
     async with agent(local, store) as each:
         assert (await each.call("upload", source="https://example.com/a.png"))["path"]
-        assert "does not end in" in await each.fails("upload", source="https://example.com/a")
+        assert "path ends in one of" in await each.fails("upload", source="https://example.com/a")
 
 
 async def test_only_some_channels(store: Path) -> None:
@@ -258,7 +261,7 @@ async def test_only_some_channels(store: Path) -> None:
         ):
             assert "may not use" in await each.fails(tool, **arguments), tool
         assert "no tool" in await each.fails("notifications")
-        await each.done("draft", posts=[POST], at=AT)
+        await each.done("draft", posts=[POST], at="2026-01-01T00:00:00Z")  # may have any date
 
 
 async def test_a_day_has_no_more_posts_than_allowed(store: Path) -> None:
@@ -277,8 +280,8 @@ async def test_a_day_has_no_more_posts_than_allowed(store: Path) -> None:
             for text in "ABC"
         ]
         for plan in plans[:2]:
-            await each.call("schedule", confirm=plan["plan"])
-        assert "a day" in await each.fails("schedule", confirm=plans[2]["plan"])
+            await each.confirm(plan)
+        assert "a day" in (await each.confirm(plans[2], fails=True))["message"]
 
 
 async def test_texts_of_others_are_data(store: Path) -> None:
@@ -299,7 +302,7 @@ async def test_texts_of_others_are_data(store: Path) -> None:
         assert (await each.call("list_posts", text="nothing like it"))["posts"] == []
         local.refuse(order, because=order)
         plan = await each.call("schedule", posts=[{**POST, "text": f"{order} 2"}], at=AT)
-        said = await each.call("schedule", fails=True, confirm=plan["plan"])
+        said = await each.confirm(plan, fails=True)
         assert said["untrusted_reason"] == order
         assert order not in said["message"]
 
@@ -308,10 +311,10 @@ async def test_the_rest_of_the_tools(store: Path) -> None:
     local = sandbox()
     async with agent(local, store) as each:
         [post] = (await each.done("schedule", posts=[POST], at=AT))["posts"]
-        assert (await each.call("quota"))["left"] == 29
+        assert (await each.call("quota"))["quota"]["remaining"] == 29
         assert (await each.call("preview", text="a" * 300, provider="x"))["fits"] is False
         assert (await each.call("rules", channel="x"))["max_length"]
-        assert (await each.call("rules", provider="mastodon"))["characters"]
+        assert (await each.call("rules", provider="mastodon"))["limit"]
         assert (await each.call("find_slot", channel="x"))["at"]
         assert (await each.call("check", posts=[{"channel": "x", "text": "a" * 300}]))["problems"]
         assert "metrics" in await each.call("analytics", channel="x")
@@ -320,14 +323,14 @@ async def test_the_rest_of_the_tools(store: Path) -> None:
         assert (await each.call("set_status", post=post, status="schedule"))["state"] == "QUEUE"
         plan = await each.call("replace", post=post, new={**POST, "text": "New"}, at=AT)
         assert plan["replaces"]["id"] == post
-        await each.call("replace", confirm=plan["plan"])
+        await each.confirm(plan)
         before = len(local.creates)
-        assert "again" in await each.call("replace", confirm=plan["plan"])
+        assert "again" in await each.confirm(plan)
         assert len(local.creates) == before
         assert [(p.id, p.content) for p in local.posts] == [(post, "New")]
         plan = await each.call("delete", posts=[post])
         assert plan["deletes"][0]["id"] == post
-        assert (await each.call("delete", confirm=plan["plan"]))["deleted"] == [post]
+        assert (await each.confirm(plan))["deleted"] == [post]
 
 
 async def test_trouble_is_one_sentence(store: Path) -> None:
@@ -341,8 +344,8 @@ async def test_trouble_is_one_sentence(store: Path) -> None:
 
 
 async def test_definitions_are_short(store: Path) -> None:
-    """Tokens are counted by `benchmarks/mcp.py`; a token has about four bytes."""
+    """Tokens are counted by `benchmarks/agents.py`; a token has about four bytes."""
     async with agent(sandbox(), store) as each:
         listed = await each.client.list_tools()
-    assert len(listed.model_dump_json(exclude_none=True, by_alias=True)) < 4 * 6_000
+    assert len(listed.model_dump_json(exclude_none=True, by_alias=True)) < 4 * 2_839
     assert START.year == 2027

@@ -52,7 +52,7 @@ async def test_two_over_pipes_on_one_store_with_the_scopes_that_are_given(
         again = await Agent(other).done("schedule", posts=[POST], at=at)
         assert again["posts"] == done["posts"]
         said = await each.fails("draft", posts=[{**POST, "text": "a" * 10_000_000}], at=at)
-        assert "longer than" in said
+        assert "262,144 bytes" in said
         seen = str([await each.call(name) for name in ("channels", "quota", "list_posts")])
         server.add_fault(Fault("error_before", route="list_posts", times=None, status=401))
         seen += await each.fails("list_posts")
@@ -92,7 +92,7 @@ async def test_over_http_with_a_token(
         Client(streamable_http_client(url, http_client=allowed)) as client,
     ):
         tools = (await client.list_tools()).tools  # by default
-        assert [t.name for t in tools if not t.annotations.read_only_hint] == ["draft"]
+        assert [t.name for t in tools if not t.annotations.read_only_hint] == ["draft", "confirm"]
         done = await Agent(client).done("draft", posts=[POST], at=tomorrow(server))
         assert done["state"] == "stored"
     assert len(server.posts) == 1
@@ -108,7 +108,7 @@ async def test_a_call_that_is_given_up_loses_nothing(tmp_path: Path) -> None:
             for _ in range(2):
                 plan = await each.call("schedule", posts=[POST], at=at)
                 with pytest.raises(MCPError):
-                    await client.call_tool("schedule", {"confirm": plan["plan"]}, 2.0)
+                    await client.call_tool("confirm", {"plan": plan["plan"]}, 2.0)
         async with Client(parameters(server, tmp_path, *options[:2], "--max-wait", "0")) as client:
             kept = await Agent(client).done("schedule", posts=[POST], at=at)
             assert kept["state"] == "planned"
@@ -146,7 +146,7 @@ async def test_a_killed_process_doubles_and_loses_nothing(
                         later, kills = 0.02 + 0.05 * place * (attempt + 1), kills + 1
                         dying = loop.call_later(later, kill, pid)
                         stack.callback(dying.cancel)  # not the next one, or a stranger
-                    done = await client.call_tool(tool, {"confirm": plan["plan"]})
+                    done = await client.call_tool("confirm", {"plan": plan["plan"]})
                     said = done.structured_content or {}
                     is_stored = not done.is_error and said["state"] == "stored"
             if is_stored and kills == 2:

@@ -13,7 +13,7 @@ import pytest
 from processes import COMMAND, PATIENCE, child_environment
 
 from postiz_async._cli.app import app
-from postiz_async.contrib.mcp._tools import TOOLS
+from postiz_async.contrib.mcp import TOOLS
 from postiz_async.testing import serve_sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +23,9 @@ ID = "cmwv9y2sf001xp27d1usy9a4m"
 
 
 def test_the_page_has_each_tool_with_its_scope() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", PAGE, re.MULTILINE)
-    assert rows == [(tool.name, tool.scope) for tool in TOOLS]
+    rows = re.findall(r"^\| `(\w+)` \| (`\w+`|of the plan) \|", PAGE, re.MULTILINE)
+    scopes = {name: f"`{scope}`" if scope else "of the plan" for name, scope in TOOLS.items()}
+    assert rows == list(scopes.items())
 
 
 def test_the_configurations_start_the_server() -> None:
