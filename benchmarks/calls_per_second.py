@@ -1,7 +1,7 @@
 """Calls a second of `posts.list` with a small answer, one and fifty at a time.
 
 Goal: at least 0.97 of bare aiohttp that sends the same bytes and decodes with msgspec, one at a
-time, and 0.88 of it at fifty. Baselines in the same run: bare aiohttp + msgspec, and httpx where it
+time, and 0.88 of it at fifty. Baselines in the same run: bare aiohttp + msgspec, and httpx2 where it
 is installed. The server is a process of its own on loopback that answers with fixed bytes.
 Politeness is off. Run: python benchmarks/calls_per_second.py
 """
@@ -110,15 +110,15 @@ async def compare(url: str) -> None:
             BARE: with_aiohttp,
             OURS: lambda: postiz.posts.list(start=START, end=END),
         }
-        if importlib.util.find_spec("httpx") is not None:
-            import httpx  # noqa: PLC0415
+        if importlib.util.find_spec("httpx2") is not None:
+            import httpx2  # noqa: PLC0415
 
-            client = await stack.enter_async_context(httpx.AsyncClient())
+            client = await stack.enter_async_context(httpx2.AsyncClient())
 
-            async def with_httpx() -> object:
+            async def with_httpx2() -> object:
                 return decoder.decode((await client.get(target, headers=headers)).content)
 
-            ways["httpx + msgspec"] = with_httpx
+            ways["httpx2 + msgspec"] = with_httpx2
         for at_once, goal in GOALS.items():
             rates: dict[str, list[float]] = {name: [] for name in ways}
             for number in range(ROUNDS + 1):

@@ -5,7 +5,7 @@ that only imports aiohttp, which the client needs anyway; and one that opens a c
 at most 1.25 times that of one that does so with a session of aiohttp. Neither loads a package of
 the command line. Each is a new interpreter, all by turns. Their time is what an installed package
 takes, whose bytecode is there.
-Beside it the same without what an interpreter takes that imports nothing, and httpx where it is
+Beside it the same without what an interpreter takes that imports nothing, and httpx2 where it is
 installed. Run: python benchmarks/imports.py
 """
 
@@ -21,7 +21,7 @@ from figures import CHILD_ENVIRONMENT, Figure, note
 
 ROUNDS = 11
 OURS = "from postiz_async import Postiz, NewPost"
-NOTHING, AIOHTTP, HTTPX = "pass", "import aiohttp", "import httpx"
+NOTHING, AIOHTTP, HTTPX = "pass", "import aiohttp", "import httpx2"
 OPEN = "import asyncio; {}; exec('async def main():\\n async with {}: pass'); asyncio.run(main())"
 SESSION = OPEN.format(AIOHTTP, "aiohttp.ClientSession()")
 CLIENT = OPEN.format(OURS, 'Postiz(api_key="k", base_url="http://x.invalid")')
@@ -46,7 +46,7 @@ def main() -> None:
     )
     assert not NOT_LOADED & set(loaded.split()), "the library loads packages of the command line"
     ways = [NOTHING, AIOHTTP, OURS, SESSION, CLIENT]
-    if importlib.util.find_spec("httpx") is not None:
+    if importlib.util.find_spec("httpx2") is not None:
         ways.append(HTTPX)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(ROUNDS + 1):

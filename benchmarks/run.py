@@ -90,7 +90,7 @@ LONG = tuple(
 FULL = ("growth", "quota_policies")
 """Those that take `--full`."""
 
-PACKAGES = ("aiohttp", "httpx", "msgspec", "pydantic")
+PACKAGES = ("aiohttp", "httpx2", "msgspec", "pydantic")
 ROUNDS_TO_TELL = 5
 APART = 0.02
 """Medians that are closer than that are the same."""
