@@ -73,7 +73,7 @@ class _Tenant(Postiz):
 
     @property
     def outbox(self) -> Outbox:
-        return self._pool.outbox.of(self._client)
+        return self._pool.outbox._of(self._client)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 class PostizPool(OfOneProcess):
@@ -96,9 +96,9 @@ class PostizPool(OfOneProcess):
             client, too. None: they are this process's, or with an outbox in its database.
         outbox: the address of a PostgreSQL, `postgresql://...`, or `OutboxOptions`, if the outbox
             is not in `store` or is to work in another way.
-        credentials: a function, sync or async, from the name of an organisation to its key or
-            token, with which the outbox sends; it is called each time. An async one has 30 s, a
-            sync one must not block. No key is stored.
+        credentials: a function from the name of an organisation to its key or token, with which
+            the outbox sends; it is called each time. An `async def` function has 30 s, another one
+            must not block. A blocking pool calls it in a worker thread. No key is stored.
         connections: the largest number of connections, for all organisations together; None: 100.
         max_clients: the largest number of clients; beyond it, the least recently used is closed if
             it is idle.
@@ -210,7 +210,7 @@ class PostizPool(OfOneProcess):
             base_url: another server than the pool's.
 
         Raises:
-            UsageError: the pool is not open in this event loop, or has headers for another server.
+            UsageError: the pool is not open here, or has headers for another server.
             ConfigurationError: the key or the URL cannot be used.
         """
         api_key, transport = Secret.of(api_key), self._transport

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 import postiz_async
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
-import make_blocking
 
 ROOT = Path(postiz_async.__file__).parent
 TESTS = Path(__file__).parent
@@ -77,8 +73,6 @@ def folder_of_tests(package: str) -> str:
 def test_a_class_name_has_one_meaning() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in ROOT.rglob("*.py"):
-        if make_blocking.is_made(path):  # and called as what it is the twin of
-            continue
         for name in re.findall(
             r"^ *class (\w+)[:([]", path.read_text(encoding="utf-8"), re.MULTILINE
         ):

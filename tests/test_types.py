@@ -13,8 +13,8 @@ import pytest
 
 import postiz_async
 
-WITHIN = {"FileFacts", "OpenClient", "SaidRow"}
-"""Of members for the package itself: `media.upload_inspected`, `PoolOutbox.of` and `Row.said`."""
+WITHIN = {"FileFacts", "SaidRow"}
+"""Of members for the package itself: `media.upload_inspected` and `Row.said`."""
 
 ALIASES = {"Accounts", "Address", "Connector", "Link", "OrUnset", "Scalar", "Server"}
 """Other names of a type of Python or aiohttp, which is what one gives."""

@@ -75,13 +75,15 @@ class Campaign(SentCampaign):
     `Postiz.campaign` makes one, and says what the arguments mean.
     """
 
+    remarks: list[str]
+    """Notes on the run as a whole."""
+
     def __init__(
         self, postiz: OpenClient, source: CampaignSource, options: CampaignOptions
     ) -> None:
         origin = Origin.of(source, options, postiz.base_url)
         super().__init__(postiz, origin.path, origin.journal, options)
-        self.remarks: list[str] = [_EXACT] if options.exact_seconds else []
-        """Notes on the run as a whole."""
+        self.remarks = [_EXACT] if options.exact_seconds else []
         self._known = known = Known(postiz, origin, options, self._journal)
         self._dates = dates = Dates(postiz, known)
         self._running = running = Running(postiz, known, dates, self._doubts, self.remarks)
@@ -301,15 +303,11 @@ class Campaign(SentCampaign):
     def run(
         self, on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None
     ) -> CampaignRun:
-        """Send what is unsent: to await for the report, or to iterate over as outcomes come.
+        """Send what is unsent, and report; `CampaignRun` says how to iterate over outcomes instead.
 
             report = await campaign.run()
 
-            async for outcome in campaign.run():
-                print(outcome.row, outcome.state)
-
-        Leaving the loop, or cancelling, stops sending; requests in flight end first, and the next
-        run goes on.
+        Interrupting it stops sending; requests in flight end first, and the next run goes on.
 
         Args:
             on_outcome: called with each `Outcome` once it is known; may be asynchronous. What it

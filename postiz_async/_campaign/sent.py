@@ -39,12 +39,15 @@ class SentCampaign(OfOneProcess):
     campaign. `Postiz.sent_campaign` creates this object. `CampaignStatus` shows the progress.
     """
 
+    path: Path
+    """The campaign's file, or its name."""
+    journal_path: Path | None
+    """The path of the journal; None: it is in a database."""
+
     def __init__(
         self, postiz: OpenClient, path: Path, place: JournalPlace, options: CampaignOptions
     ) -> None:
-        self.path: Path = path
-        self.journal_path: Path | None = place.path
-        """The path of the journal; None: it is in a database."""
+        self.path, self.journal_path = path, place.path
         self._journal = CampaignJournal(postiz, place)
         self._postiz = postiz
         self._options = options

@@ -171,7 +171,7 @@ class PoolOutbox(OutboxBase):
         async with self._client(scope.organization, scope.base_url) as client:
             yield client
 
-    def of(self, client: OpenClient) -> Outbox:
+    def _of(self, client: OpenClient) -> Outbox:
         """The outbox of one organisation, for its client.
 
         Args:
@@ -227,7 +227,7 @@ class PoolOutbox(OutboxBase):
         """
         self._refuse_closed()
         async with self._client(organization) as client:
-            return await self.of(client).put(
+            return await self._of(client).put(
                 *posts,
                 at=at,
                 tags=tags,
@@ -282,7 +282,7 @@ class PoolOutbox(OutboxBase):
             seconds = ASKER_SECONDS * speed_of(self._clock)
             with suppress(ConfigurationError), self._clock.move_on_after(seconds):
                 async with self._client(ahead.organization, ahead.base_url) as client:
-                    return await self.of(client).get(found.id)
+                    return await self._of(client).get(found.id)
         return found.ticket(ahead.rests, ahead.trouble)
 
 

@@ -34,6 +34,7 @@ from postiz_async._wire.endpoints import (
     Endpoint,
 )
 from postiz_async._wire.headers import Headers
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import (
     APIStatusError,
     APITimeoutError,
@@ -48,7 +49,7 @@ from postiz_async.errors import (
 from postiz_async.models.channels import Channel, ChannelSettings, Group, ToolCall
 
 
-class Channels:
+class Channels(OfOneProcess):
     """`postiz.channels`: the connected social accounts. Nothing here costs quota.
 
     A channel can be given as a `Channel`, or by its id, its name or its provider if no other

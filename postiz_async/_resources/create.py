@@ -27,6 +27,7 @@ from postiz_async._scheduler.calls import Priority
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._wire import format_date
 from postiz_async._wire.endpoints import CREATE_POST, Call
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import BadRequestError, InvalidPostError, Problem
 from postiz_async.models._durations import read_seconds
 from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostType
@@ -34,7 +35,7 @@ from postiz_async.models.posts import Created, NewPost, Post, PostRequest, PostT
 log = logging.getLogger("postiz_async")
 
 
-class PostCreation:
+class PostCreation(OfOneProcess):
     """The methods of `postiz.posts` that create posts."""
 
     def __init__(

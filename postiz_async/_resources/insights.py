@@ -22,6 +22,7 @@ from postiz_async._wire.endpoints import (
     SEARCH_USERS,
     Call,
 )
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -38,7 +39,7 @@ from postiz_async.models.posts import Created, Post
 from postiz_async.models.users import Membership
 
 
-class Analytics:
+class Analytics(OfOneProcess):
     """`postiz.analytics`. Nothing here costs quota. An empty answer can hide an error.
 
     A call may take ten seconds, and may refresh or disconnect the channel's social token.
@@ -116,7 +117,7 @@ def _asked(post: Post | tuple[str, str]) -> PostOfChannel:
     return PostOfChannel(post.id, post.channel.id if post.channel else "")
 
 
-class Notifications:
+class Notifications(OfOneProcess):
     """`postiz.notifications`: published, failed, disconnected. Nothing here costs quota."""
 
     def __init__(self, bound: BoundScheduler) -> None:
@@ -125,7 +126,7 @@ class Notifications:
     def list(self, *, since: datetime | None = None) -> Listing[Notification]:
         """The notifications, newest first, each once even if new ones arrive meanwhile.
 
-        `await` gives all of them in a list; `async for` fetches a page at a time.
+        A list has all of them; iterating over it in asynchronous code fetches a page at a time.
 
         Args:
             since: only those from then on; None: all.
@@ -263,7 +264,7 @@ def _figure(metric: Metric) -> tuple[str, float] | None:
 # ------------------------------------------------------------------ users
 
 
-class Users:
+class Users(OfOneProcess):
     """`postiz.users`: only for keys of organisations with a super-admin of the instance."""
 
     def __init__(self, bound: BoundScheduler) -> None:

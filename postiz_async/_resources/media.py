@@ -25,6 +25,7 @@ from postiz_async._uploads import (
 from postiz_async._uploads.urls import shown
 from postiz_async._wire import encode_body
 from postiz_async._wire.endpoints import GENERATE_VIDEO, LIST_MEDIA, VIDEO_FUNCTION, Call
+from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.models._durations import read_seconds
 from postiz_async.models.video import SlidesVideo, Veo3Video, VideoRequest
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from postiz_async.models.media import ListedMedia, Media as StoredMedia
 
 
-class MediaResource:
+class MediaResource(OfOneProcess):
     """`postiz.media`: uploads and generated videos. Nothing here costs create requests."""
 
     def __init__(self, bound: BoundScheduler, uploads: UploadCache) -> None:
@@ -181,7 +182,7 @@ class MediaResource:
     def list(self, *, search: str = "") -> Listing[ListedMedia]:
         """The media of the organisation, newest first, each once even if new ones arrive meanwhile.
 
-        `await` gives all of them in a list; `async for` fetches a page at a time.
+        A list has all of them; iterating over it in asynchronous code fetches a page at a time.
 
         Args:
             search: only those whose original name contains this, in upper or lower case. What the

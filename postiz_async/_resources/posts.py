@@ -6,7 +6,6 @@ import builtins
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from copy import copy
 from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
@@ -96,8 +95,8 @@ class Posts(PostCreation):
     ) -> Listing[Post]:
         """The posts from `start` to `end`, in order of date.
 
-        `await` gives a list, with one request. `async for` fetches a range of any length in pieces
-        that the server can handle.
+        Iterating over it fetches a range of any length in pieces that the server can handle, and so
+        does the blocking client, for a list; in asynchronous code a list is one request.
 
         A repeated post is listed once for each occurrence, always with the same id. Media, thread
         parts and posts of deleted channels are not returned.
@@ -453,7 +452,8 @@ def prepared_by(posts: Posts, prepare: Callable[[], Awaitable[None]]) -> Posts:
 
     Its calls await `prepare`, and leave within minutes of it or never.
     """
-    view = copy(posts)
+    view = Posts.__new__(Posts)
+    vars(view).update(vars(posts))
     bound = view._bound  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     options = msgspec.structs.replace(bound.options, prepare=prepare, completes=True)
     bound = msgspec.structs.replace(bound, options=options)

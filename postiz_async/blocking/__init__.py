@@ -5,16 +5,10 @@
 
 Everything has the name, the arguments and the errors that it has in `postiz_async`, without
 `await`; `aclose` is called `close`. What is given and returned is the same, so the rest is imported
-from there. A client lives in an event loop in a thread of its own and may be used by any number of
-threads. Functions given to a call are called in the thread that makes it, while it waits; hooks of
-the client in the client's thread.
+from there. A client may be used by any number of threads. Functions given to a call are called in
+the thread that makes it, while it waits; hooks of a client in the thread of the event loop.
 """
 
-from __future__ import annotations
+from postiz_async.blocking._proxy import __getattr__ as __getattr__
 
-from postiz_async.blocking._base import BlockingIterator
-from postiz_async.blocking._campaigns import Campaign
-from postiz_async.blocking._clients import Postiz, PostizPool
-from postiz_async.blocking._outboxes import Outbox
-
-__all__ = ["BlockingIterator", "Campaign", "Outbox", "Postiz", "PostizPool"]
+__all__ = ["Campaign", "Outbox", "Postiz", "PostizPool"]  # noqa: F822  # pyright: ignore[reportUnsupportedDunderAll]
