@@ -39,7 +39,8 @@ def zone_named(name: str, error: type[CampaignError | ConfigurationError]) -> Zo
 def check_date_format(form: str) -> None:
     """Refuse a format without year, month or day, or with a time but without an hour.
 
-    One of days alone is for files that have the time in a column of its own.
+    One of days alone is for files that have the time in a column of its own. A format that reads
+    a zone or the half of a day without using it is refused too.
 
     Args:
         form: a format of `strptime`.
@@ -56,9 +57,20 @@ def check_date_format(form: str) -> None:
             f"The date format {form!r} does not say the {vague[0]}. Write it like %d.%m.%Y %H:%M, "
             "with %p beside %I."
         )
+    signs = set(re.findall("%(.)", form))
+    if "p" in signs and signs & set("HIRTXc") != {"I"}:
+        raise CampaignError(
+            f"In the date format {form!r} %p goes with %I, for hours up to 12: without it 09:30 PM "
+            "would be 09:30."
+        )
+    if "Z" in signs or ("z" in signs and not says_hour(form)):
+        raise CampaignError(
+            f"The date format {form!r} drops the zone that it reads. Zones are read by %z beside "
+            "an hour if they are written like +01:00, by a timezone column, or set by --timezone."
+        )
     try:
         datetime.strptime(written, form)  # noqa: DTZ007  (the format need not name a zone)
-    except ValueError as error:
+    except (ValueError, re.error) as error:
         raise CampaignError(f"The date format {form!r} cannot be read: {error}.") from None
 
 
@@ -217,26 +229,20 @@ _TOO_FAR = CellProblem("is too far away", "")
 
 
 class FoundFormat(NamedTuple):
-    """A format, and the number of dates it reads; `first` is the first of these."""
+    """A format, and the number of dates it reads."""
 
     form: str
     read: int
-    first: datetime
 
 
 _TOKEN = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)
 _OFFSET = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
-_MONTHS = "january february march april may june july august september october november december"
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
-_NAMES = {
-    **dict.fromkeys(_MONTHS.split(), "%B"),
-    **{name[:3]: "%b" for name in _MONTHS.split() if name != "may"},
-    **dict.fromkeys(_DAYS.split(), "%A"),
-    **{name[:3]: "%a" for name in _DAYS.split()},
-    **dict.fromkeys(("am", "pm"), "%p"),
-}
 _ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"), ("%Y", "%m", "%d"))
-_NAMED_ORDERS = (("%d", "%Y"), ("%Y", "%d"))
+_SURE = re.compile(
+    r"(?:%[dm]([/.-])%[dm]\1%Y|%Y([/.-])%m\2%d|%d\.%m\.%y)"
+    r"(?:(?:,? |T| à )(?:%H[:.h]%M|%H:%M:%S|%I:%M(?::%S)? ?%p)(?: Uhr)?(?: ?%z)?)?"
+)
+"""The formats that are proposed: in others a word or a number may mean something else."""
 
 
 def find_formats(dates: Sequence[str]) -> list[FoundFormat]:
@@ -250,9 +256,9 @@ def find_formats(dates: Sequence[str]) -> list[FoundFormat]:
     forms = forms or dict.fromkeys(form for text in samples for form in _forms(text, is_day=True))
     found: list[FoundFormat] = []
     for form in forms:
-        moments = [moment for text in dates if (moment := read_wall(text, form)) is not None]
-        if moments:
-            found.append(FoundFormat(form, len(moments), moments[0]))
+        read = sum(read_wall(text, form) is not None for text in dates)
+        if read:
+            found.append(FoundFormat(form, read))
     most = max((each.read for each in found), default=0)
     best = [each for each in found if each.read == most]
     return [each for place, each in enumerate(best) if _is_new(each, best[:place], dates)]
@@ -271,23 +277,30 @@ def explain_dates(undated: Sequence[tuple[int, str]]) -> tuple[Problem, set[int]
     if not formats or formats[0].read * 2 < len(undated):
         return None
     rows = {row for row, text in undated if read_wall(text, formats[0].form) is not None}
-    number, text = next((row, text) for row, text in undated if row in rows)
-    formats = [each for each in formats if read_wall(text, each.form) is not None]
-    options = [f"--date-format {each.form!r}" for each in formats]
-    hint = f"say {options[0]}"
+    covered = [(row, text) for row, text in undated if row in rows]
+    number, text = next((each for each in covered if _is_ambiguous(each[1], formats)), covered[0])
+    readings = [
+        (f"--date-format {each.form!r}", moment)
+        for each in formats
+        if (moment := read_wall(text, each.form)) is not None
+    ]
+    hint = f"say {readings[0][0]}"
     if not says_hour(formats[0].form):
         hint += ", and the time by a column, --column NAME=time, or --default time=09:00"
-    if len(formats) > 1:
-        readings = [
-            f"{option} for {each.first.day} {each.first:%B}"
-            for option, each in zip(options, formats, strict=True)
-        ]
-        hint = f"say which is meant: {' or '.join(readings)}"
+    if len(readings) > 1:
+        meanings = (f"{option} for {moment.day} {moment:%B}" for option, moment in readings)
+        hint = f"say which is meant: {' or '.join(meanings)}"
     if len(rows) < len(undated):
         hint += f"; that reads {len(rows):,} of them"
     one = f"{text!r} is not a date this program reads"
     many = f"none of the {len(undated):,} dates can be read as they are written, like {text!r}"
     return Problem("date", one if len(undated) == 1 else many, number, hint), rows
+
+
+def _is_ambiguous(text: str, formats: Sequence[FoundFormat]) -> bool:
+    """Whether each of several formats reads another date in a text."""
+    moments = {read_wall(text, each.form) for each in formats} - {None}
+    return len(moments) == len(formats) > 1
 
 
 def looks_like_date(text: str) -> bool:
@@ -321,11 +334,9 @@ def _forms(text: str, *, is_day: bool = False) -> Iterator[str]:
     offset = _OFFSET.search(text)
     tokens = _TOKEN.findall(text[: offset.start()] if offset else text)
     numbers = [place for place, token in enumerate(tokens) if token.isdecimal()]
-    names = {place: _NAMES.get(token.casefold()) for place, token in enumerate(tokens)}
-    has_month = any(name in {"%B", "%b"} for name in names.values())
-    for order in _NAMED_ORDERS if has_month else _ORDERS:
-        has_noon = "%p" in names.values()
-        clock = ("%I" if has_noon else "%H", "%M", "%S")
+    has_noon = any(token.casefold() in {"am", "pm"} for token in tokens)
+    clock = ("%I" if has_noon else "%H", "%M", "%S")
+    for order in _ORDERS:
         rest = numbers[len(order) :]
         if len(numbers) < len(order) or len(rest) > 3 or not (rest or is_day):
             continue
@@ -338,10 +349,8 @@ def _forms(text: str, *, is_day: bool = False) -> Iterator[str]:
             if order[0] == "%Y":
                 continue
         form = "".join(
-            signs.get(place) or names[place] or token.replace("%", "%%")
+            signs.get(place) or ("%p" if token.casefold() in {"am", "pm"} else token)
             for place, token in enumerate(tokens)
         ) + ("%z" if offset else "")
-        if is_day or says_hour(form):
+        if _SURE.fullmatch(form) and (is_day or says_hour(form)):
             yield form
-            if "may" in map(str.casefold, tokens):  # which is as long when it is shortened
-                yield form.replace("%B", "%b")

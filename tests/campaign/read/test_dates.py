@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+import re
+import shlex
+from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, example, given, settings, strategies as st
 from spread import spread
 
 from postiz_async._campaign.read.dates import (
+    check_date_format,
     describe_absence,
     explain_dates,
     find_formats,
     looks_like_date,
     read_time,
     read_wall,
+    says_hour,
 )
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import ReadCampaign, read_campaign
@@ -30,9 +34,6 @@ FORMATS = [
     "%d/%m/%Y %H:%M:%S",
     "%Y/%m/%d %H:%M",
     "%d-%m-%Y %H.%M",
-    "%d %B %Y %H:%M",
-    "%B %d, %Y %I:%M %p",
-    "%a, %d %b %Y %H:%M:%S",
     "%d.%m.%Y %H:%M%z",
     "%d/%m/%Y à %Hh%M",
 ]
@@ -66,12 +67,6 @@ def test_dates_of_any_format_are_read_by_the_one_that_is_proposed(form: str, dat
         wall = datetime.strptime(text, found.form).replace(tzinfo=UTC)
         assert wall == moment
         assert looks_like_date(text)
-
-
-def test_months_are_short_also_when_the_first_dates_are_in_may() -> None:
-    days = ["Fri, 01 May 2020", "Sat, 02 May 2020", "Wed, 13 May 2020", "Mon, 01 Jun 2020"]
-    (found,) = find_formats([f"{day} 00:00:00" for day in days])
-    assert (found.form, found.read) == ("%a, %d %b %Y %H:%M:%S", 4)
 
 
 @pytest.mark.parametrize(
@@ -288,3 +283,131 @@ def test_times_are_read_as_people_write_them(moment: time) -> None:
 )
 def test_what_is_no_time(text: str) -> None:
     assert read_time(text) is None
+
+
+# ------------------------------------------------------------------ formats and hints
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("%d.%m.%Y %H:%M %Z", "drops the zone that it reads"),
+        ("%d.%m.%Y %I:%M %p %Z", "drops the zone that it reads"),
+        ("%d.%m.%Y %z", "drops the zone that it reads"),
+        ("%d.%m.%Y %H:%M %p", "%p goes with %I"),
+        ("%d.%m.%Y %p", "%p goes with %I"),
+        ("%d.%m.%Y %X %p", "%p goes with %I"),
+        ("%d.%m.%Y %H %I:%M %p", "%p goes with %I"),
+        ("%d.%m.%Y %H:%M %d", "cannot be read"),
+    ],
+)
+def test_a_format_that_would_drop_something_it_reads_is_refused(
+    tmp_path: Path, form: str, words: str
+) -> None:
+    with pytest.raises(CampaignError) as refused:
+        read(tmp_path, "13.12.2026", date_format=form, defaults={"time": "9:30"})
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M%%Z", "%d.%m.%Y %H:%M%%p", "%d.%m.%Y %I %p%z"])
+def test_a_format_that_drops_nothing_is_taken(form: str) -> None:
+    check_date_format(form)
+
+
+ZONES = {
+    "": timezone(timedelta(hours=9)),
+    "Z": UTC,
+    " Z": UTC,
+    " UTC": UTC,
+    " (UTC)": UTC,
+    " GMT": UTC,
+    " CET": timezone(timedelta(hours=1)),
+    "+01": timezone(timedelta(hours=1)),
+    " +1": timezone(timedelta(hours=1)),
+    "-03": timezone(timedelta(hours=-3)),
+    "+0100": timezone(timedelta(hours=1)),
+    " -05:30": timezone(timedelta(hours=-5, minutes=-30)),
+}
+"""What may stand behind a time, and the zone that it means; without one it is that of `TOKYO`."""
+TOKYO: dict[str, Any] = {"timezone": "Asia/Tokyo"}
+DAYS = [
+    "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y", "%y-%m-%d", "%y/%m/%d",
+    "%Y-%m-%d", "%d.%m.%Y", "%G-W%V-%u", "%G-W%V", "%Y-%j", "%Y%m%d", "%d %b %y", "%B %d, %Y",
+    "%a %d/%m/%Y", "%d/%m", "week %V/%m/%Y",
+]  # fmt: skip
+CLOCKS = [
+    "%H:%M", "%H:%M:%S", "%H.%M", "%Hh%M", "%H:%M Uhr", "%H:%M h", "%H%M", "%I:%M %p", "%I:%M%p",
+    "%I:%M p.m.", "%I.%M p", "%I:%M in the evening", "%I %p", "%I p.m.", "%H:%M:%S.%f", "kl. %H.%M",
+]  # fmt: skip
+WAYS = [
+    "{day} {clock}",
+    "{clock} {day}",
+    "{day}, {clock}",
+    "{day}T{clock}",
+    "{day} à {clock}",
+    "{day}",
+]
+MORNING = {"p.m.": "a.m.", " p": " a", "evening": "morning"}
+
+
+def written(moment: datetime, day: str, clock: str, way: str, zone: str) -> str:
+    """A moment as somebody writes it."""
+    if moment.hour < 12 and "%p" not in clock and "%I" in clock:
+        for word, other in MORNING.items():
+            clock = clock.replace(word, other)
+    return moment.strftime(way.format(day=day, clock=clock + zone))
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(
+        st.datetimes(datetime(2026, 1, 1), datetime(2032, 1, 1)),  # noqa: DTZ001
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from(DAYS),
+    st.sampled_from(CLOCKS),
+    st.sampled_from(WAYS),
+    st.sampled_from(list(ZONES)),
+)
+@example([datetime(2027, 1, 15, 9)], "%d/%m/%Y", "%H:%M", "{day} {clock}", " UTC")  # noqa: DTZ001
+@example([datetime(2027, 1, 15, 9)], "%Y-%m-%d", "%H:%M", "{day} {clock}", "+01")  # noqa: DTZ001
+@example([datetime(2027, 1, 15, 21)], "%d/%m/%Y", "%I:%M p.m.", "{day} {clock}", "")  # noqa: DTZ001
+@example([datetime(2027, 2, 1)], "%G-W%V-%u", "%H:%M", "{day}", "")  # noqa: DTZ001
+@example([datetime(2027, 12, 5, 9)], "%d/%m/%Y", "%H:%M", "{day} {clock}", "Z")  # noqa: DTZ001
+@example([datetime(2027, 12, 15, 9, 10)], "%d-%m-%Y", "%H:%M", "{clock} {day}", "")  # noqa: DTZ001
+@example([datetime(2026, 1, 1), datetime(2026, 1, 2)], "%m/%d/%Y", "%H:%M", "{day} {clock}", "")  # noqa: DTZ001
+def test_what_a_hint_says_gives_the_moment_that_a_person_reads(
+    tmp_path_factory: pytest.TempPathFactory,
+    walls: list[datetime],
+    day: str,
+    clock: str,
+    way: str,
+    zone: str,
+) -> None:
+    """Typed as it stands, for cells of days with a time of their own; or it is a problem."""
+    folder = tmp_path_factory.getbasetemp()
+    has_clock = "clock" in way
+    walls = [
+        each.replace(
+            minute=each.minute if has_clock and "%M" in clock else 0,
+            hour=each.hour if has_clock else 9,
+            second=each.second if has_clock and "%S" in clock else 0,
+            microsecond=0,
+        )
+        for each in walls
+    ]
+    cells = [written(each, day, clock, way, zone) for each in walls]
+    meant = [each.replace(tzinfo=ZONES[zone if has_clock else ""]) for each in walls]
+    first = read(folder, *cells, **TOKYO)
+    assert first.problems or [row.date for row in first.rows] == meant
+    for problem in first.problems:
+        hint, wall = problem.hint, walls[(problem.row or 2) - 2]
+        options = re.findall(r"--date-format ('[^']*'|\S+)(?: for (\d+ \w+))?", hint)
+        chosen = [form for form, of in options if of in {"", f"{wall.day} {wall:%B}"}]
+        assert bool(chosen) == bool(options), (cells, hint)
+        if chosen:
+            [form] = shlex.split(chosen[0])
+            defaults = {} if says_hour(form) else {"time": "09:00"}
+            found = read(folder, *cells, date_format=form, defaults=defaults, **TOKYO)
+            assert found.problems or [row.date for row in found.rows] == meant, (cells, hint)
