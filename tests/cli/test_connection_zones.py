@@ -159,6 +159,7 @@ def test_a_campaign_reads_dates_with_dots_as_day_month_year(
         ("12/24/2031 18:30", "is not a date"),
         ("2031-10-26 02:30 Europe/Berlin", "exists twice in Europe/Berlin"),
         ("2031-12-24 18:30 Mars/X", "is not a date"),
+        ("2031-12-24 18:30 Factory", "is not a date"),
     ],
 )
 def test_a_date_that_cannot_be_meant_is_refused(
@@ -192,13 +193,14 @@ def test_a_day_is_the_day_of_the_zone(cli: Cli, server: Server) -> None:
     del server  # it is there
 
 
+@pytest.mark.parametrize("name", ["Mars/X", "Factory"])
 def test_a_zone_that_does_not_exist_is_refused_before_anything_else(
-    cli: Cli, server: Server
+    cli: Cli, server: Server, name: str
 ) -> None:
     before = len(server.posts)
-    refused = cli(*CREATE, "2027-06-05 09:00", "--timezone", "Mars/X")
+    refused = cli(*CREATE, "2027-06-05 09:00", "--timezone", name)
     assert refused.code == 2
-    assert "There is no time zone 'Mars/X'" in refused.err
+    assert f"There is no time zone {name!r}" in refused.err
     assert len(server.posts) == before
 
 

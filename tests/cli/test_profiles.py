@@ -171,6 +171,7 @@ def test_a_file_that_others_may_read_is_refused(
         ('[work]\nkey = "  "\n', "profile 'work': key is not text"),
         ('[work]\nkey = "a"\nkey_command = "b"\n', "both key and key_command"),
         ('[work]\ntimezone = "Europe/Berlni"\n', "there is no time zone 'Europe/Berlni'"),
+        ('[work]\ntimezone = "localtime"\n', "there is no time zone 'localtime'"),
         ("work = 1\n", "write it like [work]"),
         ("[work\n", "is not TOML"),
         ("a = " + "[" * 9_999, "is not TOML"),

@@ -21,11 +21,20 @@ _DAY = re.compile(r"(?:(\d{4}-\d{2}-\d{2})|(\d{1,2}\.\d{1,2}\.\d{4}))", re.ASCII
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The time zone of this name, or None."""
+    """The time zone of this name, or None: also for a name without a place."""
+    if name.casefold() in _NO_PLACES or name.startswith("right/"):
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+_NO_PLACES = {"factory", "localtime", "posixrules"}
+"""Names of files that stand beside the zones: a placeholder, and what this machine uses.
+
+Those below `right/` count leap seconds, so that their times are half a minute late.
+"""
 
 
 def zone_named(name: str, error: type[CampaignError | ConfigurationError]) -> ZoneInfo:

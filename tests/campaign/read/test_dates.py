@@ -411,3 +411,16 @@ def test_what_a_hint_says_gives_the_moment_that_a_person_reads(
             defaults = {} if says_hour(form) else {"time": "09:00"}
             found = read(folder, *cells, date_format=form, defaults=defaults, **TOKYO)
             assert found.problems or [row.date for row in found.rows] == meant, (cells, hint)
+
+
+# ------------------------------------------------------------------ zones
+
+
+@pytest.mark.parametrize("name", ["Factory", "localtime", "posixrules", "right/Europe/Berlin"])
+def test_a_name_that_is_no_place_is_no_zone(tmp_path: Path, name: str) -> None:
+    """`Factory` is a zone of no hours, `localtime` another one on each machine."""
+    (problem,) = read(tmp_path, f"2027-01-15 09:00;{name}", head="date;timezone").problems
+    assert problem.message == f"{name!r} is not a time zone"
+    for options in ({"timezone": name}, {"timezones": {"x": name}}):
+        with pytest.raises(CampaignError, match=f"There is no time zone '{name}'"):
+            read(tmp_path, "2027-01-15 09:00", **options)
