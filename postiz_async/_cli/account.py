@@ -214,6 +214,6 @@ def _show_checks(output: Output, findings: list[CheckResult]) -> None:
         line = Text()
         line.append(f"{finding.status.value:8}", _STYLES[finding.status])
         line.append(f"{finding.subject}: {finding.text}")
-        if finding.advice:
-            line.append(f"\n        {finding.advice}", "bold")
         print_hanging(output.out, line, hang=8)
+        if finding.advice:
+            print_hanging(output.out, Text(f"{'':8}{finding.advice}", "bold"), hang=8)

@@ -358,4 +358,4 @@ def _file_now(status: CampaignStatus, reading: ReadOptions) -> FileComparison | 
     try:
         return status.compare(reading=reading)
     except CampaignError as error:
-        return f"The file cannot be compared with what was sent: {error}\n{_SAVED}"
+        return f"The file cannot be compared with what was sent: {error} {_SAVED}"

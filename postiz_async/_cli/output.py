@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -66,7 +66,14 @@ _ESCAPED = {code: f"\\u{code:04x}" for code in _STEERING if code >= 127}
 
 
 class SafeConsole(Console):
-    """The console for all output: removes characters that would control the terminal."""
+    """The console for all output: removes characters that would control the terminal.
+
+    Each text that is printed is one line: a line break in it comes from a file or a server.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        lines = (_one_line(each) if isinstance(each, str | Text) else each for each in objects)
+        super().print(*lines, **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -146,7 +153,8 @@ class Output:
     def file(self, content: str) -> None:
         """Print the content of a file: exactly and in UTF-8, unless on a terminal."""
         if self.out.is_terminal:
-            self.show(Text(content.replace("\r\n", "\n").removesuffix("\n")))
+            for line in content.splitlines():
+                self.show(Text(line))
         else:
             _write_utf8(sys.stdout, content.encode())
 
@@ -393,17 +401,26 @@ def print_hanging(console: Console, text: Text, hang: int | None = None) -> None
     if not console.is_terminal:
         console.print(text)
         return
-    for line in text.split("\n", allow_blank=True) or [text]:
-        start = _START.match(line.plain)
-        found = start.end() if start else 0
-        rest = hang if hang is not None else found if start and start[1] else found + 2
-        head, tail = line[:rest], line[rest:]
-        parts = _wrapped(tail, max(20, console.width - rest))
-        for number, part in enumerate(parts):
-            before = head if number == 0 else Text(" " * rest)
-            console.print(before + part, soft_wrap=True)
+    line = _one_line(text)
+    start = _START.match(line.plain)
+    found = start.end() if start else 0
+    rest = hang if hang is not None else found if start and start[1] else found + 2
+    head, tail = line[:rest], line[rest:]
+    parts = _wrapped(tail, max(20, console.width - rest))
+    for number, part in enumerate(parts):
+        before = head if number == 0 else Text(" " * rest)
+        console.print(before + part, soft_wrap=True)
 
 
+def _one_line(text: str | Text) -> Text:
+    line = Text(text) if isinstance(text, str) else text
+    if "\n" in line.plain:
+        line = line.copy()
+        line.plain = _BREAK.sub(" ", line.plain)
+    return line
+
+
+_BREAK = re.compile(r"\s*\n\s*")
 _OPTION = r"""--(?:column|default) (?:'[^']*'|"[^"]*"|[^\s'"])+"""
 _WORD = re.compile(rf"(?:{_OPTION}(?: {_OPTION})*|\S+)\s*")
 """Matches text that stays on one line: a word, or options that belong together."""
@@ -430,9 +447,7 @@ def printable(text: str) -> str:
 
 
 def _cell(value: str | Text) -> Text:
-    if isinstance(value, Text):
-        return value
-    return Text(printable(value))
+    return _one_line(value if isinstance(value, Text) else printable(value))
 
 
 def _console(stream: TextIO | None, *, stderr: bool) -> SafeConsole:

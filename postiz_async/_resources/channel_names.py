@@ -17,8 +17,8 @@ _ID = re.compile(r"c[0-9a-z]{24}")
 
 
 def folded(name: str) -> str:
-    """A name for comparison, without differences of case or of the Unicode form of accents."""
-    name = name.strip()
+    """A name for comparison, without differences of case, white space and Unicode forms."""
+    name = " ".join(name.split())
     return name.lower() if name.isascii() else normalize("NFC", normalize("NFD", name).casefold())
 
 

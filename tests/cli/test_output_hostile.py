@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -175,3 +176,79 @@ async def test_a_terminal_is_not_steered(
     assert seen.count("owned") > 1, "what is not shown cannot steer"
     steering = ("\x1b]", "\x1b[2J", *MARKS[1:])
     assert [mark for mark in steering if mark in seen and not mark.isspace()] == []
+
+
+BREAKS = ("\n", "\r\n", "\v\n  \n")
+FORGED = "All 60 posts are stored."
+ROW = ("mastodon", "2031-03-01 09:00Z", "Text")
+PLACES = {
+    "a header that is unknown": ("channel,date,content,No{}te", (*ROW, "a"), "c.csv"),
+    "a header that is guessed": ("Kanal{},date,content", ROW, "c.csv"),
+    "a header of a thread": ("channel,date,content,thread 9{}", (*ROW, "a"), "c.csv"),
+    "a header of settings": ("channel,date,content,settings.a{}", (*ROW, "a"), "c.csv"),
+    "headers of one name": ("channel,date,content,No{}te,No{}te", (*ROW, "a", "b"), "c.csv"),
+    "a header twice": ("channel,date,content,tags{},tags{}", (*ROW, "a", "b"), "c.csv"),
+    "a name of a file": ("channel,date,content", ROW, "c{}.csv"),
+    "a name of a file that is wrong": ("channel,date,content", ("x", "soon", "a"), "c{}.csv"),
+    "a name of a file without columns": ("a,b,c", ROW, "c{}.csv"),
+    "a name of a folder": ("channel,date,content", ROW, "c{}/d.csv"),
+    "a name of a medium": ("channel,date,content,media", (*ROW, "a{}.png"), "c.csv"),
+    "a name of a setting": ("channel,date,content,settings", (*ROW, '{{"a{}": 1}}'), "c.csv"),
+}
+"""Where a file of somebody else may have line breaks: its columns, a row, and its name."""
+VERBS = ("plan", "run", "status", "update", "undo", "reconcile", "report", "pause", "export")
+
+
+def forged(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip().startswith(FORGED)]
+
+
+def with_breaks(folder: Path, place: str, broken: str) -> Path:
+    """A campaign with line breaks in one place."""
+    columns, row, name = PLACES[place]
+    in_json = json.dumps(broken)[1:-1]
+    path = folder / name.format(broken)
+    path.parent.mkdir(exist_ok=True)
+    cells = [cell.format(in_json if cell.startswith("{{") else broken) for cell in row]
+    names = [each.format(broken) for each in columns.split(",")]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([names, cells])
+    return path
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("line_break", spread(BREAKS, every=3))
+def test_no_line_break_of_a_file_begins_a_line(
+    cli: Cli, tmp_path: Path, place: str, line_break: str
+) -> None:
+    if sys.platform == "win32" and "{" in PLACES[place][2]:
+        pytest.skip("such names are not allowed")
+    file = with_breaks(tmp_path, place, f"{line_break}{FORGED}{line_break}")
+    told = [cli("plan", file.with_name(f"no {file.name}"))]
+    told += [cli(verb, file, "--column", f"{line_break}{FORGED}=tags") for verb in VERBS[:2]]
+    for verb in VERBS:
+        told.append(cli(verb, file))
+    for result in told:
+        assert forged(result.out) + forged(result.err) == []
+    assert any(FORGED in result.out + result.err for result in told)
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such terminals")
+@pytest.mark.parametrize("place", spread(PLACES, every=4))
+def test_nor_does_it_on_a_terminal(tmp_path: Path, place: str) -> None:
+    file = with_breaks(tmp_path, place, f"\n{FORGED}\n")
+    seen = [on_terminal((verb, file), os.environ, "n", columns=400).text for verb in VERBS[:2]]
+    assert list(map(forged, seen)) == [[], []]
+    assert FORGED in "".join(seen)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_header_with_a_line_break_is_mapped_as_it_is_shown(cli: Cli, tmp_path: Path) -> None:
+    file = write_campaign(tmp_path / "c.csv", (*ROW[:2], f"Mapped {tmp_path}"))
+    file.write_text(file.read_text().replace("channel", '"Kanal\n(Name)"'))
+    refused = cli("plan", file)
+    option = "Kanal (Name)=channel"
+    assert f"--column '{option}'" in refused.err
+    assert cli("plan", file, "--column", option).code == 0

@@ -76,8 +76,8 @@ def test_options_that_are_to_be_pasted_stay_on_one_line() -> None:
     assert " ".join(line.strip() for line in lines) == told
 
 
-def test_what_has_several_lines_keeps_them() -> None:
-    assert hanging("one\n\n  two") == ["one", "", "  two"]
+def test_what_has_several_lines_becomes_one() -> None:
+    assert hanging("  one\n\n  two \n") == ["  one two"]
     assert hanging("") == [""]
 
 
