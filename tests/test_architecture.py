@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 
-import pytest
 from test_layers import LAYERS, LEVEL, ROOT
 
 from postiz_async import NewPost
@@ -21,24 +22,61 @@ TREE = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)
 PRIVATE = {path.stem for path in ROOT.glob("_[a-z]*")} | {"providers", "models", "stores"}
 
 
-def _named() -> list[str]:
-    """The dotted names in the text that begin with a package."""
-    spans = re.findall(r"`([a-z_]+(?:\.\w+)+)", PAGE)
-    return sorted({name for name in spans if name.partition(".")[0] in PRIVATE})
+TOP = ROOT.parent
+FOLDERS = {path.name for base in (TOP, ROOT) for path in base.iterdir() if path.is_dir()}
+TO_MAKE = {"stores/mysql.py", "stores/_mysql_deliveries.py"}
+"""Files that a page tells its readers to make."""
+LOGGERS = {"postiz_async.outbox"}
 
 
-@pytest.mark.parametrize("name", _named())
-def test_what_is_named_is_there(name: str) -> None:
-    parts = name.split(".")
-    for length in range(len(parts), 0, -1):
+def _pages() -> list[Path]:
+    """All pages but the changelog, which tells of what is gone, and all code."""
+    pages = [path for path in TOP.glob("*.md") if path.name != "CHANGELOG.md"]
+    for name in ("docs", "postiz_async", "tests", "benchmarks", "examples", "skills"):
+        pages += [path for path in (TOP / name).rglob("*") if path.suffix in {".md", ".py"}]
+    return pages
+
+
+def _spans() -> dict[str, str]:
+    """What stands between backticks, each with one of its pages."""
+    return {
+        span: path.relative_to(TOP).as_posix()
+        for path in _pages()
+        for span in re.findall(r"`([^`\n]+)`", path.read_text(encoding="utf-8"))
+    }
+
+
+def _is_there(parts: Sequence[str]) -> bool:
+    """Whether a module, or something in it, has this name below the package."""
+    for length in range(len(parts), -1, -1):
         try:
             thing: object = import_module(".".join(["postiz_async", *parts[:length]]))
         except ModuleNotFoundError:
             continue
-        for part in parts[length:]:
-            thing = getattr(thing, part)
-        return
-    raise AssertionError(name)
+        return all((thing := getattr(thing, part, None)) is not None for part in parts[length:])
+    return False
+
+
+def test_each_name_of_a_module_is_there() -> None:
+    absent: dict[str, str] = {}
+    for span, page in _spans().items():
+        found = re.match(r"(postiz_async\.)?(\w+(?:\.\w+)+|(?<=\.)\w+)", span)
+        parts = found[2].split(".") if found else []
+        if found and (found[1] or parts[0] in PRIVATE) and not _is_there(parts):
+            absent[span] = page
+    assert absent.keys() == LOGGERS
+
+
+def test_each_path_is_there() -> None:
+    absent: dict[str, str] = {}
+    for span, page in _spans().items():
+        found = re.fullmatch(r"(?:[a-z]+ )?((\.?\w[\w-]*)/[\w./<>*-]*)(?:::?\w+)?", span)
+        if found is None or found[2] not in FOLDERS or found[1] in TO_MAKE:
+            continue
+        pattern = re.sub(r"<\w+>", "*", found[1]).rstrip("/")
+        if not any(next(base.glob(pattern), None) for base in (TOP, ROOT)):
+            absent[span] = page
+    assert absent == {}
 
 
 def test_the_tree_is_the_tree_layer_by_layer() -> None:
