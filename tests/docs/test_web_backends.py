@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest
 from postgres_server import fresh_database, why_no_postgres
 from web_lab import call, serving
 
-from postiz_async._sandbox import MemoryServer
+from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.contrib.fastapi import postiz_router
 
@@ -42,7 +43,7 @@ def application(said: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module.__dict__["app"]
 
 
-@pytest.mark.parametrize("said", ["PostizDep,", "Starlette("])
+@pytest.mark.parametrize("said", ["CancelOnDisconnect,", "Starlette("])
 async def test_a_post_is_handed_over(
     said: str, sandbox: MemoryServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +55,39 @@ async def test_a_post_is_handed_over(
         status, said_back = await call(session, "POST", "/announce", json=body | {"channel": "x"})
         assert status == 422
         assert said_back["detail"][0]["loc"] == ["body", "posts", 0, "channel"]
+
+
+async def test_what_is_stored_soon_is_201_else_202_and_a_repetition_stores_nothing(
+    sandbox: MemoryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.add_channel("mastodon", name="ours")
+    at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    async with serving(application('"/orders"', monkeypatch)) as session:
+
+        async def ask(key: str, text: str) -> tuple[int, Any]:
+            body = {"channel": "ours", "text": text, "at": at}
+            return await call(
+                session, "POST", "/orders", json=body, headers={"Idempotency-Key": key}
+            )
+
+        status, soon = await ask("one", "hello")
+        assert (status, soon["posts"]) == (201, [sandbox.posts[0].id])
+        assert await ask("one", "hello") == (201, soon)
+        assert (await ask("one", "something else"))[0] == 422
+        sandbox.faults.add(Fault("late_answer", route="create_post", times=1, delay=4))
+        answers = await asyncio.gather(*(ask("two", "hello again") for _ in range(3)))
+        assert [(status, said["posts"]) for status, said in answers] == [(202, [])] * 3
+        later = answers[0]
+        while later[0] == 202:
+            later = await ask("two", "hello again")
+        assert (later[0], later[1]["ticket"]) == (201, answers[0][1]["ticket"])
+        assert [post.content for post in sandbox.posts] == ["hello", "hello again"]
+        sandbox.lock_out()
+        status, said = await ask("three", "much later")
+        assert (status, said["state"]) == (202, "planned")
+        status, said = await ask("four", 501 * "x")
+        assert (status, "500" in str(said)) == (422, True)
+    assert len(sandbox.posts) == 2
 
 
 async def test_a_handler_of_a_few_lines(
