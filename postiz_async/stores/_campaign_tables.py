@@ -20,7 +20,7 @@ CREATE TABLE {s}campaign_runs (
     campaign {integer} NOT NULL,
     id TEXT NOT NULL,
     contents TEXT NOT NULL,
-    until {real} NOT NULL,
+    until {integer} NOT NULL,
     PRIMARY KEY (campaign, id)
 ){strict};
 
@@ -31,7 +31,7 @@ CREATE TABLE {s}campaign_rows (
     number {integer} NOT NULL,
     fingerprint TEXT NOT NULL,
     channel TEXT NOT NULL,
-    date {real} NOT NULL,
+    date {integer} NOT NULL,
     state TEXT NOT NULL,
     request {integer},
     post_id TEXT,
@@ -40,7 +40,7 @@ CREATE TABLE {s}campaign_rows (
     remark TEXT NOT NULL DEFAULT '',
     link TEXT NOT NULL DEFAULT '',
     name TEXT NOT NULL DEFAULT '',
-    moved_from {real},
+    moved_from {integer},
     said TEXT NOT NULL DEFAULT '',
     change {integer},
     becomes TEXT NOT NULL DEFAULT '',
@@ -59,7 +59,7 @@ CREATE TABLE {s}campaign_requests (
     kind TEXT NOT NULL,
     state TEXT NOT NULL,
     posts {integer} NOT NULL,
-    sent_at {real},
+    sent_at {integer},
     moment {integer} NOT NULL,
     mark {integer},
     value {blob} NOT NULL,
@@ -80,7 +80,7 @@ CREATE TABLE {s}campaign_dates (
     campaign {integer} NOT NULL,
     ref TEXT NOT NULL,
     written TEXT NOT NULL,
-    date {real} NOT NULL,
+    date {integer} NOT NULL,
     note TEXT NOT NULL,
     PRIMARY KEY (campaign, ref)
 ){strict};
@@ -104,9 +104,7 @@ CREATE TABLE {s}campaign_copies (
 
 def campaign_tables_of_sqlite() -> str:
     """SQL statements that create the tables of campaigns in a SQLite file."""
-    return _TABLES.format(
-        s="", integer="INTEGER", real="REAL", blob="BLOB", counted="", strict=" STRICT"
-    )
+    return _TABLES.format(s="", integer="INTEGER", blob="BLOB", counted="", strict=" STRICT")
 
 
 def campaign_tables_of_postgres() -> str:
@@ -114,7 +112,6 @@ def campaign_tables_of_postgres() -> str:
     return _TABLES.format(
         s="{schema}.",
         integer="bigint",
-        real="double precision",
         blob="bytea",
         counted="GENERATED ALWAYS AS IDENTITY",
         strict="",

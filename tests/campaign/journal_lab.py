@@ -115,7 +115,7 @@ def write_request(t: Tables, sent: SentRequest, state: str) -> None:
     record = DeliveryRecord(state=state, posts=posts, date=sent.body.date)  # type: ignore[arg-type]
     t.execute(
         "INSERT INTO campaign_requests (campaign, number, id, version, kind, state, posts, sent_at,"
-        " moment, value, body) VALUES (:campaign, :number, :id, 1, 'create', :state, :posts, 0.0,"
+        " moment, value, body) VALUES (:campaign, :number, :id, 1, 'create', :state, :posts, 0,"
         " :moment, :value, :body)",
         number=sent.id,
         id=str(sent.id),

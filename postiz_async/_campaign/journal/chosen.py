@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from postiz_async._campaign.journal.rows import NOT_BEGUN, ChosenDate
 from postiz_async._campaign.journal.tables import IN, Tables, in_groups
+from postiz_async.stores import in_micros, in_seconds
 
 
 class Choices(NamedTuple):
@@ -51,12 +52,15 @@ def choose_dates(
 
 def read_chosen(t: Tables) -> dict[str, ChosenDate]:
     """Read all chosen dates, by ref."""
-    return {each[0]: ChosenDate(*each) for each in t.execute(_CHOSEN)}
+    return {
+        ref: ChosenDate(ref, written, in_seconds(date), note)
+        for ref, written, date, note in t.execute(_CHOSEN)
+    }
 
 
 def put_chosen(t: Tables, chosen: Iterable[ChosenDate]) -> None:
     """Write down chosen dates, in the place of earlier ones of their rows."""
-    t.each(_PUT, (each._asdict() for each in chosen))
+    t.each(_PUT, ({**each._asdict(), "date": in_micros(each.seconds)} for each in chosen))
 
 
 def other_dates(t: Tables, leaving: Mapping[str, ChosenDate]) -> list[str]:
@@ -70,7 +74,7 @@ def other_dates(t: Tables, leaving: Mapping[str, ChosenDate]) -> list[str]:
         ref
         for some in in_groups(leaving)
         for ref, written, date, _ in t.execute(f"{_CHOSEN} {IN.format('ref')}", **some)
-        if written == leaving[ref].written and date != leaving[ref].seconds
+        if written == leaving[ref].written and date != in_micros(leaving[ref].seconds)
     ]
 
 
@@ -86,7 +90,7 @@ _CHOSEN = "SELECT ref, written, date, note FROM {s}campaign_dates WHERE campaign
 
 _PUT = """
 INSERT INTO {s}campaign_dates (campaign, ref, written, date, note)
-VALUES (:campaign, :ref, :written, :seconds, :note)
+VALUES (:campaign, :ref, :written, :date, :note)
 ON CONFLICT (campaign, ref) DO UPDATE
 SET written = excluded.written, date = excluded.date, note = excluded.note
 """

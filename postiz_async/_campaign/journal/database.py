@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from postiz_async._campaign.journal.file import no_journal
 from postiz_async.errors import CampaignError
+from postiz_async.stores import in_seconds
 from postiz_async.stores._deliveries import clean
 from postiz_async.stores._postgres_blocking import BlockingDatabase
-from postiz_async.stores._postgres_schema import quoted
+from postiz_async.stores._postgres_schema import NOW, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -54,7 +55,7 @@ class _PostgresTables:
 
     def time(self) -> float:
         [(now,)] = self.cursor.execute(_NOW).fetchall()
-        return float(now) * self.speed
+        return in_seconds(now) * self.speed
 
     kept_time = time
 
@@ -63,7 +64,7 @@ class _PostgresTables:
         return {"campaign": self.campaign, **values, **texts}
 
 
-_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
+_NOW = f"SELECT {NOW.replace('statement', 'clock')}"
 
 
 @cache

@@ -53,7 +53,7 @@ from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import CampaignError, Problem, by_reader
 from postiz_async.models.media import Media
 from postiz_async.models.posts import PostRequest
-from postiz_async.stores import new_version
+from postiz_async.stores import in_micros, new_version
 
 T = TypeVar("T")
 
@@ -170,7 +170,7 @@ class Journal:
         """
 
         def work(t: Tables) -> None:
-            now = t.time()
+            now = in_micros(t.time())
             others = t.execute(_OTHERS, now=now, id=run, contents=contents).fetchone()[0]
             if others:
                 raise CampaignError(
@@ -179,7 +179,7 @@ class Journal:
                     "campaign a name of its own (--name)."
                 )
             t.execute(_FORGET_RUNS, now=now)
-            t.execute(_JOIN, id=run, contents=contents, until=now + TAKES_PART)
+            t.execute(_JOIN, id=run, contents=contents, until=now + in_micros(TAKES_PART))
             t.execute(_CONTENTS, contents=contents)
 
         await self.do(work)
@@ -235,7 +235,7 @@ class Journal:
 
     async def shift(self, refs: Iterable[str], date: float, remark: str) -> None:
         """Give planned rows a later date."""
-        columns = {"finding": Finding.SHIFTED.value, "remark": remark, "date": date}
+        columns = {"finding": Finding.SHIFTED.value, "remark": remark, "date": in_micros(date)}
         values = [{"ref": ref, "version": new_version(), **columns} for ref in refs]
 
         def work(t: Tables) -> None:
@@ -425,8 +425,14 @@ def _stands_for(t: Tables, row: RowRecord, body: PostRequest) -> int:
 def _found(row: RowRecord, version: int) -> dict[str, object]:
     names = ("ref", "post_id", "note", "remark", "link")
     columns: dict[str, object] = {name: getattr(row, name) for name in names}
-    others = {"date": row.seconds, "state": row.state.value, "finding": row.finding.value}
-    return {**columns, **others, "was": row.version, "version": version}
+    others = {"state": row.state.value, "finding": row.finding.value}
+    return {
+        **columns,
+        **others,
+        "date": in_micros(row.seconds),
+        "was": row.version,
+        "version": version,
+    }
 
 
 _OTHERS = """

@@ -32,7 +32,7 @@ from postiz_async._campaign.journal.rows import ChosenDate, Finding, RowRecord
 from postiz_async._campaign.journal.tables import Tables, put_rows, rows_of
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.record import DeliveryPost
-from postiz_async.stores import new_version
+from postiz_async.stores import in_micros, new_version
 
 Kind: TypeAlias = Literal["create", "replace"]
 
@@ -115,14 +115,16 @@ class NewPosts(Purpose):
     kind: Kind = "create"
 
     def leave(self, t: Tables, request: RequestRows, version: int) -> None:
-        columns = {"request": request.number, "date": request.date, "version": version}
-        values = [{"ref": ref, **columns} for ref in request.refs]
+        values = [
+            {"ref": ref, "request": request.number, "version": version} for ref in request.refs
+        ]
         if t.each(_LEAVE, values) < len(values):
             raise RowsTakenError(_others(t, request, version))
         if stale := other_dates(t, request.dates):
             raise RowsTakenError(dict.fromkeys(stale, "to have another date"))
         if request.date is not None:
-            t.each(MOVE, values)
+            date = in_micros(request.date)
+            t.each(MOVE, ({**each, "date": date} for each in values))
 
     def lose(self, t: Tables, request: RequestRows, version: int, note: str) -> None:
         t.execute(_LOSE, request=request.number, note=note, version=version)
@@ -202,7 +204,9 @@ class Becomes(msgspec.Struct, frozen=True):
 
     def write(self, t: Tables, ref: str, *, request: int, post_id: str | None, note: str) -> None:
         """Write the new state and the post's request; without an id the post stays the same."""
-        columns = {**msgspec.structs.asdict(self), "version": new_version()}
+        asked = None if self.moved_from is None else in_micros(self.moved_from)
+        dates = {"date": in_micros(self.date), "moved_from": asked}
+        columns = {**msgspec.structs.asdict(self), **dates, "version": new_version()}
         t.execute(_BECOME, **columns, ref=ref, request=request, post_id=post_id, note=note)
 
 

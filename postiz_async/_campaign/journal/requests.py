@@ -17,7 +17,7 @@ from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.record import DeliveryRecord, sent_request
 from postiz_async._wire import parse_date
 from postiz_async.models.posts import PostRequest
-from postiz_async.stores import Kept, new_version
+from postiz_async.stores import Kept, in_micros, new_version
 
 
 class RequestHandle(Handle):
@@ -78,6 +78,7 @@ class RequestHandle(Handle):
             version = new_version()
             if delivery.state == "leaving":
                 require_revision(t, self._journal.revision)
+            served_at = delivery.served_at
             time = t.kept_time() if delivery.state == "leaving" else t.time()
             columns = {
                 "id": self._name,
@@ -88,7 +89,7 @@ class RequestHandle(Handle):
                 "state": delivery.state,
                 "mark": _mark(delivery),
                 "posts": len(delivery.posts),
-                "sent_at": delivery.served_at,
+                "sent_at": None if served_at is None else in_micros(served_at),
                 "moment": in_milliseconds(parse_date(delivery.date)),
             }
             if self.version:

@@ -24,6 +24,7 @@ from postiz_async._campaign.journal.tables import (
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async.clock import SystemClock
 from postiz_async.errors import Problem
+from postiz_async.stores import in_seconds
 
 
 class Sent(NamedTuple):
@@ -79,11 +80,16 @@ def _summary(t: Tables) -> Summary:
         rows=tuple(read_rows(t)),
         chosen=read_chosen(t),
         state=read_state(t),
-        sent=tuple(Sent(*each) for each in t.execute(_SENT.format(s="{s}", which=SENT))),
-        unanswered=tuple(Sent(*each) for each in t.execute(_SENT.format(s="{s}", which=OPEN))),
+        sent=_read_sent(t, SENT),
+        unanswered=_read_sent(t, OPEN),
         kept=read_kept(t),
         left_out=read_left_out(t),
     )
+
+
+def _read_sent(t: Tables, which: str) -> tuple[Sent, ...]:
+    found = t.execute(_SENT.format(s="{s}", which=which))
+    return tuple(Sent(in_seconds(at), posts) for at, posts in found)
 
 
 _SENT = """

@@ -26,7 +26,7 @@ from postiz_async._delivery.record import DeliveryRecord, read_record, sent_requ
 from postiz_async._quota.snapshot import Snapshot
 from postiz_async.errors import Problem
 from postiz_async.models.posts import PostRequest
-from postiz_async.stores import new_version
+from postiz_async.stores import in_micros, in_seconds, new_version
 
 
 class Cursor(Protocol):
@@ -142,6 +142,9 @@ def _row(values: Sequence[Any]) -> RowRecord:
     """Make a record of the columns of a row, which have the order of its fields."""
     named: dict[str, Any] = dict(zip(RowRecord.__slots__, values, strict=True))
     named |= {"state": RowState(named["state"]), "finding": Finding(named["finding"])}
+    named |= {"seconds": in_seconds(named["seconds"])}
+    if (asked := named["asked_seconds"]) is not None:
+        named["asked_seconds"] = in_seconds(asked)
     return RowRecord(**named)
 
 
@@ -157,8 +160,8 @@ def put_rows(t: Tables, rows: Iterable[RowRecord]) -> None:
 def _columns(row: RowRecord) -> dict[str, object]:
     names = ("ref", "number", "fingerprint", "channel", "name", "said", "note", "remark")
     same = {name: getattr(row, name) for name in names}
-    others = {"state": row.state.value, "finding": row.finding.value, "date": row.seconds}
-    return {**same, **others}
+    others = {"state": row.state.value, "finding": row.finding.value}
+    return {**same, **others, "date": in_micros(row.seconds)}
 
 
 _REPLACED = ", ".join(f"'{state}'" for state in sorted(NOT_BEGUN))
@@ -182,7 +185,8 @@ WHERE kept.state = 'planned' OR (kept.version = :was AND kept.state IN ({_REPLAC
 
 def take_over(t: Tables, row: RowRecord, request: int | None) -> None:
     """Write a row that is stored already, in the place of an unstored one."""
-    columns = {"post_id": row.post_id, "moved_from": row.asked_seconds, "request": request}
+    asked = None if row.asked_seconds is None else in_micros(row.asked_seconds)
+    columns = {"post_id": row.post_id, "moved_from": asked, "request": request}
     t.execute(_DROP, ref=row.ref, post_id=row.post_id)
     t.execute(_TAKE_OVER, **_columns(row), **columns, version=new_version())
 
@@ -226,9 +230,9 @@ def dates_of_rows(t: Tables, channels: Collection[str]) -> Iterator[float]:
     )
     for channel, date, moved_from in t.execute(query):
         if channel in channels:
-            yield date
+            yield in_seconds(date)
             if moved_from is not None:
-                yield moved_from
+                yield in_seconds(moved_from)
 
 
 _MANY = 200

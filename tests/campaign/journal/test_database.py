@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -13,7 +14,7 @@ import pytest
 from campaign_lab import START, Lab, rows
 from journal_lab import leaves
 from postgres_lab import Place
-from postgres_server import why_no_postgres
+from postgres_server import FEW_DIGITS, why_no_postgres
 
 from postiz_async import (
     APIConnectionError,
@@ -58,22 +59,24 @@ class SharedLab(Lab):
         self.transport = type(self.transport)(self.sandbox, self.latency)
         self.store = MemoryStore()
 
+    @property
+    def address(self) -> str:
+        return self.database.url + FEW_DIGITS
+
     def client(self, **options: Any) -> Postiz:
         return super().client(store=self.store, **options)
 
     def campaign(self, postiz: Postiz, **options: Any) -> Campaign:
-        shared = {"journal": self.database.url, "schema": self.database.schema}
+        shared = {"journal": self.address, "schema": self.database.schema}
         return postiz.campaign(self.path, **shared, **options)
 
     def status(self, **options: Any) -> CampaignStatus:
         return CampaignStatus.read(
-            self.path, journal=self.database.url, schema=self.database.schema, **options
+            self.path, journal=self.address, schema=self.database.schema, **options
         )
 
     def sent(self, postiz: Postiz) -> Any:
-        return postiz.sent_campaign(
-            self.path, journal=self.database.url, schema=self.database.schema
-        )
+        return postiz.sent_campaign(self.path, journal=self.address, schema=self.database.schema)
 
 
 @pytest.fixture
@@ -373,7 +376,7 @@ async def test_what_was_written_before_the_connection_broke_is_known_by_its_name
     lab: SharedLab,
 ) -> None:
     """The answer to COMMIT was lost: the same is written again, and found."""
-    place = journal_at(lab.database.url, lab.database.schema, "c", "http://x")
+    place = journal_at(lab.address, lab.database.schema, "c", "http://x")
     async with await Journal.open(place, campaign="c", base_url="http://x") as journal:
         await journal.put([RowRecord("a", 1, "f", "c1", 2e9)])
         request = await leaves(journal, BODY, ("a",))
@@ -385,7 +388,7 @@ async def test_what_was_written_before_the_connection_broke_is_known_by_its_name
 
 
 async def test_a_connection_that_breaks_is_made_again(lab: SharedLab) -> None:
-    place = journal_at(lab.database.url, lab.database.schema, "c", "http://x")
+    place = journal_at(lab.address, lab.database.schema, "c", "http://x")
     async with await Journal.open(place, campaign="c", base_url="http://x") as journal:
         assert await journal.rows() == {}
         lab.database.run(
@@ -393,3 +396,11 @@ async def test_a_connection_that_breaks_is_made_again(lab: SharedLab) -> None:
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         assert await journal.rows() == {}
+
+
+async def test_dates_are_exact_where_a_server_shows_few_digits(lab: SharedLab) -> None:
+    await lab.run()
+    lines = lab.path.read_text().splitlines()
+    given = [datetime.fromisoformat(json.loads(line)["date"]) for line in lines]
+    assert FEW_DIGITS in lab.address
+    assert [row.at for row in lab.status().report.rows] == given
