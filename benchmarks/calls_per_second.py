@@ -1,8 +1,8 @@
 """Calls a second of `posts.list` with a small answer, one and fifty at a time.
 
 Goal: at least 0.97 of bare aiohttp that sends the same bytes and decodes with msgspec, one at a
-time, and 0.88 of it at fifty. Baselines in the same run: bare aiohttp + msgspec, and httpx2 where it
-is installed. The server is a process of its own on loopback that answers with fixed bytes.
+time, and 0.88 of it at fifty. Baselines in the same run: bare aiohttp + msgspec, and httpx2 where
+it is installed. The server is a process of its own on loopback that answers with fixed bytes.
 Politeness is off. Run: python benchmarks/calls_per_second.py
 """
 

@@ -14,7 +14,7 @@ from postiz_async._quota.neighbours import Neighbours
 from postiz_async._quota.state import Ledger
 from postiz_async._quota.window import MARGIN, Place, RateHeaders, Window
 
-NEAR = 60.0
+SAME_MOMENT = 60.0
 """Seconds by which two clocks may differ about when a call left; a restart may move it by 30."""
 
 
@@ -216,7 +216,7 @@ def found(ledger: Ledger, left: float, now: float) -> Ledger:
         ),
     ]
     near, dead = min(calls, key=lambda each: abs(each[0].sent - left), default=(None, None))
-    if near is None or abs(near.sent - left) > NEAR:
+    if near is None or abs(near.sent - left) > SAME_MOMENT:
         return ledger
     if dead is not None:
         ledger = _unseen(*_came_back(ledger, dead.token, now), now, 0.0)
