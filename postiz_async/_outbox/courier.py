@@ -329,6 +329,7 @@ class Courier:
         except (Exception, asyncio.CancelledError) as error:  # an error must not end other turns
             is_asked_for = anyio.current_effective_deadline() == -math.inf
             if is_asked_for and isinstance(error, asyncio.CancelledError):
+                end = end if running.turn is None else running.turn.broken_off()
                 raise
             whose.exception("sending broke off")
             end = TurnEnd.in_trouble(_broken_off(error), scope.failures)

@@ -130,7 +130,7 @@ class Turn:
         forbidden: the refused hand-overs that wait alone, those of earlier turns included.
         on_lost: called when another sender has the organisation; has to end the turn.
         share: hand-overs to take up while other organisations may be waiting; None: the turn lasts
-            as long as the client, unless there is trouble.
+            as long as the client, unless there is trouble and no look-up to be finished.
     """
 
     def __init__(
@@ -202,6 +202,12 @@ class Turn:
     @property
     def _is_sending(self) -> bool:
         return any(each.is_sending for each in self._sendings.values())
+
+    def broken_off(self) -> TurnEnd:
+        """How the turn ends when it is cancelled: what it knows of an outage is kept."""
+        if self.outage.error is None:
+            return TurnEnd(failures=self._failures)
+        return TurnEnd(self.outage.pauses_for, self._failures + 1, self.outage.trouble)
 
     def look(self) -> None:
         """Look for new hand-overs soon."""
@@ -306,7 +312,8 @@ class Turn:
 
     async def _end(self, found: Sequence[HandOver]) -> TurnEnd | None:
         """How the turn ends, given the hand-overs found; None: it goes on."""
-        if self.outage.error is not None and not self._is_sending:
+        is_at_work = self._is_sending or (self._share is None and bool(self._lookups))
+        if self.outage.error is not None and not is_at_work:
             return TurnEnd.in_trouble(self.outage.error, self._failures)
         work = [*self._active.values(), *found]
         if self._share is None and (work or not self._scope.failures):
