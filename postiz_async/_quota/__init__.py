@@ -69,7 +69,8 @@ The laws of this package
     No clock, no I/O, no HTTP. Time is an argument, in seconds of a monotonic clock. The state
     is one frozen value; each event is a function from state to state; `decide` asks and changes
     nothing. A reservation ends in exactly one way: `released` (proved not sent or not counted),
-    `answered`, `unread` (counted, no headers), `refused`, `turned_away`, or `lost`.
+    `answered`, `unread` (counted, no headers), `refused`, `turned_away`, or `lost`. A lost one may
+    be `found` later, so that it was counted for certain.
 """
 
 # pyright: reportUnusedImport=false
