@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from comparison import OURS, play
+from comparison import OTHERS, OURS, careful, play
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +24,12 @@ def test_each_post_is_stored_once_in_each_of_our_ways() -> None:
         outcome = play(name, 32, seed=7)
         assert (outcome.stored, outcome.doubled, outcome.refused) == (33, 0, 0), name
         assert outcome.hours < 2, name
+
+
+def test_a_careful_client_stores_each_post_once_too() -> None:
+    [name] = [name for name, way in OTHERS.items() if way is careful]
+    outcome = play(name, 32, seed=7)
+    assert (outcome.stored, outcome.doubled, outcome.lost, outcome.refused) == (33, 0, 0, 0)
 
 
 def test_others_double_what_they_repeat_and_are_refused() -> None:
