@@ -430,7 +430,7 @@ async def test_a_web_page_in_the_place_of_an_answer_is_waited_out(
     lab.sandbox.faults.add(Fault("html", route="create_post"))
     assert (await lab.run()).complete
     lab.assert_each_once(f"post {n}" for n in range(30))
-    assert "paused until Postiz is back: The server answers with a web page (200" in caplog.text
+    assert "paused until Postiz is back: Somebody in front of Postiz answers: a page" in caplog.text
 
 
 async def test_leaving_the_block_ends_what_is_in_flight_and_sends_no_more(

@@ -16,7 +16,12 @@ from postiz_async import NewPost
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
-from postiz_async.errors import APIConnectionError, ConfigurationError, PermissionDeniedError
+from postiz_async.errors import (
+    APIConnectionError,
+    BadRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from postiz_async.testing._transport import sandbox_client
 
 if TYPE_CHECKING:
@@ -114,7 +119,7 @@ async def test_a_server_that_is_late_behind_a_page_stores_each_row_once(
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, ConfigurationError), (403, PermissionDeniedError), (404, ConfigurationError)],
+    [(400, BadRequestError), (403, PermissionDeniedError), (404, NotFoundError)],
 )
 @pytest.mark.parametrize("fault_kind", ["error_before", "error_after"])
 async def test_a_firewall_stops_a_run_and_the_next_one_looks_first(

@@ -23,9 +23,10 @@ from postiz_async._sandbox import StoredPost
 from postiz_async._sandbox.faults import Fault, FaultKind
 from postiz_async._wire import WireResponse
 from postiz_async.errors import (
+    BadRequestError,
     CampaignError,
-    ConfigurationError,
     InvalidPostError,
+    NotFoundError,
     PermissionDeniedError,
     PostizError,
     QuotaWaitError,
@@ -592,7 +593,8 @@ async def test_a_firewall_stops_an_update_and_the_next_one_looks_first(
     ]
     lab.write(after)
     lab.sandbox.faults.add(Fault(kind, route="create_post", status=status))
-    with pytest.raises(PermissionDeniedError if status == 403 else ConfigurationError):
+    kinds = {400: BadRequestError, 403: PermissionDeniedError, 404: NotFoundError}
+    with pytest.raises(kinds[status]):
         await update(lab)
     done = await update(lab)
     assert done.left == {}
