@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,10 @@ def _anchor(shown: Guide) -> str:
     return shown.provider.identifier
 
 
+def _look_up(name: str, inputs: tuple[str, ...]) -> str:
+    return _code(name) + (f" ({', '.join(inputs)})" if inputs else "")
+
+
 def _section(shown: Guide) -> Iterator[str]:
     provider = shown.provider
     yield f'<a id="{_anchor(shown)}"></a>'
@@ -67,7 +72,10 @@ def _section(shown: Guide) -> Iterator[str]:
     yield f"- Published as: {_EDITORS[provider.editor]}"
     yield f"- Further parts: {shown.parts}"
     if provider.tools:
-        yield f"- Look-ups of `channels.trigger`: {', '.join(map(_code, provider.tools))}"
+        look_ups = ", ".join(starmap(_look_up, provider.tools.items()))
+        yield f"- Look-ups of `channels.trigger`: {look_ups}"
+    if provider.analytics:
+        yield f"- Analytics: of the {' and the '.join(provider.analytics)}"
     if provider.since:
         yield f"- Since {provider.since}"
     for title, lines in (("Media", shown.media), ("Pitfalls", shown.notes)):

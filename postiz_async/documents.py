@@ -235,7 +235,7 @@ class ProviderObject(TypedDict):
     leastSettings: Mapping[str, object]
     media: Sequence[str]
     notes: Sequence[str]
-    tools: Sequence[str]
+    tools: Mapping[str, Sequence[str]]
     since: str
 
 

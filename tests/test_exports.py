@@ -113,7 +113,7 @@ async def main():
             print(*[outcome.state async for outcome in campaign.run()])
 
 asyncio.run(main())
-unused = ("babel", "cyclopts", "dateutil", "justhtml", "rich", "tzlocal",
+unused = ("babel", "cyclopts", "dateutil", "rich", "tzlocal",
           "postiz_async._cli.", "postiz_async._sandbox")
 print([name for name in sys.modules if name.startswith(unused)])
 """

@@ -13,7 +13,7 @@ ROOT = Path(postiz_async.__file__).parent
 
 LAYERS = (
     ("_unseen",),
-    ("errors", "clock", "_extras", "_logs"),
+    ("errors", "clock", "_extras", "_logs", "_media_types"),
     ("_concurrency", "models"),
     ("_quota",),
     ("providers", "_wire"),
@@ -178,9 +178,10 @@ def test_a_part_of_a_campaign_imports_only_from_those_before_it() -> None:
             assert order[name] <= order[part], each
 
 
-def test_the_sandbox_is_an_island_that_knows_the_time() -> None:
+def test_the_sandbox_uses_the_rules_and_nothing_that_sends() -> None:
     targets = {ours(each.target) for each in all_imports() if each.module.startswith("_sandbox")}
-    assert targets - {None} == {"_sandbox", "clock"}
+    rules = {"_content", "_media_types", "_validation", "errors", "models", "providers"}
+    assert targets - {None} == {"_sandbox", "clock", *rules}
 
 
 def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:

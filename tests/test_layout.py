@@ -42,7 +42,7 @@ ALONE = {
     "test_packaging": "pyproject.toml, and what is built by it",
     "test_private_files": "all files that anything writes",
     "test_sample_saas": "benchmarks/sample_saas.py, in small",
-    "test_two_models": "the client's rules beside the sandbox's",
+    "test_two_models": "client and sandbox, both beside facts",
     "test_workflows": "what GitHub and pre-commit read",
 }
 """Tests of the top level that are not called after one of its modules, and why."""

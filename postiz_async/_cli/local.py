@@ -135,7 +135,7 @@ async def sandbox(
             http://localhost:8000/postiz/callback; its id and secret are printed.
         sample: Also copy the sample campaign into this folder.
         start: The time that its clock shows at first, like 2027-01-15T09:00 (UTC).
-        release: The release to imitate: one like v2.23.0, HEAD, next or open.
+        release: The release to imitate: v2.20.0, v2.23.0, HEAD or next.
         fault: What goes wrong, as drop_answer:20%:route=create_post; as often as you like. Kinds:
             drop_answer, hang, late_work, late_answer, reset, error_before, error_after, stop,
             empty_401, html, strip_headers. Further: times=, delay= (seconds), status=,

@@ -9,8 +9,9 @@ In memory, without a network:
         response = await sandbox.handle(request)
 
 `postiz_async._sandbox.http.serve` serves it over HTTP on loopback, and
-`postiz_async._sandbox.faults` lists what can go wrong on demand. The sandbox is an island: of the
-client it imports only the clock, so that the two cannot share a mistake.
+`postiz_async._sandbox.faults` lists what can go wrong on demand. Posts are judged by the rules that
+the client checks before it sends. Replaying recorded exchanges proves that the answers are those
+of a real server.
 """
 
 # pyright: reportUnusedImport=false

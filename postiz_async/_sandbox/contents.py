@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from postiz_async._sandbox.dates import to_datetime
 from postiz_async._sandbox.handlers.oauth import decided
 from postiz_async._sandbox.messages import HttpError, UploadReader
 from postiz_async._sandbox.pipeline import CreateRecord, Pipeline
@@ -27,11 +28,11 @@ from postiz_async._sandbox.rows import (
     MemberRow,
     NotificationRow,
     PostRow,
+    Release,
     TagRow,
 )
-from postiz_async._sandbox.rules.formats import to_datetime
-from postiz_async._sandbox.rules.networks import networks_in
 from postiz_async._sandbox.state import OAuthApp, Organization, SandboxState, TextRule, Webhook
+from postiz_async.providers import PROVIDERS
 
 
 class ThreadRow(msgspec.Struct, frozen=True):
@@ -131,7 +132,8 @@ class SandboxContents:
     @property
     def providers(self) -> tuple[str, ...]:
         """The providers that this release knows."""
-        return tuple(networks_in(self._state.release))
+        newest = self._state.release >= Release.HEAD
+        return tuple(name for name, each in PROVIDERS.items() if each.since or newest)
 
     @property
     def requests(self) -> int:

@@ -36,7 +36,6 @@ from postiz_async._sandbox.messages import (
     Response,
     UploadedFile,
     UploadReader,
-    compress,
     empty_response,
     json_response,
 )
@@ -246,13 +245,12 @@ def _application(sandbox: MemoryServer, *, is_private: bool) -> web.Application:
             body = (await _read_body(http_request)).decode(errors="replace").strip()
             return _to_http(control(sandbox, http_request.method, http_request.path, body))
         try:
-            request = await _from_http(http_request)
-            response = await sandbox.handle(request)
+            response = await sandbox.handle(await _from_http(http_request))
         except (ConnectionLost, ConnectionResetError):  # of a fault, or of a client that gave up
             if http_request.transport is not None:
                 http_request.transport.abort()
             return web.Response()  # goes nowhere
-        return _to_http(compress(request, response))
+        return _to_http(response)
 
     application = web.Application(client_max_size=0)
     application.router.add_route("*", r"/{path:[\s\S]*}", answer)  # %0A is a line break

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import hashlib
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
@@ -13,7 +10,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from postiz_async._sandbox.text.json import write_json
+from postiz_async._sandbox.json import write_json
 
 
 class ConnectionLost(ConnectionError):  # noqa: N818 - it is an event of the sandbox, not a defect
@@ -99,10 +96,13 @@ class HttpRequest:
         """The content type without its parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    def query_value(self, name: str) -> str | list[str] | None:
-        """The value of a query parameter, or all values if it is repeated."""
-        values = [value for key, value in self.query if key == name]
-        return values if len(values) > 1 else next(iter(values), None)
+    @property
+    def query_values(self) -> dict[str, str | list[str]]:
+        """The value of each query parameter, or all values if it is repeated."""
+        values: dict[str, list[str]] = {}
+        for name, value in self.query:
+            values.setdefault(name, []).append(value)
+        return {name: each if len(each) > 1 else each[0] for name, each in values.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +142,6 @@ def empty_response(status: int, *headers: tuple[str, str]) -> Response:
     return Response(status, headers)
 
 
-_EXPOSED = "reload,onboarding,activate,x-copilotkit-runtime-client-gql-version"
-_COMPRESS_FROM = 1024
-
-
-def preflight(request: HttpRequest) -> Response:
-    """The answer to a browser's preflight request (CORS)."""
-    allowed = [("Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE")]
-    asked = request.headers.get("access-control-request-headers")
-    if asked is not None:
-        allowed.append(("Access-Control-Allow-Headers", asked))
-    return empty_response(204, *allowed, ("Content-Length", "0"))
-
-
 _SIGN_IN = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>/auth</body></html>"
 
 
@@ -164,62 +151,20 @@ def redirect_to_login() -> Response:
     return Response(307, headers, _SIGN_IN)
 
 
-def wrap(request: HttpRequest, response: Response, now: float, front_end: str) -> Response:
+def wrap(request: HttpRequest, response: Response, now: float) -> Response:
     """Add the headers that all responses of the API have.
 
     Args:
         request: The request.
         response: The response so far.
         now: Seconds since the epoch.
-        front_end: The origin whose pages may read the response.
     """
-    headers = [("X-Powered-By", "Express")]
-    if request.headers.get("origin") == front_end:
-        headers.append(("Access-Control-Allow-Origin", front_end))
-    tag = entity_tag(response.body)
-    unchanged = _is_unchanged(request, response, tag)
-    has_body = bool(response.body) and not unchanged
-    headers += [
-        ("Vary", "Origin, Accept-Encoding" if has_body else "Origin"),
-        ("Access-Control-Allow-Credentials", "true"),
-        ("Access-Control-Expose-Headers", _EXPOSED),
-    ]
-    headers += [each for each in response.headers if not unchanged or each[0] != "Content-Type"]
-    if has_body:
-        headers.append(("Content-Length", str(len(response.body))))
+    headers = [("X-Powered-By", "Express"), *response.headers]
     if response.body:
-        headers.append(("ETag", tag))
+        headers.append(("Content-Length", str(len(response.body))))
     headers.append(("Date", formatdate(now, usegmt=True)))
-    body = response.body if has_body and request.method != "HEAD" else b""
-    return Response(304 if unchanged else response.status, tuple(headers), body)
-
-
-def entity_tag(body: bytes) -> str:
-    """The weak ETag of a body: its length and the start of its digest."""
-    digest = base64.b64encode(hashlib.sha1(body, usedforsecurity=False).digest())
-    return f'W/"{len(body):x}-{digest[:27].decode()}"'
-
-
-def _is_unchanged(request: HttpRequest, response: Response, tag: str) -> bool:
-    known = request.headers.get("if-none-match")
-    if known is None or request.method not in {"GET", "HEAD"} or response.status != 200:
-        return False
-    return known == "*" or tag in {each.strip() for each in known.split(",")}
-
-
-def compress(request: HttpRequest, response: Response) -> Response:
-    """Compress a body if it is large enough and the client accepts it."""
-    accepted = request.headers.get("accept-encoding", "").lower()
-    if len(response.body) < _COMPRESS_FROM:
-        return response
-    if "gzip" in accepted:
-        encoding, body = "gzip", gzip.compress(response.body, 6)
-    elif "deflate" in accepted:
-        encoding, body = "deflate", zlib.compress(response.body, 6)
-    else:
-        return response
-    headers = [each for each in response.headers if each[0] != "Content-Length"]
-    return Response(response.status, (*headers, ("Content-Encoding", encoding)), body)
+    body = b"" if request.method == "HEAD" else response.body
+    return Response(response.status, tuple(headers), body)
 
 
 _REASONS = {400: "Bad Request", 404: "Not Found"}
@@ -256,16 +201,6 @@ def not_found(message: str) -> HttpError:
 def invalid(messages: Sequence[str]) -> HttpError:
     """An error of shape E3: every violation of the field rules at once."""
     return _reasoned(400, messages)
-
-
-def check(messages: Sequence[str]) -> None:
-    """Refuse the request if the field rules found anything.
-
-    Raises:
-        HttpError: There are messages.
-    """
-    if messages:
-        raise invalid(messages)
 
 
 def status_only(status: int, message: str) -> HttpError:

@@ -14,6 +14,7 @@ from postiz_async._sandbox.faults import (
     before_authentication,
     before_handler,
 )
+from postiz_async._sandbox.json import MalformedJSONError, read_json
 from postiz_async._sandbox.messages import (
     HttpError,
     HttpRequest,
@@ -27,10 +28,9 @@ from postiz_async._sandbox.messages import (
 )
 from postiz_async._sandbox.publishing import catch_up
 from postiz_async._sandbox.router import OpenRoute, Route, find_route
-from postiz_async._sandbox.rules.fields import is_list
 from postiz_async._sandbox.state import OpenCall, Organization, ReceivedCall, SandboxState
-from postiz_async._sandbox.text.json import MalformedJSONError, read_json
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
+from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle
+from postiz_async._validation.javascript import as_list
 
 BODY_LIMIT = 102_400
 """Largest size in bytes of a body that is parsed, after decompression."""
@@ -124,10 +124,6 @@ class Tally:
     creates: list[CreateRecord] = field(default_factory=list[CreateRecord])
 
 
-def _counter(route: str, organization: Organization) -> str:
-    return f"{route}-{organization.id}"
-
-
 class Pipeline:
     """Answers requests; may be used for several at a time."""
 
@@ -150,14 +146,13 @@ class Pipeline:
             if found is None:
                 raise unknown_route(request.method, request.target)
             route, params = found
-            return await self._serve(request, path, route, params, body)
+            return await self._serve(request, route, params, body)
         except HttpError as error:
             return error.response
 
     async def _serve(
         self,
         request: HttpRequest,
-        path: str,
         route: Route | OpenRoute,
         params: dict[str, str],
         body: object,
@@ -169,18 +164,11 @@ class Pipeline:
             response = await route.handler(OpenCall(self._state, request, body))
             return await after_handler(fault, self._state.clock, response) if fault else response
         organization = self._authenticate(request)
-        decision = self._count(request, path, route, organization)
-        if decision is not None and not decision.allowed:
-            return self._refuse(route, decision)
         call = ReceivedCall(self._state, request, body, organization, params, fault)
-        response = await self._handle(route, call)
         if route.name == "create_post":
-            self._record(response)
-        if decision is not None:
-            response = response.with_first(decision.headers)
-        if fault is not None:
-            response = await after_handler(fault, self._state.clock, response)
-        return response
+            return await self._create(route, call)
+        response = await self._handle(route, call)
+        return await after_handler(fault, self._state.clock, response) if fault else response
 
     def _authenticate(self, request: HttpRequest) -> Organization:
         key = request.headers.get("authorization", "")
@@ -198,30 +186,30 @@ class Pipeline:
             raise plain(401, "No subscription found")
         return organization
 
-    def _count(
-        self, request: HttpRequest, path: str, route: Route, organization: Organization
-    ) -> ThrottleDecision | None:
-        """Count the request if its route is limited."""
-        if not self._state.release.throttles(request.method, path):
-            return None
+    async def _create(self, route: Route, call: ReceivedCall) -> Response:
+        """Count a create, and answer it if it is within the limit."""
         # the monotonic clock: the counter of a real server knows nothing of our wall clock
-        now = self._state.clock.monotonic()
-        return self._throttle.hit(_counter(route.name, organization), now)
+        clock = self._state.clock
+        decision = self._throttle.hit(call.organization.id, clock.monotonic())
+        if decision.allowed:
+            response = await self._handle(route, call)
+        else:
+            self.tally.refusals += 1
+            response = status_only(_TOO_MANY, "ThrottlerException: Too Many Requests").response
+        posts = response.json() if response.status == _CREATED else None
+        record = CreateRecord(clock.monotonic(), response.status, len(as_list(posts)))
+        self.tally.creates.append(record)
+        response = response.with_first(decision.headers)
+        if call.fault is not None and decision.allowed:
+            response = await after_handler(call.fault, clock, response)
+        return response
 
     def lock_out(self, organization: Organization, seconds: float | None) -> None:
         """Refuse the creates of an organisation, for a whole block or what is left of one."""
         left = self._throttle.window if seconds is None else seconds
         if not 0 < left <= self._throttle.window:
             raise ValueError(f"a lock lasts up to {self._throttle.window:g} s, not {left:g} s")
-        counter = _counter("create_post", organization)
-        self._throttle.block(counter, self._state.clock.monotonic(), left)
-
-    def _refuse(self, route: Route, decision: ThrottleDecision) -> Response:
-        self.tally.refusals += 1
-        response = status_only(_TOO_MANY, "ThrottlerException: Too Many Requests").response
-        if route.name == "create_post":
-            self._record(response)
-        return response.with_first(decision.headers)
+        self._throttle.block(organization.id, self._state.clock.monotonic(), left)
 
     async def _handle(self, route: Route, call: ReceivedCall) -> Response:
         try:
@@ -238,9 +226,3 @@ class Pipeline:
         allowed = organization.posts_per_month
         if allowed is not None and len(organization.posts.live_roots()) >= allowed:
             raise plan_limit("posts", "add more posts", self._state.host)
-
-    def _record(self, response: Response) -> None:
-        posts = response.json() if response.status == _CREATED else None
-        count = len(posts) if is_list(posts) else 0
-        record = CreateRecord(self._state.clock.monotonic(), response.status, count)
-        self.tally.creates.append(record)

@@ -11,10 +11,9 @@ from functools import partial
 import msgspec
 
 from postiz_async._sandbox.rows import ChannelRow, NotificationRow, PostRow
-from postiz_async._sandbox.rules.formats import iso
 from postiz_async._sandbox.state import Organization, SandboxState, WebhookDelivery
 
-_SINCE_WEBHOOKS_ARE_EMPTY = (2, 12, 0)
+_WEBHOOK_BODY = b"[]"  # nothing about the post, by a defect of the server
 
 
 def store_post(state: SandboxState, organization: Organization, post: PostRow) -> None:
@@ -73,7 +72,10 @@ def _publish(state: SandboxState, organization: Organization, post: PostRow) -> 
     note = NotificationRow(state.ids.uuid(), content, link, max(post.date, post.created_at))
     organization.notifications.append(note)
     if reason is None:
-        _call_webhooks(state, organization, published, channel)
+        for webhook in organization.webhooks:
+            if not webhook.channel_ids or channel.id in webhook.channel_ids:
+                state.jobs.deliveries.append(WebhookDelivery(webhook.url, _WEBHOOK_BODY))
+                state.jobs.changed.set()
 
 
 def _obstacle(channel: ChannelRow) -> str | None:
@@ -82,28 +84,3 @@ def _obstacle(channel: ChannelRow) -> str | None:
     if channel.refresh_needed:
         return "the channel has to be connected again"
     return channel.failure
-
-
-def _call_webhooks(
-    state: SandboxState, organization: Organization, post: PostRow, channel: ChannelRow
-) -> None:
-    entry = {
-        "id": post.id,
-        "content": post.content,
-        "publishDate": iso(post.date),
-        "releaseURL": post.release_url,
-        "state": post.state,
-        "integration": {
-            "id": channel.id,
-            "name": channel.name,
-            "providerIdentifier": channel.provider,
-            "picture": channel.picture,
-            "type": "social",
-        },
-    }
-    is_empty = state.release.since(_SINCE_WEBHOOKS_ARE_EMPTY)
-    body = msgspec.json.encode([] if is_empty else [entry])
-    for webhook in organization.webhooks:
-        if not webhook.channel_ids or channel.id in webhook.channel_ids:
-            state.jobs.deliveries.append(WebhookDelivery(webhook.url, body))
-            state.jobs.changed.set()

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from postiz_async._sandbox.faults import RouteName
 from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
 from postiz_async._sandbox.messages import Response, bad_request
-from postiz_async._sandbox.rows import OPEN, UNRELEASED, Release, Version
+from postiz_async._sandbox.rows import Release
 from postiz_async._sandbox.state import OpenCall, ReceivedCall
 
 Handler = Callable[[ReceivedCall], Awaitable[Response]]
@@ -25,8 +25,8 @@ class Route:
     method: str
     template: str
     """The path below `/public/v1`."""
-    since: Version
     handler: Handler
+    since: Release = Release.OLDEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,55 +36,45 @@ class OpenRoute:
     name: RouteName
     method: str
     path: str
-    since: Version
     handler: OpenHandler
+    since: Release = Release.OLDEST
 
 
 ROUTES = (
-    Route("create_post", "POST", "/posts", (1, 11, 1), create.create_post),
-    Route("list_posts", "GET", "/posts", (1, 11, 1), posts.list_posts),
-    Route("delete_post_group", "DELETE", "/posts/group/{group}", (2, 18, 0), posts.delete_group),
-    Route("delete_post", "DELETE", "/posts/{id}", (1, 26, 1), posts.delete_post),
-    Route("get_missing_content", "GET", "/posts/{id}/missing", (2, 19, 0), posts.get_missing),
-    Route("update_release_id", "PUT", "/posts/{id}/release-id", (2, 19, 0), posts.set_release_id),
-    Route("change_post_status", "PUT", "/posts/{id}/status", (2, 21, 7), posts.change_status),
-    Route("update_post_settings", "PUT", "/posts/{id}/settings", UNRELEASED, posts.update_settings),
-    Route("upload_file", "POST", "/upload", (1, 11, 1), media.upload),
-    Route("upload_from_url", "POST", "/upload-from-url", (2, 8, 0), media.upload_from_url),
-    Route("list_media", "GET", "/media", OPEN, media.list_media),
-    Route("generate_video", "POST", "/generate-video", (1, 64, 0), media.generate_video),
-    Route("video_function", "POST", "/video/function", (1, 64, 0), media.video_function),
-    Route("list_channels", "GET", "/integrations", (1, 11, 1), channels.list_channels),
-    Route("list_groups", "GET", "/groups", (2, 21, 9), channels.list_groups),
-    Route("is_connected", "GET", "/is-connected", (1, 62, 0), channels.is_connected),
+    Route("create_post", "POST", "/posts", create.create_post),
+    Route("list_posts", "GET", "/posts", posts.list_posts),
+    Route("delete_post_group", "DELETE", "/posts/group/{group}", posts.delete_group),
+    Route("delete_post", "DELETE", "/posts/{id}", posts.delete_post),
+    Route("get_missing_content", "GET", "/posts/{id}/missing", posts.get_missing),
+    Route("update_release_id", "PUT", "/posts/{id}/release-id", posts.set_release_id),
+    Route("change_post_status", "PUT", "/posts/{id}/status", posts.change_status, Release.NEWEST),
     Route(
-        "get_channel_settings",
-        "GET",
-        "/integration-settings/{id}",
-        (2, 18, 0),
-        channels.settings,
+        "update_post_settings", "PUT", "/posts/{id}/settings", posts.update_settings, Release.HEAD
     ),
-    Route(
-        "trigger_tool",
-        "POST",
-        "/integration-trigger/{id}",
-        (2, 18, 0),
-        channels.use_tool,
-    ),
-    Route("get_connect_url", "GET", "/social/{integration}", (2, 20, 0), channels.get_connect_url),
-    Route("delete_channel", "DELETE", "/integrations/{id}", (2, 20, 0), channels.delete),
-    Route("get_analytics", "GET", "/analytics/{integration}", (2, 18, 0), insights.of_channel),
-    Route("get_post_analytics", "GET", "/analytics/post/{postId}", (2, 18, 0), insights.of_post),
-    Route("list_notifications", "GET", "/notifications", (2, 18, 0), insights.list_notifications),
-    Route("search_users", "GET", "/users", UNRELEASED, insights.search_users),
-    Route("find_slot", "GET", "/find-slot/{id}", (2, 7, 0), channels.find_slot),
+    Route("upload_file", "POST", "/upload", media.upload),
+    Route("upload_from_url", "POST", "/upload-from-url", media.upload_from_url),
+    Route("list_media", "GET", "/media", media.list_media, Release.NEXT),
+    Route("generate_video", "POST", "/generate-video", media.generate_video),
+    Route("video_function", "POST", "/video/function", media.video_function),
+    Route("list_channels", "GET", "/integrations", channels.list_channels),
+    Route("list_groups", "GET", "/groups", channels.list_groups, Release.NEWEST),
+    Route("is_connected", "GET", "/is-connected", channels.is_connected),
+    Route("get_channel_settings", "GET", "/integration-settings/{id}", channels.settings),
+    Route("trigger_tool", "POST", "/integration-trigger/{id}", channels.use_tool),
+    Route("get_connect_url", "GET", "/social/{integration}", channels.get_connect_url),
+    Route("delete_channel", "DELETE", "/integrations/{id}", channels.delete),
+    Route("get_analytics", "GET", "/analytics/{integration}", insights.of_channel),
+    Route("get_post_analytics", "GET", "/analytics/post/{postId}", insights.of_post),
+    Route("list_notifications", "GET", "/notifications", insights.list_notifications),
+    Route("search_users", "GET", "/users", insights.search_users, Release.HEAD),
+    Route("find_slot", "GET", "/find-slot/{id}", channels.find_slot),
 )
 
 OPEN_ROUTES = (
-    OpenRoute("oauth_describe", "GET", "/oauth/authorize", (2, 20, 0), oauth.describe),
-    OpenRoute("oauth_authorize", "POST", "/oauth/authorize", (2, 20, 0), oauth.authorize),
-    OpenRoute("oauth_token", "POST", "/oauth/token", (2, 20, 0), oauth.exchange_token),
-    OpenRoute("oauth_register", "POST", "/oauth/register", UNRELEASED, oauth.register),
+    OpenRoute("oauth_describe", "GET", "/oauth/authorize", oauth.describe),
+    OpenRoute("oauth_authorize", "POST", "/oauth/authorize", oauth.authorize),
+    OpenRoute("oauth_token", "POST", "/oauth/token", oauth.exchange_token),
+    OpenRoute("oauth_register", "POST", "/oauth/register", oauth.register, Release.HEAD),
 )
 
 _PREFIX = "/public/v1"
@@ -104,11 +94,11 @@ def find_route(
     method = "GET" if method == "HEAD" else method
     for open_route in OPEN_ROUTES:
         found = (open_route.method, open_route.path) == (method, path.rstrip("/").lower())
-        if found and release.since(open_route.since):
+        if found and release >= open_route.since:
             return open_route, {}
     segments = path.rstrip("/").split("/")
     for route in ROUTES:
-        if route.method == method and release.since(route.since):
+        if route.method == method and release >= route.since:
             params = _match(f"{_PREFIX}{route.template}".split("/"), segments)
             if params is not None:
                 return route, {name: _decode(value) for name, value in params.items()}

@@ -17,7 +17,6 @@ from postiz_async._sandbox.messages import (
     ConnectionLost,
     HttpRequest,
     Response,
-    preflight,
     redirect_to_login,
     wrap,
 )
@@ -39,16 +38,14 @@ class MemoryServer(ServerContents):
         clock: The clock that tells the time and waits; None for the real one.
         limit: Create calls in a window; None for the default of the release.
         window: Length of the window and of a block, in seconds.
-        release: Release of the server to imitate, such as `v2.19.0`; `HEAD` is the newest that was
-            recorded, `next` has what was merged since, `open` also what is proposed.
-        storage: Where the counter is kept; None for the release's own choice.
+        release: Release of the server to imitate: `v2.20.0`, `v2.23.0`, `HEAD`, which was
+            recorded, or `next`, which has what was merged or proposed since.
+        storage: Where the counter is kept.
         base: The server that clients see: the backend itself, or the official container, where
             the API is below `/api` and anything else belongs to the web front end.
-        host: Begins the paths of uploaded files, and is the origin of the web front end, which
-            alone may read answers in a browser; `serve` puts its own address here.
+        host: Begins the paths of uploaded files; `serve` puts its own address here.
         tags: Names of the tags that exist.
         work_per_post: Seconds that storing one post takes.
-        upload_domain: Text that each media path must contain.
         video_types: Generators of videos that are switched on.
         seed: The seed of ids and random faults.
         organizations: Names of the organisations, each of which has a key of its own, such as
@@ -67,12 +64,11 @@ class MemoryServer(ServerContents):
         limit: float | None = None,
         window: float = 3600.0,
         release: str = "HEAD",
-        storage: Literal["redis", "memory"] | None = None,
+        storage: Literal["redis", "memory"] = "redis",
         base: Literal["backend", "container"] = "backend",
         host: str = "http://localhost:4200",
         tags: Iterable[str] = (),
         work_per_post: float = 0.020,
-        upload_domain: str | None = None,
         video_types: tuple[str, ...] = ("image-text-slides", "veo3"),
         seed: int = 0,
         organizations: Iterable[str] = (),
@@ -84,12 +80,11 @@ class MemoryServer(ServerContents):
             ids=IdSource(random.Random(seed)),
             release=parsed,
             base=base,
-            limit=parsed.default_limit if limit is None else limit,
+            limit=(90 if parsed >= Release.NEWEST else 30) if limit is None else limit,
             window=window,
-            in_redis=parsed.throttle_in_redis if storage is None else storage == "redis",
+            in_redis=storage == "redis",
             host=host,
             work_per_post=work_per_post,
-            upload_domain=upload_domain,
             video_types=video_types,
         )
         self.faults: Faults = Faults(random.Random(seed))
@@ -138,11 +133,8 @@ class MemoryServer(ServerContents):
             if not path.startswith("/api/"):
                 return redirect_to_login()
             path = path.removeprefix("/api")
-        if request.method == "OPTIONS":
-            response = preflight(request)
-        else:
-            response = await self._pipeline.answer(request, path)
-        return wrap(request, response, self.clock.time(), self.host)
+        response = await self._pipeline.answer(request, path)
+        return wrap(request, response, self.clock.time())
 
     def _forget(self, task: asyncio.Task[Response]) -> None:
         self._tasks.discard(task)

@@ -15,12 +15,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Literal
 
 import msgspec
 
+from postiz_async._media_types import media_type, pixels_of
 from postiz_async._sandbox.faults import Fault
-from postiz_async._sandbox.messages import HttpRequest, UploadedFile, internal_error, status_only
+from postiz_async._sandbox.messages import HttpRequest, UploadedFile, status_only
 from postiz_async._sandbox.rows import (
     ChannelRow,
     GroupRow,
@@ -32,9 +34,7 @@ from postiz_async._sandbox.rows import (
     Release,
     TagRow,
 )
-from postiz_async._sandbox.rules.files import pixels_of
-from postiz_async._sandbox.rules.networks import network_in
-from postiz_async._sandbox.rules.post import PostContext
+from postiz_async._validation import MediaFacts
 from postiz_async.clock import Clock
 
 
@@ -346,8 +346,6 @@ class SandboxState:
     """The start of the paths of uploaded files."""
     work_per_post: float
     """Seconds that storing one post takes."""
-    upload_domain: str | None
-    """Text that the path of each medium in a post must contain."""
     video_types: tuple[str, ...]
     """Generators of videos that are switched on."""
     organizations: list[Organization] = field(default_factory=list[Organization])
@@ -360,14 +358,13 @@ class SandboxState:
     """Rules by which networks refuse to publish posts."""
     remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, UploadedFile])
     """Files that can be fetched, by URL."""
-    pictures: dict[str, tuple[int, int] | None] = field(
-        default_factory=dict[str, tuple[int, int] | None]
-    )
-    """Files that can be fetched, by path, with width and height if they are known."""
+    pictures: dict[str, MediaFacts] = field(default_factory=dict[str, MediaFacts])
+    """What is known of files that can be fetched, by path."""
 
     def measure(self, path: str, head: bytes) -> None:
         """Store the path of a file, and the size of the picture if its beginning states it."""
-        self.pictures[path] = pixels_of(head)
+        width, height = pixels_of(media_type(head), BytesIO(head))
+        self.pictures[path] = MediaFacts(width=width, height=height)
 
     @property
     def now(self) -> int:
@@ -401,15 +398,3 @@ class ReceivedCall(OpenCall):
     def release(self) -> Release:
         """The release of the server."""
         return self.state.release
-
-    def context_of(self, channel_id: str) -> PostContext:
-        """The facts for the rules of a post on this channel.
-
-        Raises:
-            HttpError: The server does not know the network.
-        """
-        channel = self.organization.channels[channel_id]
-        network = network_in(self.release, channel.provider)
-        if network is None:
-            raise internal_error()
-        return PostContext(channel, network, self.release, self.state.pictures)

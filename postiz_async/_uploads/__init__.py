@@ -2,8 +2,9 @@
 
 # pyright: reportUnusedImport=false
 
+from postiz_async._media_types import POSTABLE
 from postiz_async._uploads.cache import UploadCache
-from postiz_async._uploads.inspect import POSTABLE, FileFacts, inspect_file
+from postiz_async._uploads.inspect import FileFacts, inspect_file
 from postiz_async._uploads.send import (
     AT_ONCE,
     STALL_TIMEOUT,

@@ -15,15 +15,9 @@ import msgspec
 from msgspec.structs import replace
 
 from postiz_async._concurrency import for_each, in_thread
+from postiz_async._media_types import POSTABLE, limit_of, pixels_of
 from postiz_async._scheduler.hooks import told
-from postiz_async._uploads.inspect import (
-    POSTABLE,
-    FileFacts,
-    check_size,
-    kind_of,
-    limit_of,
-    pixels_of,
-)
+from postiz_async._uploads.inspect import FileFacts, check_size, kind_of
 from postiz_async._uploads.sources import NullSink, Source, UploadSource, name_of, open_local
 from postiz_async._uploads.urls import inspect_url, is_url
 from postiz_async._wire import encode_body

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from postiz_async._uploads.inspect import POSTABLE, FileFacts, refuse
+from postiz_async._media_types import POSTABLE
+from postiz_async._uploads.inspect import FileFacts, refuse
 
 _MIMES = {suffix: mime for mime, suffix in POSTABLE.items()} | {".jpeg": "image/jpeg"}
 """The kinds of files that the server fetches, by the end of their path."""

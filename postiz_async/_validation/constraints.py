@@ -28,10 +28,11 @@ from postiz_async.errors import InvalidInputError
 
 _LONGEST_URL = 2_084
 
-_LOOSE_URL = re.compile(
+LOOSE_URL_PATTERN = (
     r"(?:https?://(?:www\.|(?!www))|www\.)"
     r"(?:[A-Za-z0-9]+|[A-Za-z0-9][A-Za-z0-9-]+[A-Za-z0-9])\.\S{2,}"
 )
+_LOOSE_URL = re.compile(LOOSE_URL_PATTERN)
 _NOT_IN_URL = re.compile(r"[\s<>]")
 # Compiled when first used, for wide ranges take a millisecond or two.
 _LABEL = r"[A-Za-z0-9\u00a1-\uffff-]{1,63}"
@@ -210,6 +211,7 @@ BOOLEAN = Constraint(
     "boolean", _of_any(lambda value: type(value) is bool), "must be a boolean value"
 )
 NUMBER = Constraint("number", _of_any(is_number), _NO_NUMBER)
+OBJECT = Constraint("object", _of_any(is_object), "must be an object")
 LIST = Constraint("list", _of_any(is_list), "must be an array")
 
 

@@ -102,6 +102,11 @@ def to_content(value: object) -> str:
     return text if isinstance(text, str) else ""
 
 
+def as_given(value: object) -> object:
+    """Leave a value as it is."""
+    return value
+
+
 def to_list(value: object) -> object:
     """Convert a value for a field that is declared as a list: an object becomes an empty one."""
     return [] if is_object(value) else value

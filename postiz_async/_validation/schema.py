@@ -32,6 +32,7 @@ from postiz_async._validation.constraints import (
 )
 from postiz_async._validation.javascript import (
     ABSENT,
+    as_given,
     as_object,
     is_list,
     is_object,
@@ -68,6 +69,9 @@ AS_NUMBER = Type(frozenset({int, float}), to_number)
 AS_BOOLEAN = Type(frozenset({bool}), to_boolean)
 AS_CONTENT = Type(frozenset({str}), to_content)
 AS_LIST = Type(frozenset({list}), to_list)
+
+
+AS_GIVEN = Type(frozenset({object}), as_given)
 
 
 class Field(NamedTuple):

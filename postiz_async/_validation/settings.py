@@ -223,7 +223,10 @@ class SettingsVerdict(NamedTuple):
 
 def verdict_of(provider: str, settings: Mapping[str, object]) -> SettingsVerdict:
     """The verdict on settings as given, for a provider by its identifier."""
-    return _verdict(provider, _encoder.encode(settings))
+    try:
+        return _verdict(provider, _encoder.encode(settings))
+    except UnicodeEncodeError:  # half a surrogate pair
+        return _verdict_on(PROVIDERS[provider], settings)
 
 
 _encoder = msgspec.json.Encoder()
@@ -231,8 +234,10 @@ _encoder = msgspec.json.Encoder()
 
 @lru_cache(maxsize=_REMEMBERED)
 def _verdict(identifier: str, written: bytes) -> SettingsVerdict:
-    provider = PROVIDERS[identifier]
-    given = as_object(msgspec.json.decode(written))
+    return _verdict_on(PROVIDERS[identifier], as_object(msgspec.json.decode(written)))
+
+
+def _verdict_on(provider: Provider, given: Mapping[str, object]) -> SettingsVerdict:
     shape = shape_of(provider.settings)
     settings = converted(shape, given)
     wrong: list[Problem] = []

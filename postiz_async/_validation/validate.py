@@ -108,8 +108,11 @@ def judge(given: object, channels: Mapping[str, Channel], media: Mapping[str, Me
     values = judged(ROOT, given, "", problems)
     if given.get("posts") == []:
         problems.append(Problem("posts", NOT_EMPTY.text, stage="body"))
-    posts = [_post(place, post, channel, media, problems) for place, post, channel in found]
-    return Body(given, values, posts, problems)
+    failing: list[Problem] = []
+    posts = [
+        _post(place, post, channel, media, problems, failing) for place, post, channel in found
+    ]
+    return Body(given, values, posts, problems + failing)
 
 
 def _found(
@@ -157,9 +160,10 @@ def _post(
     channel: Channel,
     media: Mapping[str, MediaFacts],
     problems: list[Problem],
+    failing: list[Problem],
 ) -> JudgedPost:
     path = f"posts.{place}."
-    before = len(problems)
+    before, failed_before = len(problems), len(failing)
     is_plain = is_good(POST, given)
     values = given if is_plain else judged(POST, given, path, problems)
     provider = PROVIDERS.get(channel.provider)
@@ -177,16 +181,16 @@ def _post(
         entries = (
             cast("list[Mapping[str, object]]", values["value"])
             if is_plain
-            else list(_entries(values, path, problems))
+            else list(_entries(values, path, failing))
         )
-    if len(problems) > before:
+    if len(failing) > failed_before:
         entries = ()
     of_each = [media_of(entry, media) if entry["image"] else [] for entry in entries]
     return JudgedPost(path, channel, provider, given, settings, verdict, entries, of_each)
 
 
 def _entries(
-    post: Mapping[str, object], path: str, problems: list[Problem]
+    post: Mapping[str, object], path: str, failing: list[Problem]
 ) -> Iterator[Mapping[str, object]]:
     """The parts of a post that the request classes accept.
 
@@ -195,11 +199,11 @@ def _entries(
     for place, entry in enumerate(as_list(post["value"])):
         where = f"{path}value.{place}"
         if not is_object(entry):
-            problems.append(Problem(where, _NO_OBJECT, stage="failure"))
+            failing.append(Problem(where, _NO_OBJECT, stage="failure"))
             continue
         for number, medium in enumerate(as_list(entry["image"]) if entry["image"] else ()):
             if not is_object(medium):
-                problems.append(Problem(f"{where}.image.{number}", _NO_OBJECT, stage="failure"))
+                failing.append(Problem(f"{where}.image.{number}", _NO_OBJECT, stage="failure"))
         yield entry
 
 

@@ -159,8 +159,9 @@ BLOGS = (
         limits=(Limit(100_000),),
         editor="markdown",
         pitfalls=(_NO_MEDIA, "In a publication the article becomes a draft."),
-        tools=("publications",),
+        tools={"publications": ()},
         since="v0.0.1",
+        connected_by="form",
     ),
     Provider(
         name="Dev.to",
@@ -168,8 +169,9 @@ BLOGS = (
         limits=(Limit(100_000),),
         editor="markdown",
         pitfalls=(_NO_MEDIA,),
-        tools=("tags", "organizations"),
+        tools={"tags": (), "organizations": ()},
         since="v1.63.0",
+        connected_by="form",
     ),
     Provider(
         name="Hashnode",
@@ -177,8 +179,9 @@ BLOGS = (
         limits=(Limit(10_000),),
         editor="markdown",
         pitfalls=(_NO_MEDIA,),
-        tools=("tagsList", "publications"),
+        tools={"tagsList": (), "publications": ()},
         since="v0.0.1",
+        connected_by="form",
     ),
     Provider(
         name="WordPress",
@@ -186,8 +189,9 @@ BLOGS = (
         limits=(Limit(100_000),),
         editor="html",
         pitfalls=("The type is part of an address: `posts`, not `post`.",),
-        tools=("postTypes", "categoriesList", "tagsList"),
+        tools={"postTypes": (), "categoriesList": (), "tagsList": ()},
         since="v1.65.0",
+        connected_by="form",
     ),
     Provider(
         name="ListMonk",
@@ -195,8 +199,9 @@ BLOGS = (
         limits=(Limit(100_000_000),),
         editor="html",
         pitfalls=("The campaign goes out as soon as the post is published.",),
-        tools=("list", "templates"),
+        tools={"list": (), "templates": ()},
         since="v2.6.0",
+        connected_by="form",
     ),
     Provider(
         name="Tumblr",
@@ -218,6 +223,7 @@ BLOGS = (
         ),
         pitfalls=("A video beside pictures is stored; Tumblr may refuse it.",),
         since="v2.22.1",
+        described=("settings",),
     ),
 )
 """Facts about these networks."""

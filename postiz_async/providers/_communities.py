@@ -58,7 +58,7 @@ class RedditPost(Value, frozen=True, kw_only=True):
         Annotated[
             str,
             Server(
-                checks=("loose_url", "is_url"),
+                checks=("loose_url", "defined", "is_url"),
                 checked_when=Condition("type", "eq", "link"),
                 advised_when=Condition("type", "eq", "link"),
                 skip_reference=True,
@@ -252,8 +252,9 @@ COMMUNITIES = (
             "A `link` without a url is stored.",
             "Media of a comment is dropped, and a video there needs a thumbnail all the same.",
         ),
-        tools=("subreddits", "restrictions"),
+        tools={"subreddits": ("word",), "restrictions": ("subreddit",)},
         since="v0.0.1",
+        described=("settings",),
     ),
     Provider(
         name="Lemmy",
@@ -271,8 +272,10 @@ COMMUNITIES = (
             "Only the first medium is used, as the thumbnail.",
             "A picture whose name ends in .jpeg or .webp is refused.",
         ),
-        tools=("subreddits",),
+        tools={"subreddits": ("word",)},
         since="v1.5.0",
+        connected_by="form",
+        described=("settings",),
     ),
     Provider(
         name="Discord",
@@ -282,7 +285,7 @@ COMMUNITIES = (
         parts="thread",
         part_media="allowed",
         pitfalls=("Only the first further part is posted in the thread.",),
-        tools=("channels",),
+        tools={"channels": ()},
         mentions=True,
         since="v1.5.0",
     ),
@@ -293,7 +296,7 @@ COMMUNITIES = (
         parts="thread",
         part_media="allowed",
         pitfalls=("A video is embedded as if it were a picture.",),
-        tools=("channels",),
+        tools={"channels": ()},
         since="v1.5.0",
     ),
     Provider(
@@ -323,6 +326,8 @@ COMMUNITIES = (
         parts="comments",
         pitfalls=(_NO_MEDIA, "The first 100 characters become the title."),
         since="v2.15.0",
+        connected_by="form",
+        described=("rules",),
     ),
     Provider(
         name="Whop",
@@ -331,7 +336,7 @@ COMMUNITIES = (
         editor="markdown",
         parts="comments",
         part_media="allowed",
-        tools=("companies", "experiences"),
+        tools={"companies": (), "experiences": ()},
         since="v2.16.0",
     ),
     Provider(
@@ -340,8 +345,9 @@ COMMUNITIES = (
         limits=(Limit(5_000),),
         parts="comments",
         part_media="allowed",
-        tools=("groups", "label"),
+        tools={"groups": (), "label": ()},
         since="v2.15.0",
+        connected_by="form",
     ),
 )
 """Facts about these networks."""

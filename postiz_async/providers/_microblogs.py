@@ -172,6 +172,7 @@ MICROBLOGS = (
         ),
         mentions=True,
         since="v0.0.1",
+        analytics=("channel", "post"),
     ),
     Provider(
         name="Threads",
@@ -181,6 +182,8 @@ MICROBLOGS = (
         part_media="allowed",
         pitfalls=("The server does not check media before the post is published.",),
         since="v1.0.0",
+        analytics=("channel", "post"),
+        described=("rules",),
     ),
     Provider(
         name="Mastodon",
@@ -190,6 +193,7 @@ MICROBLOGS = (
         part_media="allowed",
         pitfalls=("500 characters even where the instance allows more.",),
         since="v1.5.0",
+        described=("rules",),
     ),
     Provider(
         name="Bluesky",
@@ -206,6 +210,8 @@ MICROBLOGS = (
         pitfalls=("The server counts UTF-16 units, so an emoji takes more than one of the 300.",),
         mentions=True,
         since="v1.5.0",
+        connected_by="form",
+        described=("rules",),
     ),
     Provider(
         name="Farcaster",
@@ -214,8 +220,9 @@ MICROBLOGS = (
         parts="thread",
         part_media="allowed",
         rules=(MediaRule("only_images", "Can only accept images", scope="every"),),
-        tools=("subreddits",),
+        tools={"subreddits": ("word",)},
         since="v1.27.1",
+        connected_by="form",
     ),
     Provider(
         name="Telegram",
@@ -229,6 +236,8 @@ MICROBLOGS = (
             "Telegram itself allows less text beside media than the server does.",
         ),
         since="v1.28.1",
+        connected_by="form",
+        described=("rules",),
     ),
     Provider(
         name="Nostr",
@@ -237,6 +246,8 @@ MICROBLOGS = (
         parts="thread",
         part_media="allowed",
         since="v1.31.1",
+        connected_by="form",
+        described=("rules",),
     ),
 )
 """Facts about these networks."""

@@ -7,7 +7,7 @@ the rules that msgspec knows as well, and `Server` next to it those that `Meta` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
@@ -142,7 +142,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         part_media: how the media of further parts are treated.
         rules: tests of the media, in the server's order.
         pitfalls: common mistakes that the server accepts, and other advice.
-        tools: the look-ups for `channels.trigger`.
+        tools: the look-ups for `channels.trigger`, each with the inputs that it takes.
+        analytics: the subjects that have analytics.
+        connected_by: how people connect a channel: on the network's page, or in a form of Postiz.
+        described: what `channels.settings` tells about it.
         mentions: whether mentions in the text become real ones.
         since: the first release that has it; empty for none so far.
         defect: the text with which the server refuses all but drafts; empty for none.
@@ -157,7 +160,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     part_media: Literal["allowed", "ignored", "forbidden", "first-only"] = "ignored"
     rules: tuple[MediaRule, ...] = ()
     pitfalls: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
+    tools: Mapping[str, tuple[str, ...]] = {}
+    analytics: tuple[Literal["channel", "post"], ...] = ()
+    connected_by: Literal["network", "form"] = "network"
+    described: tuple[Literal["rules", "settings"], ...] = ("rules", "settings")
     mentions: bool = False
     since: str = ""
     defect: str = ""

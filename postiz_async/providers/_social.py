@@ -210,6 +210,7 @@ SOCIAL = (
         rules=_LINKEDIN_RULES,
         mentions=True,
         since="v0.0.1",
+        described=("rules",),
     ),
     Provider(
         name="LinkedIn Page",
@@ -220,6 +221,8 @@ SOCIAL = (
         rules=_LINKEDIN_RULES,
         mentions=True,
         since="v1.0.0",
+        analytics=("channel", "post"),
+        described=("rules",),
     ),
     Provider(
         name="Facebook Page",
@@ -241,6 +244,7 @@ SOCIAL = (
             "A background allows at most 130 characters and no media, which is not checked.",
         ),
         since="v0.0.1",
+        analytics=("channel", "post"),
     ),
     Provider(
         name="Instagram (Facebook Business)",
@@ -268,8 +272,9 @@ SOCIAL = (
             "Each item of a story becomes a story of its own.",
             "Media of comments is silently dropped.",
         ),
-        tools=("audioSearch",),
+        tools={"audioSearch": ("q", "type")},
         since="v1.0.0",
+        analytics=("channel", "post"),
     ),
     Provider(
         name="Instagram (Standalone)",
@@ -283,6 +288,7 @@ SOCIAL = (
             "Music has no effect here.",
         ),
         since="v1.23.1",
+        analytics=("channel", "post"),
     ),
     Provider(
         name="Google My Business",
@@ -300,6 +306,7 @@ SOCIAL = (
         ),
         pitfalls=("An event needs its dates and a button its address; neither is checked.",),
         since="v2.9.0",
+        analytics=("channel", "post"),
     ),
     Provider(
         name="VK",
@@ -308,6 +315,7 @@ SOCIAL = (
         parts="comments",
         part_media="allowed",
         since="v1.40.0",
+        described=("rules",),
     ),
     Provider(
         name="MeWe",
@@ -317,7 +325,7 @@ SOCIAL = (
             "Videos are silently dropped.",
             "A post in a group without the group's id is stored and cannot be published.",
         ),
-        tools=("groups",),
+        tools={"groups": ()},
         since="v2.20.0",
     ),
 )

@@ -199,6 +199,7 @@ VISUAL = (
             MediaRule("only_video", "Item must be a video"),
         ),
         since="v1.0.0",
+        analytics=("channel", "post"),
     ),
     Provider(
         name="Tiktok",
@@ -211,6 +212,7 @@ VISUAL = (
             "Music and location have no effect here.",
         ),
         since="v0.0.1",
+        analytics=("channel", "post"),
     ),
     Provider(
         name="TikTok",
@@ -224,7 +226,8 @@ VISUAL = (
             _INBOX,
             "TikTok fetches media itself: from a public URL of a domain the operator has verified.",
         ),
-        tools=("musicSearch", "locationSearch"),
+        tools={"musicSearch": ("genre",), "locationSearch": ("q",)},
+        analytics=("channel", "post"),
     ),
     Provider(
         name="Pinterest",
@@ -249,8 +252,9 @@ VISUAL = (
                 media="all_images",
             ),
         ),
-        tools=("boards",),
+        tools={"boards": ()},
         since="v1.0.0",
+        analytics=("channel", "post"),
     ),
     Provider(
         name="Dribbble",
@@ -266,8 +270,10 @@ VISUAL = (
             ),
         ),
         pitfalls=("The ids that the tool `teams` finds are refused as `team`.",),
-        tools=("teams",),
+        tools={"teams": ()},
         since="v1.0.0",
+        analytics=("post",),
+        described=("settings",),
     ),
 )
 """Facts about these networks."""

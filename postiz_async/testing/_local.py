@@ -38,8 +38,8 @@ class Sandbox(SandboxControls):
         limit: create requests an hour.
         api_key: the key of its first organisation; None: `sandbox`, or one derived from the name
             in `organizations`.
-        release: the server's release, such as `v2.18.0`; `HEAD` is the newest that was recorded,
-            `next` has what was merged since, `open` also what is proposed.
+        release: the server's release: `v2.20.0`, `v2.23.0`, `HEAD`, the main branch, which was
+            recorded, or `next`, with what was merged or proposed since.
         start: the initial time of its clock, such as `datetime.now(UTC)`; None: 08:00 UTC on 15
             January 2027, the same day whenever the test runs.
         channels: providers of which each organisation has a channel in the beginning; `all`: of

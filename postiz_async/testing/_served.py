@@ -97,8 +97,8 @@ def serve_sandbox(
         window: seconds, or a `timedelta`, that a window and a lock-out last.
         api_key: the key of its first organisation; None: `sandbox`, or one derived from the name
             in `organizations`.
-        release: the server's release, such as `v2.18.0`; `HEAD` is the newest that was recorded,
-            `next` has what was merged since, `open` also what is proposed.
+        release: the server's release: `v2.20.0`, `v2.23.0`, `HEAD`, the main branch, which was
+            recorded, or `next`, with what was merged or proposed since.
         start: the initial time of its clock; None: the machine's time.
         speed: how many times as fast its clock runs; 1 is the machine's.
         channels: providers of which each organisation has a channel in the beginning; `all`: of

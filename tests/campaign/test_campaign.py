@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import START, WITH_DOUBLES, Lab, at
+from campaign_lab import WITH_DOUBLES, Lab, at
 
 from postiz_async._campaign.campaign import Campaign
 from postiz_async._campaign.plan.plan import Forecast
@@ -161,23 +161,3 @@ async def test_a_year_is_looked_through_with_few_lists(lab: Lab) -> None:
         async for _ in campaign.run():
             break
         assert lists(lab) - after_plan <= len(lab.creates) + 5
-
-
-@pytest.mark.parametrize("release", ["v2.18.0"])
-async def test_where_reads_are_counted_a_plan_looks_once_at_most(
-    tmp_path: Path, release: str
-) -> None:
-    lab = Lab(tmp_path, release=release, limit=3)
-    async with lab.sandbox:
-        lab.channel("mastodon", id="c1")
-        lab.write([row(24 + 24 * 30 * n, f"post {n}") for n in range(6)])
-        begun = lab.clock.time()
-        async with lab.client() as postiz:
-            for _ in range(2):
-                async with lab.campaign(postiz) as campaign:
-                    assert (await campaign.plan()).posts == 6
-                (warning,) = campaign.warnings
-                assert "was not searched for these rows" in str(warning)
-            assert lists(lab) == 1
-        assert lab.clock.time() - begun < 60
-        assert START.timestamp() <= begun

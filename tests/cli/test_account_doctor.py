@@ -64,8 +64,8 @@ async def test_no_key_at_all() -> None:
 
 
 async def test_an_old_server_is_recognised() -> None:
-    found = await look(MemoryServer(clock=JumpingClock(), release="v2.18.0"))
-    assert found["server"].text.startswith("Postiz v2.18.0 or newer, older than v2.19.0")
+    found = await look(MemoryServer(clock=JumpingClock(), release="v2.20.0"))
+    assert found["server"].text.startswith("Postiz v2.19.0 or newer, older than v2.21.9")
 
 
 async def test_a_connection_that_breaks_half_way_is_a_finding() -> None:

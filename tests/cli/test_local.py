@@ -27,7 +27,7 @@ from postiz_async.oauth import OAuth
             "--fault reset:route=post: there is no route 'post'; say ",
         ),
         ("--fault=reset:120%", "--fault reset:120%: 120% is not a probability"),
-        ("--release=new", "--release new: a release is written v1.2.3, HEAD, next or open"),
+        ("--release=new", "--release new: a release is one of v2.20.0, v2.23.0, HEAD, next"),
         ("--organization=", "--organization: an organisation needs a name."),
         ("--organization=a --organization=a", "--organization: there is an organisation 'a'"),
         ("--organization=a --organization=A", "--organization: 'A' would have the key of 'a'."),

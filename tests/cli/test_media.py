@@ -109,7 +109,7 @@ def test_a_terminal_shows_a_bar_for_what_is_under_way() -> None:
 
 
 async def test_media_are_listed_and_searched(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with MemoryServer(release="open") as box, serve(box) as served:
+    async with MemoryServer(release="next") as box, serve(box) as served:
         for name in ("moon.png", "sunrise.jpg", "sunset.jpg"):
             box.add_media(name)
         monkeypatch.setenv("POSTIZ_API_URL", served.url)

@@ -1,7 +1,7 @@
-"""Both counters of X's weights, client's and sandbox's, beside the package that they imitate.
+"""The counter of X's weights, beside the package that it imitates.
 
 Texts that glue links to what is none are counted by twitter-text, which the server uses, and by
-both of ours: 30,000 that are always the same and 30,000 fresh ones.
+ours: 30,000 that are always the same and 30,000 fresh ones.
 
     POSTIZ_CONFORMANCE=1 python -m pytest tests/conformance
 
@@ -21,8 +21,7 @@ from glued_texts import make_texts
 from weights_of_x import WEIGHTS
 
 from postiz_async._content import unicode_data as domains
-from postiz_async._content.length import weighted_length as clients_weight
-from postiz_async._sandbox.text.length import top_level_domains, weighted_length as sandbox_weight
+from postiz_async._content.length import weighted_length
 
 pytestmark = [
     pytest.mark.conformance,
@@ -44,19 +43,17 @@ def test_weights(
     texts = make_texts(seed, NUMBER)
     real = weights(packages, texts)
     assert len(real) == NUMBER
-    compare(f"client's weights, seed {seed}", texts, real, clients_weight, tell)
-    compare(f"sandbox's weights, seed {seed}", texts, real, sandbox_weight, tell)
+    compare(f"weights, seed {seed}", texts, real, weighted_length, tell)
 
 
 def test_the_examples_of_the_suite_are_right(packages: Path) -> None:
     assert weights(packages, [text for text, _ in WEIGHTS]) == [weight for _, weight in WEIGHTS]
 
 
-def test_both_tables_have_the_same_top_level_domains(packages: Path) -> None:
+def test_the_table_has_the_same_top_level_domains(packages: Path) -> None:
     (line,) = run(packages, "", "domains")
     real = set(json.loads(line))
     assert real == domains.TOP_LEVEL_DOMAINS | domains.TOP_LEVEL_DOMAINS_IN_OTHER_SCRIPTS
-    assert {name for name in top_level_domains() if not name.startswith("xn--")} == real
 
 
 def weights(packages: Path, texts: list[str]) -> list[int]:

@@ -133,7 +133,7 @@ def test_plain_facts_are_those_of_the_contract(identifier: str) -> None:
     assert (ours.editor, ours.counts) == (facts["editor"], facts["counts"])
     assert ours.parts == facts["comments"]["status"]
     assert ours.part_media == facts["comments"].get("media", "ignored")
-    assert ours.tools == tuple(facts["tools"])
+    assert list(ours.tools) == facts["tools"]
     assert ours.mentions == facts["mentions"]
     assert ours.since == (facts["since_release"] or "")
     assert ours.defect == facts["defect"]

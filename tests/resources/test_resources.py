@@ -526,7 +526,7 @@ class IgnoresTheSearch(SandboxTransport):
 async def test_media_are_listed_newest_first_and_found_by_the_name_they_had(
     way: type[SandboxTransport],
 ) -> None:
-    local = Sandbox(release="open")
+    local = Sandbox(release="next")
     for number in range(40):
         local.add_media(f"Sunrise {number}.jpg" if number % 2 else f"moon {number}.png")
     local.add_media("another's.png", organization=local.add_organization("Tea"))
@@ -621,7 +621,7 @@ async def test_attempt_hook_sees_each_request_and_cannot_break_a_call(local: San
 
 
 async def test_a_route_that_is_not_there_names_the_release(channel: Channel) -> None:
-    old = Sandbox(release="v2.18.0")
+    old = Sandbox(release="v2.20.0")
     async with old.client() as postiz:
         with pytest.raises(NotFoundError, match=r"came with v2\.21\.9: this"):
             await postiz.channels.groups()

@@ -180,7 +180,7 @@ class Lab:
         throttle.hit(counter, self.clock.monotonic() - (throttle.window - reset))
 
     def _counter(self, key: str) -> str:
-        return f"create_post-{self.organizations[key].id}"
+        return self.organizations[key].id
 
     def _throttle(self) -> RedisThrottle:
         throttle = self.sandbox._pipeline._throttle

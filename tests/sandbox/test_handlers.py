@@ -534,18 +534,6 @@ async def test_analytics_of_a_channel(sandbox: MemoryServer, send: Send) -> None
     assert [each["data"] for each in (await send("GET", path)).json()] == [[], [], []]
 
 
-async def test_an_operator_may_ask_for_media_of_his_own() -> None:
-    async with MemoryServer(upload_domain="cdn.example.com") as sandbox:
-        channel = sandbox.add_channel("mastodon")
-        for path, status in (("https://cdn.example.com/a.png", 201), ("/a.png", 400)):
-            body = create(item(to=channel.id, image=[{"id": "1", "path": path}]))
-            response = await sandbox.handle(request("POST", "/posts", body))
-            assert response.status == status
-        assert response.json() == bad(
-            ["posts.0.value.0.image.0.URL must contain the domain: cdn.example.com"]
-        )
-
-
 async def test_odd_bodies(send: Send) -> None:
     assert (await send("POST", "/posts", create(item(settings=[1, "a"])))).status == 201
     assert (await send("POST", "/posts", create(tags=[{"label": ["launch"]}]))).status == 201
@@ -632,15 +620,9 @@ async def test_the_same_seed_gives_the_same_server() -> None:
     assert answers[0] == answers[1]
 
 
-async def test_answers_carry_date_and_tag(sandbox: MemoryServer, send: Send) -> None:
+async def test_answers_carry_the_date(send: Send) -> None:
     response = await send("GET", "/is-connected")
     assert response.header("Date") == "Tue, 24 Nov 2026 06:00:00 GMT"
-    tag = response.header("ETag")
-    assert tag == 'W/"12-htYH9DQc68cJ+1dYbHRp3PvJfVY"'
-    call = request("GET", "/is-connected")
-    headers = {**call.headers, "if-none-match": tag}
-    again = await sandbox.handle(HttpRequest("GET", call.path, (), headers))
-    assert (again.status, again.body, again.header("Content-Type")) == (304, b"", None)
 
 
 async def test_behind_the_container_only_api_is_the_api() -> None:

@@ -78,20 +78,14 @@ async def test_a_published_post_is_not_published_again_by_accident(
     assert sandbox.posts[0].state == "QUEUE"
 
 
-@pytest.mark.parametrize(("release", "bodies"), [("HEAD", [b"[]"]), ("v2.11.0", None)])
-async def test_webhooks(clock: JumpingClock, release: str, bodies: list[bytes] | None) -> None:
-    async with MemoryServer(clock=clock, release=release) as sandbox:
+async def test_webhooks(clock: JumpingClock) -> None:
+    async with MemoryServer(clock=clock) as sandbox:
         told = sandbox.add_channel("mastodon", id=MASTODON)
         sandbox.add_channel("telegram", id=TELEGRAM)
         sandbox.add_webhook("http://127.0.0.1:9/hook", told.id)
         body = create(item(), item(to=TELEGRAM), type="now")
         await sandbox.handle(request("POST", "/posts", body))
-        deliveries = [each.body for each in sandbox.take_deliveries()]
-        assert len(deliveries) == 1
-        if bodies is None:
-            assert b'"state":"PUBLISHED","integration":{"id":"cmmastodon' in deliveries[0]
-        else:
-            assert deliveries == bodies
+        assert [each.body for each in sandbox.take_deliveries()] == [b"[]"]
         assert sandbox.take_deliveries() == []
 
 
@@ -111,29 +105,15 @@ ROUTES = (
 
 
 @pytest.mark.parametrize(
-    ("release", "limit", "throttled", "missing"),
-    [
-        ("v1.41.0", "30", 5, 1),
-        ("v1.65.2", "30", 4, 1),
-        ("v2.18.0", "30", 4, 1),
-        ("v2.19.0", "30", 1, 1),
-        ("v2.20.0", "30", 1, 1),
-        ("v2.21.8", "90", 1, 1),
-        ("v2.23.0", "90", 1, 1),
-        ("HEAD", "90", 1, 0),
-    ],
+    ("release", "limit", "missing"),
+    [("v2.20.0", "30", 1), ("v2.23.0", "90", 1), ("HEAD", "90", 0), ("next", "90", 0)],
 )
-async def test_what_a_release_limits(
-    release: str, limit: str, throttled: int, missing: int
-) -> None:
+async def test_what_a_release_limits(release: str, limit: str, missing: int) -> None:
     async with MemoryServer(release=release) as sandbox:
         answers = [await sandbox.handle(request(method, path)) for method, path in ROUTES]
         limits = [each.header("X-RateLimit-Limit") for each in answers]
-        assert limits.count(limit) == throttled
-        assert limits.count(None) == len(ROUTES) - throttled
+        assert limits == [limit] + [None] * (len(ROUTES) - 1)
         assert [_is_missing(each) for each in answers].count(True) == missing
-        remaining = {each.header("X-RateLimit-Remaining") for each in answers} - {None}
-        assert remaining == {str(int(limit) - 1)}, "each route has its own counter"
 
 
 def _is_missing(response: Response) -> bool:
@@ -142,27 +122,18 @@ def _is_missing(response: Response) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("release", "keys", "answer"),
-    [
-        ("v1.41.0", {"id", "state", "tags"}, "id"),
-        ("v2.11.0", {"group"}, "id"),
-        ("v2.13.0", {"group", "releaseId"}, "error"),
-        ("v2.23.0", {"creationMethod"}, "error"),
-        ("HEAD", {"settings"}, "error"),
-    ],
+    ("release", "more"),
+    [("v2.20.0", set()), ("v2.23.0", {"creationMethod"}), ("HEAD", {"creationMethod", "settings"})],
 )
-async def test_what_a_release_answers(release: str, keys: set[str], answer: str) -> None:
+async def test_what_a_release_lists(release: str, more: set[str]) -> None:
     async with MemoryServer(release=release) as sandbox:
         channel = sandbox.add_channel("mastodon")
-        created = await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
+        await sandbox.handle(request("POST", "/posts", create(item(to=channel.id))))
         listed = await sandbox.handle(request("GET", "/posts", **day()))
         (entry,) = listed.json()["posts"]
-        assert keys <= set(entry)
-        assert ("settings" in entry) == (release == "HEAD")
-        gone = await sandbox.handle(request("DELETE", f"/posts/{created.json()[0]['postId']}"))
-        assert list(gone.json()) == [answer]
+        assert {"creationMethod", "settings"} & set(entry) == more
 
 
 def test_releases_have_names() -> None:
-    with pytest.raises(ValueError, match=r"v1\.2\.3, HEAD, next or open"):
+    with pytest.raises(ValueError, match=r"one of v2\.20\.0, v2\.23\.0, HEAD, next"):
         MemoryServer(release="latest")

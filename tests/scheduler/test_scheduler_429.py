@@ -45,20 +45,6 @@ async def refused(postiz: Postiz, local: Sandbox) -> RateLimitError:
     return caught.value
 
 
-async def test_after_a_lock_out_it_says_an_hour_and_asks_once() -> None:
-    """Each further request could make it longer."""
-    local = Sandbox(release="v2.18.0", limit=1)
-    at = local.in_an_hour()
-    async with local.client() as other:
-        await other.posts.list(start=at, end=at)
-    way = Silent(local)
-    async with local.client(advanced=AdvancedOptions(transport=way)) as postiz:
-        error = await refused(postiz, local)
-    assert error.retry_after == 3600
-    assert "retry-after" not in error.response.headers
-    assert way.seen == [429]
-
-
 async def test_after_the_429_of_a_gateway_it_says_when_the_next_create_could_leave() -> None:
     local = Sandbox(limit=1, channels=("mastodon",))
     way = Silent(local)

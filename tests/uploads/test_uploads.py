@@ -7,17 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
 from samples import GIF, JPEG, MP4, PNG, WEBP
 
 from postiz_async._client import Postiz
+from postiz_async._media_types import MAX_IMAGE, MAX_VIDEO
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._sandbox.faults import FaultKind
-from postiz_async._sandbox.rules.files import kind_of as sandbox_kind_of
 from postiz_async._scheduler.scheduler import BoundScheduler
 from postiz_async._uploads import inspect_file, upload
-from postiz_async._uploads.inspect import MAX_IMAGE, MAX_VIDEO, POSTABLE, kind_of
 from postiz_async.clock import JumpingClock
 from postiz_async.errors import InvalidInputError, UploadError
 from postiz_async.testing._transport import sandbox_client
@@ -98,25 +96,6 @@ def test_what_cannot_be_posted_is_refused_before_it_is_sent(
     path.write_bytes(content)
     assert words in refusal(path)
     assert str(path) in refusal(path)
-
-
-@given(
-    start=st.sampled_from([b"", *KINDS.values(), b"BM", b"II*\0", b"MM\0*", b"RIFF", b"GIF"]),
-    cut=st.integers(0, 16),
-    rest=st.binary(max_size=32) | st.just(b"ftypisom") | st.just(b"\0\0\0\0WEBPVP8 "),
-)
-def test_the_sandbox_takes_what_is_taken_here(start: bytes, cut: int, rest: bytes) -> None:
-    """Beginnings of all kinds, whole or broken, with anything behind them."""
-    head = start[:cut] + rest
-    there = sandbox_kind_of(head)
-    suffix = f".{there.extension}" if there else None
-    if suffix in POSTABLE.values():
-        assert POSTABLE[kind_of(head, "file")] == suffix
-    else:
-        with pytest.raises(InvalidInputError) as caught:
-            kind_of(head, "file")
-        is_uploaded = suffix in {".avif", ".bmp", ".tif"}
-        assert ("can be uploaded but not posted" in str(caught.value)) is is_uploaded
 
 
 def test_missing_files_directories_and_pipes_are_named(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from postiz_async._sandbox.dates import DAY_MS, MINUTE_MS, iso, naive_iso
+from postiz_async._sandbox.json import write_json
 from postiz_async._sandbox.messages import (
     Response,
     internal_error,
@@ -15,15 +17,12 @@ from postiz_async._sandbox.messages import (
     plan_limit,
 )
 from postiz_async._sandbox.rows import ChannelRow, Release, is_in_group
-from postiz_async._sandbox.rules.fields import as_mapping
-from postiz_async._sandbox.rules.formats import DAY, MINUTE, iso, naive_iso
-from postiz_async._sandbox.rules.networks import Network, network_in
-from postiz_async._sandbox.rules.post import longest_text
-from postiz_async._sandbox.rules.settings import schema_of
+from postiz_async._sandbox.schemas import schema_of
 from postiz_async._sandbox.state import Organization, ReceivedCall
-from postiz_async._sandbox.text.json import write_json
-
-_SINCE_GROUP_FILTER = (2, 21, 9)
+from postiz_async._sandbox.verdicts import longest_text
+from postiz_async._validation.javascript import as_object
+from postiz_async.providers import PROVIDERS
+from postiz_async.providers._schema import Provider, fields_of
 
 
 async def is_connected(_: ReceivedCall) -> Response:
@@ -33,8 +32,8 @@ async def is_connected(_: ReceivedCall) -> Response:
 
 async def list_channels(call: ReceivedCall) -> Response:
     """List the channels, or those of one group."""
-    group = call.request.query_value("group")
-    if not call.release.since(_SINCE_GROUP_FILTER):
+    group = call.request.query_values.get("group")
+    if call.release < Release.NEWEST:
         group = None
     if isinstance(group, list):  # the database cannot query a list
         raise internal_error()
@@ -69,30 +68,30 @@ async def find_slot(call: ReceivedCall) -> Response:
         # the server searches day after day without an end
         await asyncio.get_running_loop().create_future()
         raise AssertionError
-    day = call.state.now // DAY * DAY
+    day = call.state.now // DAY_MS * DAY_MS
     while True:
         for minutes in sorted(channel.posting_times):
-            slot = day + minutes * MINUTE
+            slot = day + minutes * MINUTE_MS
             if slot > call.state.now and not call.organization.posts.live_at(slot):
                 return json_response(200, {"date": naive_iso(slot)})
-        day += DAY
+        day += DAY_MS
 
 
 _STATE_LENGTH = 6
-_TOKEN_LIFE = 10 * 365 * DAY
+_TOKEN_LIFE = 10 * 365 * DAY_MS
 
 
 async def get_connect_url(call: ReceivedCall) -> Response:
     """The address where a user connects a channel; for some networks a state without address."""
     _check_plan(call)
     provider = call.params["integration"]
-    network = network_in(call.release, provider)
-    if network is None:
+    known = PROVIDERS.get(provider)
+    if known is None:
         raise plain(400, "Integration not allowed")
     token = call.state.ids.letters(_STATE_LENGTH)
     if provider == "wrapcast":
         return json_response(200, {"url": f"sandbox||{token}"})
-    if not network.is_oauth:
+    if known.connected_by == "form":
         return json_response(200, {"url": token})
     back = quote(f"{call.state.host}/integrations/social/{provider}", safe="")
     url = f"https://{provider}.example/oauth?client_id=sandbox&redirect_uri={back}&state={token}"
@@ -101,7 +100,7 @@ async def get_connect_url(call: ReceivedCall) -> Response:
 
 def _check_plan(call: ReceivedCall) -> None:
     allowed = call.organization.channels_allowed
-    refreshed = call.request.query_value("refresh")
+    refreshed = call.request.query_values.get("refresh")
     if allowed is None or (isinstance(refreshed, str) and refreshed in call.organization.channels):
         return
     if len(call.organization.live_channels()) >= allowed:
@@ -157,25 +156,22 @@ def _row(organization: Organization, channel: ChannelRow) -> dict[str, object]:
     }
 
 
-_SINCE_NOT_FOUND = (2, 21, 9)
-
-
 async def settings(call: ReceivedCall) -> Response:
     """The longest text, settings and tools of the channel's network."""
     channel = call.organization.live_channel(call.params["id"])
     if channel is None:
-        if not call.release.since(_SINCE_NOT_FOUND):
+        if call.release < Release.NEWEST:
             raise internal_error()
         raise plain(404, "Integration not found")
-    network = network_in(call.release, channel.provider)
-    if network is None:
+    provider = PROVIDERS.get(channel.provider)
+    if provider is None:
         output: dict[str, object] = {"rules": "", "maxLength": 0, "settings": {}, "tools": []}
     else:
-        output = _describe(channel, network, call.release)
+        output = _describe(channel, provider, call.release)
     return json_response(200, {"output": output})
 
 
-def _describe(channel: ChannelRow, network: Network, release: Release) -> dict[str, object]:
+def _describe(channel: ChannelRow, provider: Provider, release: Release) -> dict[str, object]:
     tools = [
         {
             "methodName": name,
@@ -184,13 +180,19 @@ def _describe(channel: ChannelRow, network: Network, release: Release) -> dict[s
                 {"key": key, "type": "string", "description": f"Text for {key}"} for key in keys
             ],
         }
-        for name, keys in network.tools.items()
+        for name, keys in provider.tools.items()
+    ]
+    rules = [rule.message for rule in provider.rules] if "rules" in provider.described else []
+    fields = [
+        each
+        for each in fields_of(provider.settings)
+        if release >= Release.HEAD or not each.unreleased
     ]
     return {
-        "rules": network.advice,
-        "maxLength": longest_text(network, channel, {}, release),
-        "settings": schema_of(network.fields_in(release))
-        if network.describes_settings
+        "rules": " ".join(dict.fromkeys(rules)),
+        "maxLength": longest_text(channel),
+        "settings": schema_of(fields)
+        if "settings" in provider.described
         else "No additional settings required",
         "tools": tools,
     }
@@ -203,11 +205,11 @@ async def use_tool(call: ReceivedCall) -> Response:
         raise internal_error()
     if channel is None:
         raise plain(404, "Integration not found")
-    network = network_in(call.release, channel.provider)
-    if network is None:
+    provider = PROVIDERS.get(channel.provider)
+    if provider is None:
         raise plain(404, "Integration provider not found")
-    name = as_mapping(call.body).get("methodName")
-    if not isinstance(name, str) or name not in network.tools:
+    name = as_object(call.body).get("methodName")
+    if not isinstance(name, str) or name not in provider.tools:
         raise plain(404, "Tool not found")
     if channel.refresh_needed:
         raise plain(401, "Channel disconnected due to expired token")

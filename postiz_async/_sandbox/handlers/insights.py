@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import zlib
 
+from postiz_async._sandbox.dates import DAY_MS, day_of, iso
 from postiz_async._sandbox.messages import Response, internal_error, invalid, json_response, plain
 from postiz_async._sandbox.rows import ChannelRow, MemberRow
-from postiz_async._sandbox.rules.fields import to_number
-from postiz_async._sandbox.rules.formats import DAY, day_of, iso
-from postiz_async._sandbox.rules.networks import NETWORKS, Network
 from postiz_async._sandbox.state import Organization, ReceivedCall
+from postiz_async._validation.javascript import is_number, to_number
+from postiz_async.providers import PROVIDERS
 
 _LABELS = ("Impressions", "Likes", "Comments")
 _SEVERAL = 90
@@ -24,7 +24,7 @@ async def of_channel(call: ReceivedCall) -> Response:
     channel = call.organization.live_channel(call.params["integration"])
     if channel is None:
         raise internal_error()
-    if "channel" not in _network(channel).analytics or channel.refresh_needed:
+    if "channel" not in _subjects(channel) or channel.refresh_needed:
         return json_response(200, [])
     return json_response(200, _series(call, channel.id, _days(call)))
 
@@ -37,23 +37,24 @@ async def of_post(call: ReceivedCall) -> Response:
     if post.release_id == "missing":
         return json_response(200, {"missing": True})
     channel = call.organization.channels[post.channel_id]
-    if "post" not in _network(channel).analytics:
+    if "post" not in _subjects(channel):
         return json_response(200, [])
     return json_response(200, _series(call, post.id, 1))
 
 
-def _network(channel: ChannelRow) -> Network:
-    return NETWORKS.get(channel.provider, Network(0))
+def _subjects(channel: ChannelRow) -> tuple[str, ...]:
+    provider = PROVIDERS.get(channel.provider)
+    return () if provider is None else provider.analytics
 
 
 def _days(call: ReceivedCall) -> int:
-    days = to_number(call.request.query_value("date"))
-    return min(days, _SEVERAL) if isinstance(days, int) and days > 0 else 0
+    days = to_number(call.request.query_values.get("date"))
+    return min(int(days), _SEVERAL) if is_number(days) and days == int(days) > 0 else 0
 
 
 def _series(call: ReceivedCall, key: str, days: int) -> list[dict[str, object]]:
-    today = call.state.now // DAY * DAY
-    dates = [day_of(today - back * DAY) for back in reversed(range(days))]
+    today = call.state.now // DAY_MS * DAY_MS
+    dates = [day_of(today - back * DAY_MS) for back in reversed(range(days))]
     return [
         {
             "label": label,
@@ -77,7 +78,7 @@ _NUMBER = re.compile(r"\s*([+-]?\d+)")
 
 async def list_notifications(call: ReceivedCall) -> Response:
     """A page of notifications, newest first."""
-    page = _page(call.request.query_value("page"))
+    page = _page(call.request.query_values.get("page"))
     newest_first = call.organization.notifications[::-1]
     shown = newest_first[page * _LIMIT : (page + 1) * _LIMIT]
     entries = [
@@ -116,7 +117,7 @@ async def search_users(call: ReceivedCall) -> Response:
     """The first memberships of users whose name, e-mail address or id contains a text."""
     if not any(member.is_super_admin for member in call.organization.members):
         raise plain(403, "Unauthorized")
-    text = call.request.query_value("name")
+    text = call.request.query_values.get("name")
     if isinstance(text, list):  # the database cannot query this value
         raise internal_error()
     found = [

@@ -7,24 +7,29 @@ import math
 import re
 from collections.abc import Mapping
 
+from postiz_async._media_types import POSTABLE, UPLOAD_ONLY, limit_of, media_type
+from postiz_async._sandbox.dates import day_of, iso
 from postiz_async._sandbox.messages import (
     FormError,
     Response,
     bad_request,
-    check,
     internal_error,
+    invalid,
     json_response,
     plain,
     plan_limit,
     status_only,
 )
 from postiz_async._sandbox.rows import MediaRow
-from postiz_async._sandbox.rules.fields import MISSING, as_mapping, defined, is_list, to_text
-from postiz_async._sandbox.rules.files import FileKind, kind_of
-from postiz_async._sandbox.rules.formats import EXTENSION_RULE, day_of, has_media_extension, iso
 from postiz_async._sandbox.state import ReceivedCall
+from postiz_async._sandbox.verdicts import fields_of, violations
+from postiz_async._validation.constraints import DEFINED, EXTENSION, TEXT
+from postiz_async._validation.javascript import as_object, is_list
+from postiz_async._validation.schema import AS_GIVEN, AS_TEXT, Field, Shape
 
 _PUBLIC = "URL must be a public HTTPS URL and cannot point to internal network addresses"
+_URL = Shape(Field("url", (DEFINED, EXTENSION, TEXT), AS_TEXT, optional=False))
+_SUFFIXES = POSTABLE | UPLOAD_ONLY
 
 
 async def upload(call: ReceivedCall) -> Response:
@@ -36,53 +41,42 @@ async def upload(call: ReceivedCall) -> Response:
         raise plain(400, "No file provided")
     if file.field != "file":
         raise bad_request(f"Unexpected field - {file.field}")
-    kind = kind_of(file.head)
-    if kind is None:
+    mime = media_type(file.head)
+    if mime not in _SUFFIXES:
         raise bad_request("Unsupported file type.")
-    if file.size > kind.limit:
-        raise bad_request(f"File size exceeds the maximum allowed size of {kind.limit} bytes.")
-    return store_media(call, kind, file.size, file.sha256, file.head)
+    limit = limit_of(mime)
+    if file.size > limit:
+        raise bad_request(f"File size exceeds the maximum allowed size of {limit} bytes.")
+    return store_media(call, mime, file.size, file.sha256, file.head)
 
 
 async def upload_from_url(call: ReceivedCall) -> Response:
     """Fetch a file from those that were added as remote files."""
-    url = to_text(as_mapping(call.body).get("url", MISSING))
-    check(_violations(call, url))
-    file = call.state.remote_files.get(str(url))
-    if file is None:
-        raise plain(400, "Failed to fetch URL")
-    kind = kind_of(file.head)
-    if kind is None:
-        raise plain(400, "Unsupported file type.")
-    if file.size > kind.limit:
-        raise plain(400, "File is too large.")
-    return store_media(call, kind, file.size, file.sha256, file.head)
-
-
-def _violations(call: ReceivedCall, url: object) -> list[str]:
-    absent = defined("url", url)
-    messages = list(absent)
-    if not has_media_extension(url):
-        messages.append(EXTENSION_RULE)
-    if absent:
-        messages.append("url must be a string")
+    url = str(as_object(call.body).get("url"))
+    messages = violations(_URL, call.body)
     # a host is public if the sandbox has a remote file of it; no other host exists
     origins = {known.split("/", 3)[2] for known in call.state.remote_files}
-    scheme, _, rest = str(url).partition("://")
+    scheme, _, rest = url.partition("://")
     if scheme != "https" or rest.partition("/")[0] not in origins:
         messages.append(_PUBLIC)
-    return messages
+    if messages:
+        raise invalid(messages)
+    file = call.state.remote_files.get(url)
+    if file is None:
+        raise plain(400, "Failed to fetch URL")
+    mime = media_type(file.head)
+    if mime not in _SUFFIXES:
+        raise plain(400, "Unsupported file type.")
+    if file.size > limit_of(mime):
+        raise plain(400, "File is too large.")
+    return store_media(call, mime, file.size, file.sha256, file.head)
 
 
 def store_media(
-    call: ReceivedCall,
-    kind: FileKind,
-    size: int,
-    sha256: str,
-    head: bytes = b"",
+    call: ReceivedCall, mime: str, size: int, sha256: str, head: bytes = b""
 ) -> Response:
     """Store the facts about a file under a new name and path, and answer with them."""
-    name = f"{call.state.ids.file_name()}.{kind.extension}"
+    name = f"{call.state.ids.file_name()}{_SUFFIXES[mime]}"
     folder = day_of(call.state.now).replace("-", "/")
     path = f"{call.state.host}/uploads/{folder}/{name}"
     media = MediaRow(call.state.ids.uuid(), name, path, size, sha256, call.state.now)
@@ -103,8 +97,8 @@ _NUMBER = re.compile(r"\d{1,9}")
 
 async def list_media(call: ReceivedCall) -> Response:
     """A page of the library, newest first: of all media, or of those with a name."""
-    query = call.request.query_value
-    search, number = str(query("search") or "").lower(), _NUMBER.match(str(query("page")))
+    query = call.request.query_values
+    search, number = str(query.get("search", "")).lower(), _NUMBER.match(str(query.get("page")))
     page = max(1, int(number[0])) if number else 1
     found = [
         each
@@ -132,8 +126,10 @@ _SLIDES = "image-text-slides"
 
 async def generate_video(call: ReceivedCall) -> Response:
     """Make a video, and answer when it is ready."""
-    body = as_mapping(call.body)
-    check(_video_violations(call, body) or _violations_of_params(body))
+    body = as_object(call.body)
+    messages = _video_violations(call, body) or _violations_of_params(body)
+    if messages:
+        raise invalid(messages)
     credits_left = call.organization.video_credits
     if credits_left is not None:
         if credits_left == 0:
@@ -141,7 +137,7 @@ async def generate_video(call: ReceivedCall) -> Response:
         call.organization.video_credits = credits_left - 1
     await call.state.clock.sleep(_SECONDS)
     digest = hashlib.sha256(call.request.body).hexdigest()
-    return store_media(call, FileKind("mp4"), size=1024**2, sha256=digest)
+    return store_media(call, "video/mp4", size=1024**2, sha256=digest)
 
 
 def _video_violations(call: ReceivedCall, body: Mapping[str, object]) -> list[str]:
@@ -155,7 +151,7 @@ def _video_violations(call: ReceivedCall, body: Mapping[str, object]) -> list[st
 
 
 def _violations_of_params(body: Mapping[str, object]) -> list[str]:
-    video_type, params = body["type"], as_mapping(body.get("customParams"))
+    video_type, params = body["type"], as_object(body.get("customParams"))
     messages: list[str] = []
     if video_type == _SLIDES and not isinstance(params.get("voice"), str):
         messages.append("voice must be a string")
@@ -171,12 +167,14 @@ def _violations_of_params(body: Mapping[str, object]) -> list[str]:
     return messages
 
 
+_FUNCTION = Shape(
+    *(Field(name, (TEXT,), AS_GIVEN, optional=False) for name in ("identifier", "functionName"))
+)
+
+
 async def video_function(call: ReceivedCall) -> Response:
     """Call a function of a video generator."""
-    body = as_mapping(call.body)
-    names = ("identifier", "functionName")
-    messages = [f"{name} must be a string" for name in names if not isinstance(body.get(name), str)]
-    check(messages)
+    body = fields_of(_FUNCTION, call.body)
     if body["identifier"] not in {_SLIDES, "veo3"}:
         raise internal_error()
     if (body["identifier"], body["functionName"]) != (_SLIDES, "loadVoices"):

@@ -11,20 +11,11 @@ from urllib.parse import urlencode, urlsplit
 from postiz_async._sandbox.messages import (
     HttpError,
     Response,
-    check,
     empty_response,
     invalid,
     json_response,
     key_lookup_failed,
     status_only,
-)
-from postiz_async._sandbox.rules.fields import (
-    MISSING,
-    as_mapping,
-    defined,
-    is_list,
-    required_text,
-    to_text,
 )
 from postiz_async._sandbox.state import (
     AuthorizationCode,
@@ -32,6 +23,10 @@ from postiz_async._sandbox.state import (
     OpenCall,
     SandboxState,
 )
+from postiz_async._sandbox.verdicts import fields_of
+from postiz_async._validation.constraints import DEFINED, TEXT, enum
+from postiz_async._validation.javascript import as_list, as_object
+from postiz_async._validation.schema import AS_TEXT, Field, Shape
 
 _SCOPE = "mcp:read mcp:write"
 _CODE_LIFE = 600_000
@@ -45,21 +40,23 @@ def _error(status: int, error: str, description: str | None = None) -> HttpError
     return HttpError(json_response(status, body))
 
 
+_QUESTION = Shape(
+    Field("client_id", (DEFINED, TEXT), AS_TEXT, optional=False),
+    Field("response_type", (enum(("code",)),), AS_TEXT, optional=False),
+)
+
+
 async def describe(call: OpenCall) -> Response:
     """The facts about an app for the consent page, or that page itself for a browser."""
-    client_id = call.request.query_value("client_id")
-    messages = required_text("client_id", MISSING if client_id is None else client_id)
-    if call.request.query_value("response_type") != "code":
-        messages.append("response_type must be one of the following values: code")
-    check(messages)
-    app = _app(call.state, client_id)
-    redirect_url = app.redirect_url(call.request.query_value("redirect_uri"))
-    app.check_challenge(call.request.query_value("code_challenge"))
+    query = call.request.query_values
+    app = _app(call.state, fields_of(_QUESTION, query)["client_id"])
+    redirect_url = app.redirect_url(query.get("redirect_uri"))
+    app.check_challenge(query.get("code_challenge"))
     if "text/html" in call.request.headers.get("accept", ""):
         return _consent_page(call)
     shown = {"name": app.name, "description": None, "picture": None, "clientId": app.client_id}
     answer: dict[str, object] = {"app": shown | {"redirectUrl": redirect_url}}
-    token = call.request.query_value("state")
+    token = query.get("state")
     return json_response(200, answer if token is None else answer | {"state": token})
 
 
@@ -87,7 +84,7 @@ def _app(state: SandboxState, client_id: object) -> OAuthApp:
 async def authorize(call: OpenCall) -> Response:
     """Handle the answer of a user, sent by the consent page with the user's session."""
     session = call.request.headers.get("auth")
-    redirect = decided(call.state, session, as_mapping(call.body))
+    redirect = decided(call.state, session, as_object(call.body))
     return json_response(201, {"redirect": redirect})
 
 
@@ -127,16 +124,17 @@ def _text(body: Mapping[str, object], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+_EXCHANGE = Shape(
+    *(
+        Field(name, (DEFINED, TEXT), AS_TEXT, optional=False)
+        for name in ("grant_type", "code", "client_id")
+    )
+)
+
+
 async def exchange_token(call: OpenCall) -> Response:
     """Exchange a code for a token."""
-    given = as_mapping(call.body)
-    names = ("grant_type", "code", "client_id")
-    messages = [
-        message
-        for name in names
-        for message in required_text(name, to_text(given.get(name, MISSING)))
-    ]
-    check(messages)
+    given = fields_of(_EXCHANGE, call.body)
     if given["grant_type"] != "authorization_code":
         raise _error(400, "unsupported_grant_type")
     app = call.state.oauth.apps.get(str(given["client_id"]))
@@ -167,12 +165,13 @@ def _check_code(call: OpenCall, given: Mapping[str, object], code: Authorization
 
 async def register(call: OpenCall) -> Response:
     """Register a public client."""
-    given = as_mapping(call.body)
-    uris = given.get("redirect_uris", MISSING)
-    if not is_list(uris) or not uris:
+    given = as_object(call.body)
+    uris = as_list(given.get("redirect_uris"))
+    if not uris:
+        is_null = given.get("redirect_uris") is None
         raise invalid(
             [
-                *defined("redirect_uris", uris),
+                *["redirect_uris should not be null or undefined"] * is_null,
                 "each value in redirect_uris must be a URL address",
                 "redirect_uris should not be empty",
                 "redirect_uris must be an array",

@@ -3,45 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 import msgspec
 
+from postiz_async._sandbox.dates import DAY_MS, iso, naive_iso, read_date
+from postiz_async._sandbox.json import read_json, write_json
 from postiz_async._sandbox.messages import (
+    HttpError,
     Response,
     bad_request,
-    check,
     internal_error,
-    invalid,
     json_response,
     not_found,
 )
 from postiz_async._sandbox.publishing import store_post
-from postiz_async._sandbox.rows import NEXT, UNRELEASED, PostRow, is_in_group
-from postiz_async._sandbox.rules.fields import (
-    as_mapping,
-    defined,
-    is_list,
-    is_mapping,
-    optional_text,
-    to_text,
-)
-from postiz_async._sandbox.rules.formats import DAY, is_iso8601, iso, naive_iso, read_date
-from postiz_async._sandbox.rules.post import EMPTY, PostEntry, broken_rule, is_empty
-from postiz_async._sandbox.rules.settings import converted
+from postiz_async._sandbox.rows import PostRow, Release, is_in_group
 from postiz_async._sandbox.state import ReceivedCall
-from postiz_async._sandbox.text.json import read_json, write_json
+from postiz_async._sandbox.verdicts import (
+    fields_of,
+    first_problem,
+    judged_posts,
+    longest_text,
+)
+from postiz_async._validation.constraints import DATE, DEFINED, OBJECT, TEXT, enum
+from postiz_async._validation.javascript import as_object, to_text
+from postiz_async._validation.schema import AS_GIVEN, AS_TEXT, Field, Shape
 
-_SINCE_GROUP_IS_LISTED = (1, 60, 0)
-_SINCE_RELEASE_ID_IS_LISTED = (2, 13, 0)
-_SINCE_CREATION_METHOD_IS_LISTED = (2, 21, 8)
-_SINCE_DELETE_ANSWERS_ERROR = (2, 12, 0)
+_EMPTY = "Your post should have at least one character or one image."
+_RANGE = Shape(
+    Field("startDate", (DATE,), AS_TEXT, optional=False),
+    Field("endDate", (DATE,), AS_TEXT, optional=False),
+    Field("customer", (TEXT,), AS_TEXT),
+)
 
 
 async def list_posts(call: ReceivedCall) -> Response:
     """List the posts of a range of time, and every repeated post."""
-    start, end = _range(call)
-    customer = cast("str | None", call.request.query_value("customer"))  # a list was refused
+    given = fields_of(_RANGE, call.request.query_values)
+    start, end = read_date(str(given["startDate"])), read_date(str(given["endDate"]))
+    if start is None or end is None:
+        raise internal_error()
+    customer = given.get("customer")
     posts = call.organization.posts
     entries = [
         _entry(call, post)
@@ -54,52 +56,34 @@ async def list_posts(call: ReceivedCall) -> Response:
     return json_response(200, {"posts": entries})
 
 
-def _range(call: ReceivedCall) -> tuple[int, int]:
-    names = ("startDate", "endDate")
-    values = [call.request.query_value(name) for name in names]
-    messages = [
-        f"{name} must be a valid ISO 8601 date string"
-        for name, value in zip(names, values, strict=True)
-        if not is_iso8601(value)
-    ]
-    messages += optional_text("customer", call.request.query_value("customer"))
-    check(messages)
-    start, end = (read_date(cast("str", value)) for value in values)
-    if start is None or end is None:
-        raise internal_error()
-    return start, end
-
-
-def _is_listed(call: ReceivedCall, post: PostRow, customer: str | None) -> bool:
+def _is_listed(call: ReceivedCall, post: PostRow, customer: object) -> bool:
     channel = call.organization.live_channel(post.channel_id)
     return channel is not None and is_in_group(channel, customer)
 
 
 def _occurrences(call: ReceivedCall, post: PostRow, end: int) -> Iterable[dict[str, object]]:
     """One entry for each repetition up to `end`, including those before the range."""
-    step = (post.interval or 1) * DAY
+    step = (post.interval or 1) * DAY_MS
     entry = _entry(call, post) | {"actualDate": iso(post.date)}
     for date in range(post.date, end + 1, step):
         yield entry | {"publishDate": iso(date)}
 
 
 def _entry(call: ReceivedCall, post: PostRow) -> dict[str, object]:
-    release = call.release
     channel = call.organization.channels[post.channel_id]
     entry: dict[str, object] = {
         "id": post.id,
         "content": post.content,
         "publishDate": iso(post.date),
         "releaseURL": post.release_url,
+        "releaseId": post.release_id,
+        "state": post.state,
+        "intervalInDays": post.interval,
+        "group": post.group,
     }
-    if release.since(_SINCE_RELEASE_ID_IS_LISTED):
-        entry["releaseId"] = post.release_id
-    entry |= {"state": post.state, "intervalInDays": post.interval}
-    if release.since(_SINCE_GROUP_IS_LISTED):
-        entry["group"] = post.group
-    if release.since(_SINCE_CREATION_METHOD_IS_LISTED):
+    if call.release >= Release.NEWEST:
         entry["creationMethod"] = post.creation_method
-    if release.since(UNRELEASED):
+    if call.release >= Release.HEAD:
         entry["settings"] = post.settings
     entry["tags"] = [{"tag": _tag(call, tag_id)} for tag_id in post.tags]
     entry["integration"] = {
@@ -128,11 +112,9 @@ async def delete_post(call: ReceivedCall) -> Response:
     """Delete a post with its comments, by the id of any of them."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
-        raise (not_found("Post not found") if call.release.since(NEXT) else internal_error())
+        raise (not_found("Post not found") if call.release >= Release.NEXT else internal_error())
     _soft_delete(call, post.group)
-    if call.release.since(_SINCE_DELETE_ANSWERS_ERROR):
-        return json_response(200, {"error": True})
-    return json_response(200, {"id": post.parent_id or post.id})
+    return json_response(200, {"error": True})
 
 
 async def delete_group(call: ReceivedCall) -> Response:
@@ -151,15 +133,13 @@ def _soft_delete(call: ReceivedCall, group: str) -> None:
 
 
 _STATES = {"draft": "DRAFT", "schedule": "QUEUE"}
+_STATUS = Shape(Field("status", (enum(tuple(_STATES)),), AS_TEXT, optional=False))
 _LISTS_MISSING = {"tiktok", "tiktok-business"}
 
 
 async def change_status(call: ReceivedCall) -> Response:
     """Make a post a draft, or schedule it, even if it is published or deleted."""
-    status = as_mapping(call.body).get("status")
-    new_state = _STATES.get(status) if isinstance(status, str) else None
-    if new_state is None:
-        raise invalid(["status must be one of the following values: draft, schedule"])
+    new_state = _STATES[str(fields_of(_STATUS, call.body)["status"])]
     post = call.organization.posts.get(call.params["id"])
     if post is None:
         raise bad_request("Post not found")
@@ -170,17 +150,18 @@ async def change_status(call: ReceivedCall) -> Response:
     return json_response(200, {"id": post.id, "state": new_state})
 
 
+_SETTINGS = Shape(Field("settings", (DEFINED, OBJECT), AS_GIVEN, optional=False))
+
+
 async def update_settings(call: ReceivedCall) -> Response:
     """Merge settings into those of a post that is not published yet, and store it again.
 
     The post loses the milliseconds of its date and its repetition, and a `client_ref` unless it is
     sent again.
     """
-    given = as_mapping(call.body).get("settings")
-    if not is_mapping(given):
-        raise invalid([*defined("settings", given), "settings must be an object"])
+    given = as_object(fields_of(_SETTINGS, call.body)["settings"])
     post = _changeable(call)
-    merged = {**as_mapping(read_json(post.settings)), **given}
+    merged = {**as_object(read_json(post.settings)), **given}
     if "client_ref" not in given:
         merged.pop("client_ref", None)
     merged["__type"] = call.organization.channels[post.channel_id].provider
@@ -202,19 +183,19 @@ async def update_settings(call: ReceivedCall) -> Response:
 def _broken_rule(call: ReceivedCall, post: PostRow, merged: dict[str, object]) -> str | None:
     """The first problem of a post with these settings, or None."""
     rows = [post, *call.organization.posts.comments_of(post)]
-    entries = [PostEntry(row.content, _images(row)) for row in rows]
-    if any(map(is_empty, entries)):
-        return EMPTY
-    if post.state == "DRAFT":
-        return None
-    context = call.context_of(post.channel_id)
-    settings = converted(merged, context.network.fields_in(context.release))
-    return broken_rule(settings, entries, context, "The maximum characters is {}")
-
-
-def _images(post: PostRow) -> list[object]:
-    images = read_json(post.image)
-    return images if is_list(images) else []
+    value = [{"content": row.content, "image": read_json(row.image)} for row in rows]
+    item = {"integration": {"id": post.channel_id}, "value": value, "settings": merged}
+    body: dict[str, object] = {"date": iso(post.date), "shortLink": False, "tags": list[object]()}
+    body["posts"] = [item | {"type": "draft"}]  # whose settings are looked at a second time only
+    try:
+        judged = judged_posts(call, body, call.organization.channels)
+    except HttpError:
+        return _EMPTY
+    channel = call.organization.channels[post.channel_id]
+    problem = None if post.state == "DRAFT" else first_problem(judged[0], channel)
+    if problem is None or not problem.where.endswith(".content"):
+        return None if problem is None else problem.message
+    return f"The maximum characters is {longest_text(channel)}"
 
 
 def _changeable(call: ReceivedCall) -> PostRow:
@@ -234,7 +215,7 @@ def _changeable(call: ReceivedCall) -> PostRow:
 
 async def set_release_id(call: ReceivedCall) -> Response:
     """Store which item on the network a post became, if the server does not know it."""
-    given = as_mapping(call.body)
+    given = as_object(call.body)
     text = to_text(given["releaseId"]) if "releaseId" in given else "undefined"
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.release_id != "missing":

@@ -114,7 +114,7 @@ async def test_what_nobody_touched_is_fine(lab: Lab, channels: list[str]) -> Non
     assert found.is_fine
 
 
-@pytest.mark.parametrize("release", ["HEAD", "v2.19.0"])
+@pytest.mark.parametrize("release", ["HEAD", "v2.20.0"])
 async def test_what_people_delete_move_and_edit_is_reported_and_left(
     tmp_path: Path, release: str
 ) -> None:

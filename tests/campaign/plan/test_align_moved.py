@@ -174,12 +174,9 @@ async def test_exact_seconds_are_sent_and_what_is_lost_is_told(
     assert {post.date.microsecond for post in lab.sandbox.posts} == {0}
 
 
-@pytest.mark.parametrize("release", ["2.23.0", "2.24.0"])
 @pytest.mark.parametrize("kind", ["drop_answer", "reset", "error_after"])
-async def test_lost_answers_are_found_without_marks_too(
-    tmp_path: Path, release: str, kind: Any
-) -> None:
-    lab = Lab(tmp_path, release=release)
+async def test_lost_answers_are_found_without_marks_too(tmp_path: Path, kind: Any) -> None:
+    lab = Lab(tmp_path, release="v2.23.0")
     async with lab.sandbox:
         channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
         async with lab.client() as other:  # somebody's post of the same second, there before
@@ -198,7 +195,7 @@ async def test_lost_answers_are_found_without_marks_too(
 async def test_an_equal_post_of_somebody_is_never_deleted_for_want_of_a_mark(
     tmp_path: Path,
 ) -> None:
-    lab = Lab(tmp_path, release="2.23.0")
+    lab = Lab(tmp_path, release="v2.23.0")
     async with lab.sandbox:
         channel = lab.channel("mastodon")
         lab.write(staggered([channel], 1))

@@ -34,7 +34,7 @@ async def test_it_is_not_sent_a_second_time_by_itself(lab: Lab, channels: list[s
     assert not lab.journal.exists()
 
 
-@pytest.mark.parametrize("release", ["HEAD", "v2.19.0"])
+@pytest.mark.parametrize("release", ["HEAD", "v2.20.0"])
 async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, release: str) -> None:
     lab = Lab(tmp_path, release=release)
     async with lab.sandbox:

@@ -330,11 +330,8 @@ async def test_edits_of_the_file_wait_for_an_update(lab: Lab, channels: list[str
     lab.assert_each_once(record["content"] for record in records)
 
 
-@pytest.mark.parametrize("release", ["v2.21.5", "v2.21.7"])
-async def test_an_older_server_takes_creates_which_the_dry_run_counts(
-    tmp_path: Path, release: str
-) -> None:
-    lab = Lab(tmp_path, limit=300, release=release)
+async def test_an_older_server_takes_creates_which_the_dry_run_counts(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, limit=300, release="v2.20.0")
     lab.write(rows([lab.channel("telegram"), lab.channel("mastodon")], 8))
     await lab.run()
     before, creates = lab.contents(), len(lab.creates)

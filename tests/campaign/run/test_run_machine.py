@@ -235,7 +235,7 @@ async def test_a_request_is_as_old_as_its_last_attempt(
 
 
 @pytest.mark.parametrize(
-    ("release", "asleep"), [("HEAD", 86_400.0), ("v2.19.0", 86_400.0), ("HEAD", 7_200.0)]
+    ("release", "asleep"), [("HEAD", 86_400.0), ("v2.20.0", 86_400.0), ("HEAD", 7_200.0)]
 )
 async def test_a_machine_that_sleeps_in_the_middle_of_a_window(
     tmp_path: Path, release: str, asleep: float

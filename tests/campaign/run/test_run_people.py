@@ -19,7 +19,7 @@ from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault, StoredPost
 
-RELEASES = ["HEAD", "v2.23.0", "v2.19.0"]
+RELEASES = ["HEAD", "v2.23.0", "v2.20.0"]
 
 
 @pytest.fixture(params=RELEASES)

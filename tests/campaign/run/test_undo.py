@@ -308,7 +308,7 @@ async def test_what_others_delete_at_the_same_time_is_withdrawn_too(
 
 
 async def test_a_server_without_groups_deletes_by_id(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, release="v2.17.0")
+    lab = Lab(tmp_path, release="v2.20.0")
     channels = [lab.channel("telegram"), lab.channel("mastodon")]
     await sent(lab, channels, 4)
     assert len((await undo(lab)).rows) == 4

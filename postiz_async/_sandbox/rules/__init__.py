@@ -1,1 +1,0 @@
-"""The rules by which the server refuses requests."""

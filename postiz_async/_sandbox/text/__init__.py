@@ -1,1 +1,0 @@
-"""Read, filter and count texts as the server does."""
