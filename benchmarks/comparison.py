@@ -90,7 +90,7 @@ class Outcome:
 
 
 def sandbox_on(clock: Clock, seed: int) -> tuple[MemoryServer, str]:
-    sandbox = MemoryServer(clock=clock, limit=LIMIT, storage="redis", work_per_post=0.0, seed=seed)
+    sandbox = MemoryServer(clock=clock, limit=LIMIT, work_per_post=0.0, seed=seed)
     sandbox.faults.add(Fault("drop_answer", route="create_post", times=None, probability=LOST))
     sandbox.faults.add(Fault("reset", route="create_post", times=None, probability=LOST))
     return sandbox, sandbox.add_channel("mastodon").id

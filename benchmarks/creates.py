@@ -12,7 +12,9 @@ import asyncio
 from datetime import timedelta
 from typing import Literal
 
+import quota_scenes  # noqa: F401  (which knows the way to the tests)
 from figures import Figure, note
+from memory_throttle import MemoryThrottle
 
 from postiz_async import NewPost, Priority
 from postiz_async._sandbox import MemoryServer
@@ -26,7 +28,9 @@ LATENCY = 0.2
 
 async def run(creates: int, storage: Literal["redis", "memory"], priority: Priority) -> str:
     """One job; returns its line."""
-    async with MemoryServer(clock=JumpingClock(), limit=LIMIT, storage=storage) as sandbox:
+    async with MemoryServer(clock=JumpingClock(), limit=LIMIT) as sandbox:
+        if storage == "memory":
+            sandbox._pipeline._throttle = MemoryThrottle(LIMIT)  # noqa: SLF001
         channel = sandbox.add_channel("mastodon").id
         at = Sandbox().in_an_hour() + timedelta(days=300)
         async with (

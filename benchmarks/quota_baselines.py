@@ -19,6 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from aiolimiter import AsyncLimiter
+
+# after quota_scenes, which knows the way to the tests
+from memory_throttle import MemoryThrottle
 from quota_scenes import (
     LIMIT,
     WORKERS,
@@ -29,18 +32,16 @@ from quota_scenes import (
     patience,
     stream,
 )
-
-# after quota_scenes, which knows the way to the tests
 from world import HOUR, VirtualLoop, meanwhile, one_way, torn_off
 
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle
+from postiz_async._sandbox.throttle import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from quota_scenes import Scene
 
-    from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
+    from postiz_async._sandbox.throttle import ThrottleDecision
 
 Pass: TypeAlias = "Callable[[], Awaitable[object]]"
 """Lets a call go."""
@@ -57,7 +58,7 @@ class Server:
     def __init__(self, scene: Scene, seed: int) -> None:
         self._scene = scene
         self._rng = random.Random(seed)
-        self.throttle: Throttle = (RedisThrottle if scene.storage == "redis" else MemoryThrottle)(
+        self.throttle: Throttle = (Throttle if scene.storage == "redis" else MemoryThrottle)(
             scene.limit
         )
         for _ in range(scene.used):

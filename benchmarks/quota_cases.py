@@ -14,7 +14,7 @@ from quota_play import play, play_killed, play_pool
 from quota_scenes import AT_ONCE, Bursts, Scene, Steady
 from world_troubles import AlternatingThrottle, LyingThrottle, ReplicaThrottle
 
-from postiz_async._sandbox.throttle import RedisThrottle
+from postiz_async._sandbox.throttle import Throttle
 
 if TYPE_CHECKING:
     import random
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from quota_scenes import Result
     from world import Storage
-
-    from postiz_async._sandbox.throttle import Throttle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -450,7 +448,7 @@ def _telling(
         new = {name: headers.get(name.lower().replace("-", "_"), told[name]) for name in told}
         return {name: text for name, text in new.items() if text is not None}
 
-    return lambda _: LyingThrottle(RedisThrottle(30, window), tell, used=used)
+    return lambda _: LyingThrottle(Throttle(30, window), tell, used=used)
 
 
 def _moments(_: random.Random) -> Throttle:
@@ -469,7 +467,7 @@ def _moments(_: random.Random) -> Throttle:
     def moment_after(now: float, seconds: str) -> datetime:
         return datetime.fromtimestamp(math.ceil(1_800_000_000 + now + int(seconds)), UTC)
 
-    return LyingThrottle(RedisThrottle(30), tell)
+    return LyingThrottle(Throttle(30), tell)
 
 
 def _gateways() -> Iterator[Case]:

@@ -33,7 +33,7 @@ from world_troubles import (
 )
 
 from postiz_async import AdvancedOptions, NewPost, PostizPool, Priority
-from postiz_async._sandbox.throttle import RedisThrottle
+from postiz_async._sandbox.throttle import Throttle
 from postiz_async.stores.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -359,7 +359,7 @@ async def _crash_loop(it: World, pool: PostizPool, until: float) -> None:
 # ------------------------------------------------------------------ killed with calls in flight
 
 
-class _DeadlyThrottle(RedisThrottle):
+class _DeadlyThrottle(Throttle):
     """Does something at the eighth request of each window, before its answer leaves."""
 
     kill: Callable[[], object]

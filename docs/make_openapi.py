@@ -15,8 +15,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from postiz_async._sandbox.contents import StoredPost
 from postiz_async._sandbox.router import OPEN_ROUTES, ROUTES
+from postiz_async._sandbox.server import StoredPost
 from postiz_async._wire.endpoints import ENDPOINTS, OAUTH_TOKEN, Endpoint
 from postiz_async.models.channels import ToolCall
 from postiz_async.models.posts import PostRequest

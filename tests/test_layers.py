@@ -181,7 +181,9 @@ def test_a_part_of_a_campaign_imports_only_from_those_before_it() -> None:
 def test_the_sandbox_uses_the_rules_and_nothing_that_sends() -> None:
     targets = {ours(each.target) for each in all_imports() if each.module.startswith("_sandbox")}
     rules = {"_content", "_media_types", "_validation", "errors", "models", "providers"}
-    assert targets - {None} == {"_sandbox", "clock", *rules}
+    assert targets - {None} == {"_sandbox", "clock", "_wire", *rules}
+    of_wire = {each.target for each in all_imports() if each.module.startswith("_sandbox")}
+    assert {each for each in of_wire if "_wire" in each} == {"postiz_async._wire.endpoints"}
 
 
 def test_only_the_transport_and_the_served_sandbox_import_aiohttp() -> None:

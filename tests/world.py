@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from memory_throttle import MemoryThrottle
 from msgspec.structs import replace
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, Priority
@@ -27,7 +28,7 @@ from postiz_async._resources.api import opened
 from postiz_async._resources.create import job_call
 from postiz_async._sandbox import Fault, HttpRequest, MemoryServer
 from postiz_async._sandbox.faults import FaultKind
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle
+from postiz_async._sandbox.throttle import Throttle
 from postiz_async._transport import Transport
 from postiz_async._wire import WireRequest, WireResponse, format_date
 from postiz_async.clock import Clock, JumpingClock, Timer
@@ -501,7 +502,7 @@ class World:
 
     def restart_counter(self, limit: int, storage: Storage) -> None:
         """The counter starts anew, as one in the memory of a server's process does."""
-        self.count_with(RedisThrottle(limit) if storage == "redis" else MemoryThrottle(limit))
+        self.count_with(Throttle(limit) if storage == "redis" else MemoryThrottle(limit))
 
     def count_with(self, throttle: Throttle) -> None:
         """Another counter takes the place of the one that was there."""
@@ -550,10 +551,12 @@ async def world(
 ) -> AsyncGenerator[World]:
     """A server where so many posts are to be stored."""
     clock, dice = JumpingClock(), random.Random(seed)  # noqa: S311
-    sandbox = MemoryServer(clock=clock, limit=limit, storage=storage, work_per_post=0.0, seed=seed)
+    sandbox = MemoryServer(clock=clock, limit=limit, work_per_post=0.0, seed=seed)
     async with sandbox:
         channel = sandbox.add_channel("mastodon").id
-        yield World(sandbox=sandbox, clock=clock, channel=channel, dice=dice, creates=creates)
+        made = World(sandbox=sandbox, clock=clock, channel=channel, dice=dice, creates=creates)
+        made.restart_counter(limit, storage)
+        yield made
 
 
 # ------------------------------------------------------------------ one client

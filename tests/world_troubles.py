@@ -8,7 +8,9 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
+from memory_throttle import MemoryThrottle
+
+from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
 from postiz_async._transport import Transport
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import Clock, Timer
@@ -18,7 +20,7 @@ from postiz_async.stores import Kept, Records
 # ------------------------------------------------------------------ counters
 
 
-class AlternatingThrottle(RedisThrottle):
+class AlternatingThrottle(Throttle):
     """One counter behind servers that are set to different limits; each request meets the next.
 
     Args:
@@ -98,7 +100,7 @@ def window_end(throttle: Throttle) -> float | None:
     Raises:
         TypeError: the throttle does not count in windows.
     """
-    if not isinstance(throttle, RedisThrottle):
+    if not isinstance(throttle, Throttle):
         raise TypeError(f"{type(throttle).__name__} does not count in windows")
     ends = [window.ends for window in throttle._windows.values() if window.ends is not None]
     return max(ends) / 1000 if ends else None

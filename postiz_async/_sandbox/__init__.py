@@ -16,8 +16,7 @@ of a real server.
 
 # pyright: reportUnusedImport=false
 
-from postiz_async._sandbox.contents import StoredPost, ThreadRow
-from postiz_async._sandbox.faults import Fault, FaultKind, Faults, RouteName
+from postiz_async._sandbox.faults import Fault, FaultKind, Faults
 from postiz_async._sandbox.messages import (
     ConnectionLost,
     FormError,
@@ -33,5 +32,5 @@ from postiz_async._sandbox.rows import (
     NotificationRow,
     TagRow,
 )
-from postiz_async._sandbox.server import MemoryServer
+from postiz_async._sandbox.server import MemoryServer, StoredPost, ThreadRow
 from postiz_async._sandbox.state import OAuthApp, Organization

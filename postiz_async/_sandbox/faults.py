@@ -25,18 +25,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal, get_args
 
 import msgspec
 
-from postiz_async._sandbox.messages import (
-    ConnectionLost,
-    HttpError,
-    Response,
-    internal_error,
-    key_lookup_failed,
-)
+from postiz_async._sandbox import refusals
+from postiz_async._sandbox.messages import ConnectionLost, Response
+from postiz_async._sandbox.refusals import HttpError
+from postiz_async._wire.endpoints import ENDPOINTS
 from postiz_async.clock import Clock
 
 FaultKind = Literal[
@@ -54,38 +52,11 @@ FaultKind = Literal[
 ]
 """What goes wrong."""
 
-RouteName = Literal[
-    "create_post",
-    "list_posts",
-    "delete_post_group",
-    "delete_post",
-    "get_missing_content",
-    "update_release_id",
-    "change_post_status",
-    "update_post_settings",
-    "upload_file",
-    "upload_from_url",
-    "list_media",
-    "generate_video",
-    "video_function",
-    "list_channels",
-    "list_groups",
-    "is_connected",
-    "get_channel_settings",
-    "trigger_tool",
-    "get_connect_url",
-    "delete_channel",
-    "get_analytics",
-    "get_post_analytics",
-    "list_notifications",
-    "search_users",
-    "find_slot",
-    "oauth_describe",
-    "oauth_authorize",
-    "oauth_token",
-    "oauth_register",
-]
-"""The name of an operation of the API."""
+FAULT_KINDS = get_args(FaultKind)
+
+_OAUTH = ("oauth_describe", "oauth_authorize", "oauth_register")
+ROUTE_NAMES = (*(each.name for each in ENDPOINTS), *_OAUTH)
+"""The names of the operations of the API, and of those that connect an application."""
 
 _OF_THE_SERVER = 500
 _FIRST_REDIRECT, _AFTER_REDIRECTS = 300, 400
@@ -93,19 +64,8 @@ _RATE_HEADERS = "x-ratelimit-"
 _PAGE = b"<html><head><title>Maintenance</title></head><body>Back soon.</body></html>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Options:
-    route: RouteName | None = None
-    times: int | None = 1
-    probability: float = 1.0
-    delay: float = 0.0
-    status: int = 500
-    after_items: int = 0
-    half: bool = False
-
-
 @dataclass(frozen=True, slots=True)
-class Fault(_Options):
+class Fault:
     """A fault of one kind, and when it happens.
 
     Attributes:
@@ -121,11 +81,19 @@ class Fault(_Options):
     """
 
     kind: FaultKind
+    _: KW_ONLY
+    route: str | None = None
+    times: int | None = 1
+    probability: float = 1.0
+    delay: float = 0.0
+    status: int = 500
+    after_items: int = 0
+    half: bool = False
 
     def __post_init__(self) -> None:
-        _check_word("kind", self.kind, FaultKind)
+        _check_word("kind", self.kind, FAULT_KINDS)
         if self.route is not None:
-            _check_word("route", self.route, RouteName)
+            _check_word("route", self.route, ROUTE_NAMES)
         if self.times is not None and self.times < 1:
             raise ValueError(f"times is at least 1, or None for ever, not {self.times}")
         if not 0 <= self.probability <= 1:
@@ -148,7 +116,7 @@ class Fault(_Options):
             ValueError: It cannot be read; the text says why.
         """
         kind, *words = text.split(":")
-        _check_word("kind", kind, FaultKind)
+        _check_word("kind", kind, FAULT_KINDS)
         given: dict[str, object] = {"kind": kind, "times": None}
         for word in words:
             name, is_named, value = word.partition("=")
@@ -160,8 +128,6 @@ class Fault(_Options):
                 given["half"] = True
             else:
                 raise ValueError(f"{word!r} is not known; say 20%, half or {_KNOWN}")
-        if "route" in given:
-            _check_word("route", given["route"], RouteName)
         try:
             return msgspec.convert(given, Fault, strict=False)
         except msgspec.ValidationError as error:
@@ -172,15 +138,13 @@ class Fault(_Options):
             raise ValueError(f"{name} is {kind}, not {given[name]!r}") from error
 
 
-_NAMES = tuple(each.name for each in fields(_Options) if each.name not in {"probability", "half"})
+_NAMES = ("route", "times", "delay", "status", "after_items")
 _KNOWN = " ".join(f"{name}=" for name in _NAMES)
 
 
-def _check_word(what: str, word: object, known: object) -> None:
-    """Refuse a word that is not in a `Literal`."""
-    words = get_args(known)
-    if word not in words:
-        raise ValueError(f"there is no {what} {word!r}; say {', '.join(words)}")
+def _check_word(what: str, word: str, known: Sequence[str]) -> None:
+    if word not in known:
+        raise ValueError(f"there is no {what} {word!r}; say {', '.join(known)}")
 
 
 def _percent(word: str) -> float:
@@ -200,8 +164,7 @@ class Faults:
     def __init__(self, rng: random.Random) -> None:
         self.struck: Counter[str] = Counter()
         self._rng = rng
-        self._left: dict[int, tuple[Fault, int | None]] = {}
-        self._count = 0
+        self._left: list[tuple[Fault, int | None]] = []
 
     def add(self, fault: Fault) -> None:
         """Set up a fault, after those that are set up already.
@@ -209,8 +172,7 @@ class Faults:
         Args:
             fault: What goes wrong, and when.
         """
-        self._left[self._count] = (fault, fault.times)
-        self._count += 1
+        self._left.append((fault, fault.times))
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -219,7 +181,7 @@ class Faults:
     @property
     def pending(self) -> tuple[Fault, ...]:
         """The faults that are not used up."""
-        return tuple(fault for fault, _ in self._left.values())
+        return tuple(fault for fault, _ in self._left)
 
     def draw(self, route: str) -> Fault | None:
         """The fault that happens to the next request to this route, or None.
@@ -229,13 +191,11 @@ class Faults:
         Args:
             route: Name of the operation.
         """
-        for number, (fault, left) in self._left.items():
+        for place, (fault, left) in enumerate(self._left):
             if fault.route not in {None, route} or self._rng.random() >= fault.probability:
                 continue
-            if left == 1:
-                del self._left[number]
-            elif left is not None:
-                self._left[number] = (fault, left - 1)
+            if left is not None:
+                self._left[place : place + 1] = [(fault, left - 1)] if left > 1 else []
             self.struck[fault.kind] += 1
             return fault
         return None
@@ -250,7 +210,7 @@ async def before_authentication(fault: Fault, clock: Clock) -> None:
     elif fault.kind == "error_before" and fault.status != _OF_THE_SERVER:
         raise HttpError(_page(fault.status))
     elif fault.kind == "empty_401":
-        raise key_lookup_failed()
+        raise refusals.key_lookup_failed()
     elif fault.kind == "html":
         raise HttpError(_page(200))
 
@@ -260,7 +220,7 @@ async def before_handler(fault: Fault, clock: Clock) -> None:
     if fault.kind == "late_work":
         await clock.sleep(fault.delay)
     elif fault.kind == "error_before":
-        raise internal_error()
+        raise refusals.internal_error()
 
 
 async def after_handler(fault: Fault, clock: Clock, response: Response) -> Response:
@@ -272,7 +232,7 @@ async def after_handler(fault: Fault, clock: Clock, response: Response) -> Respo
     elif fault.kind == "error_after":
         if fault.status != _OF_THE_SERVER:
             return _page(fault.status)
-        return internal_error().response.with_first(_rate_headers(response))
+        return refusals.internal_error().response.with_first(_rate_headers(response))
     elif fault.kind == "strip_headers":
         rate_headers = _rate_headers(response)
         headers = tuple(each for each in response.headers if each not in rate_headers)

@@ -14,17 +14,10 @@ from importlib.resources import files
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+import aiohttp
 import anyio
 import msgspec
-from aiohttp import (
-    BodyPartReader,
-    ClientError,
-    ClientSession,
-    ClientTimeout,
-    MultipartReader,
-    StreamReader,
-    web,
-)
+from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
@@ -51,7 +44,7 @@ _OPENAPI = files("postiz_async._sandbox") / "openapi.json"
 
 
 async def read_form(
-    headers: Mapping[str, str], content: StreamReader
+    headers: Mapping[str, str], content: aiohttp.StreamReader
 ) -> UploadedFile | FormError | None:
     """The file of a form, the error if the form is invalid, or None if it has no file.
 
@@ -60,13 +53,13 @@ async def read_form(
         content: The body.
     """
     try:
-        reader = MultipartReader(headers, content)
+        reader = aiohttp.MultipartReader(headers, content)
     except ValueError:
         return FormError("Multipart: Boundary not found")
     file: UploadedFile | None = None
     try:
         while (part := await reader.next()) is not None:
-            if isinstance(part, MultipartReader) or not part.filename:
+            if isinstance(part, aiohttp.MultipartReader) or not part.filename:
                 continue
             if file is not None:
                 return FormError(f"Unexpected field - {_decode(part.name)}")
@@ -76,7 +69,7 @@ async def read_form(
     return file
 
 
-async def _read_file(part: BodyPartReader) -> UploadedFile:
+async def _read_file(part: aiohttp.BodyPartReader) -> UploadedFile:
     reader = UploadReader()
     while not part.at_eof():
         reader.add(await part.read_chunk(_CHUNK))
@@ -152,7 +145,7 @@ def _is_foreign(request: web.Request) -> bool:
 
 
 _KEEP_ALIVE = 5.0
-_WEBHOOK_TIMEOUT = ClientTimeout(total=5.0)
+_WEBHOOK_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +210,10 @@ async def serve(
 async def _call_webhooks(sandbox: MemoryServer) -> None:
     """Publish posts in time and call webhooks: in order for each URL, all URLs at once."""
     receivers: dict[str, asyncio.Queue[bytes]] = {}
-    async with ClientSession(timeout=_WEBHOOK_TIMEOUT) as session, asyncio.TaskGroup() as group:
+    async with (
+        aiohttp.ClientSession(timeout=_WEBHOOK_TIMEOUT) as session,
+        asyncio.TaskGroup() as group,
+    ):
         while True:
             for each in sandbox.take_deliveries():
                 if each.url not in receivers:
@@ -227,12 +223,12 @@ async def _call_webhooks(sandbox: MemoryServer) -> None:
             await sandbox.wait_for_publication()
 
 
-async def _call_one(session: ClientSession, url: str, bodies: asyncio.Queue[bytes]) -> None:
+async def _call_one(session: aiohttp.ClientSession, url: str, bodies: asyncio.Queue[bytes]) -> None:
     """Call one webhook; its answers are ignored, as on the server."""
     headers = {"Content-Type": "application/json"}
     while True:
         body = await bodies.get()
-        with suppress(ClientError, TimeoutError):
+        with suppress(aiohttp.ClientError, TimeoutError):
             async with session.post(url, data=body, headers=headers):
                 pass
 

@@ -1,9 +1,9 @@
-"""Requests, responses and errors, independent of any web framework."""
+"""Requests and responses, independent of any web framework."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from urllib.parse import urlencode
@@ -165,76 +165,3 @@ def wrap(request: HttpRequest, response: Response, now: float) -> Response:
     headers.append(("Date", formatdate(now, usegmt=True)))
     body = b"" if request.method == "HEAD" else response.body
     return Response(response.status, tuple(headers), body)
-
-
-_REASONS = {400: "Bad Request", 404: "Not Found"}
-
-
-class HttpError(Exception):
-    """An exception that ends the handling of a request with this response."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status)
-        self.response = response
-
-
-def plain(status: int, text: str) -> HttpError:
-    """An error of shape E1, of authentication and most hand-written errors."""
-    return HttpError(json_response(status, {"msg": text}))
-
-
-def _reasoned(status: int, message: str | Sequence[str]) -> HttpError:
-    body = {"message": message, "error": _REASONS[status], "statusCode": status}
-    return HttpError(json_response(status, body))
-
-
-def bad_request(message: str) -> HttpError:
-    """An error of shape E2 with status 400."""
-    return _reasoned(400, message)
-
-
-def not_found(message: str) -> HttpError:
-    """An error of shape E2 with status 404."""
-    return _reasoned(404, message)
-
-
-def invalid(messages: Sequence[str]) -> HttpError:
-    """An error of shape E3: every violation of the field rules at once."""
-    return _reasoned(400, messages)
-
-
-def status_only(status: int, message: str) -> HttpError:
-    """An error of shape E4: a status and a text, without a reason."""
-    return HttpError(json_response(status, {"statusCode": status, "message": message}))
-
-
-def post_refused(provider: str, name: str, message: str) -> HttpError:
-    """An error of shape E5: a rule of the provider is broken; `name` is the channel's."""
-    body = {"statusCode": 400, "provider": provider, "name": name, "message": message}
-    return HttpError(json_response(400, body))
-
-
-def plan_limit(what: str, deed: str, host: str) -> HttpError:
-    """An error of shape E6: the plan is used up."""
-    message = (
-        f"You have reached the maximum number of {what} for your subscription. "
-        f"Please upgrade your subscription to {deed}."
-    )
-    body = {"statusCode": 402, "message": message, "url": f"{host}/billing"}
-    return HttpError(json_response(402, body))
-
-
-def key_lookup_failed() -> HttpError:
-    """An error of shape E7: the look-up of the key failed; 401 without a body."""
-    cookie = "auth=; Max-Age=-1; Path=/; HttpOnly; Secure; SameSite=None"
-    return HttpError(empty_response(401, ("Set-Cookie", cookie), ("logout", "true")))
-
-
-def internal_error() -> HttpError:
-    """An error of shape E8: an unhandled exception."""
-    return status_only(500, "Internal server error")
-
-
-def unknown_route(method: str, target: str) -> HttpError:
-    """An error of shape E9: the server has no such route."""
-    return _reasoned(404, f"Cannot {method} {target}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+from postiz_async._sandbox import refusals
 from postiz_async._sandbox.faults import (
     Faults,
     after_handler,
@@ -15,21 +16,12 @@ from postiz_async._sandbox.faults import (
     before_handler,
 )
 from postiz_async._sandbox.json import MalformedJSONError, read_json
-from postiz_async._sandbox.messages import (
-    HttpError,
-    HttpRequest,
-    Response,
-    bad_request,
-    internal_error,
-    plain,
-    plan_limit,
-    status_only,
-    unknown_route,
-)
+from postiz_async._sandbox.messages import HttpRequest, Response, json_response
 from postiz_async._sandbox.publishing import catch_up
-from postiz_async._sandbox.router import OpenRoute, Route, find_route
+from postiz_async._sandbox.refusals import HttpError
+from postiz_async._sandbox.router import Route, find_route
 from postiz_async._sandbox.state import OpenCall, Organization, ReceivedCall, SandboxState
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle
+from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
 from postiz_async._validation.javascript import as_list
 
 BODY_LIMIT = 102_400
@@ -63,16 +55,16 @@ def read_body(request: HttpRequest) -> object:
         return None
     data = _inflate(request)
     if len(data) > BODY_LIMIT:
-        raise status_only(413, "request entity too large")
+        raise refusals.status_only(413, "request entity too large")
     text = data.decode(_codec(request), errors="replace")
     if request.media_type == _FORM:
         return dict(parse_qsl(text, keep_blank_values=True))
     try:
         return read_json(text)
     except MalformedJSONError as error:
-        raise bad_request(str(error)) from error
+        raise refusals.bad_request(str(error)) from error
     except RecursionError as error:
-        raise internal_error() from error
+        raise refusals.internal_error() from error
 
 
 def _inflate(request: HttpRequest) -> bytes:
@@ -80,25 +72,32 @@ def _inflate(request: HttpRequest) -> bytes:
     if encoding == "identity":
         return request.body
     if encoding not in {"gzip", "deflate"}:
-        raise status_only(415, f'unsupported content encoding "{encoding}"')
+        raise refusals.status_only(415, f'unsupported content encoding "{encoding}"')
     # 32 lets zlib see by itself whether the stream has a gzip or a zlib header
     inflater = zlib.decompressobj(wbits=32 + zlib.MAX_WBITS)
     try:
         return inflater.decompress(request.body, BODY_LIMIT + 1)
     except zlib.error as error:
-        raise bad_request(str(error)) from error
+        raise refusals.bad_request(str(error)) from error
 
 
 def _codec(request: HttpRequest) -> str:
     found = _CHARSET.search(request.headers.get("content-type", ""))
     charset = found.group(1).lower() if found else "utf-8"
     if charset not in _CODECS:
-        raise status_only(415, f'unsupported charset "{charset.upper()}"')
+        raise refusals.status_only(415, f'unsupported charset "{charset.upper()}"')
     return _CODECS[charset]
 
 
 _CREATED = 201
-_TOO_MANY = 429
+_REFUSED = refusals.status_only(429, "ThrottlerException: Too Many Requests")
+
+
+def _answer(request: HttpRequest, result: object) -> Response:
+    """The answer of a handler, or its result as JSON."""
+    if isinstance(result, Response):
+        return result
+    return json_response(_CREATED if request.method == "POST" else 200, result)
 
 
 class CreateRecord(NamedTuple):
@@ -129,8 +128,7 @@ class Pipeline:
 
     def __init__(self, state: SandboxState, faults: Faults) -> None:
         self._state = state
-        counter = RedisThrottle if state.in_redis else MemoryThrottle
-        self._throttle: Throttle = counter(state.limit, state.window)
+        self._throttle = Throttle(state.limit, state.window)
         self._faults = faults
         self.tally = Tally()
 
@@ -144,36 +142,45 @@ class Pipeline:
             body = read_body(request)
             found = find_route(self._state.release, request.method, path)
             if found is None:
-                raise unknown_route(request.method, request.target)
+                raise refusals.not_found(f"Cannot {request.method} {request.target}")
             route, params = found
             return await self._serve(request, route, params, body)
         except HttpError as error:
             return error.response
 
     async def _serve(
-        self,
-        request: HttpRequest,
-        route: Route | OpenRoute,
-        params: dict[str, str],
-        body: object,
+        self, request: HttpRequest, route: Route, params: dict[str, str], body: object
     ) -> Response:
-        fault = self._faults.draw(route.name)
+        fault, clock = self._faults.draw(route.name), self._state.clock
         if fault is not None:
-            await before_authentication(fault, self._state.clock)
-        if isinstance(route, OpenRoute):
-            response = await route.handler(OpenCall(self._state, request, body))
-            return await after_handler(fault, self._state.clock, response) if fault else response
-        organization = self._authenticate(request)
-        call = ReceivedCall(self._state, request, body, organization, params, fault)
-        if route.name == "create_post":
-            return await self._create(route, call)
-        response = await self._handle(route, call)
-        return await after_handler(fault, self._state.clock, response) if fault else response
+            await before_authentication(fault, clock)
+        if route.is_open:
+            work = route.handler(OpenCall(self._state, request, body))
+            response = _answer(request, await work)
+        else:
+            organization = self._authenticate(request)
+            call = ReceivedCall(self._state, request, body, organization, params, fault)
+            if route.name == "create_post":
+                decision = self._throttle.hit(organization.id, clock.monotonic())
+                if not decision.allowed:
+                    return self._counted(_REFUSED.response, decision)
+                response = self._counted(await self._handle(route, call), decision)
+            else:
+                response = await self._handle(route, call)
+        return await after_handler(fault, clock, response) if fault else response
+
+    def _counted(self, response: Response, decision: ThrottleDecision) -> Response:
+        """Record the answer to a create, and add the headers of the limit."""
+        posts = len(as_list(response.json())) if response.status == _CREATED else 0
+        record = CreateRecord(self._state.clock.monotonic(), response.status, posts)
+        self.tally.creates.append(record)
+        self.tally.refusals += not decision.allowed
+        return response.with_first(decision.headers)
 
     def _authenticate(self, request: HttpRequest) -> Organization:
         key = request.headers.get("authorization", "")
         if not key:
-            raise plain(401, "No API Key found")
+            raise refusals.plain(401, "No API Key found")
         if key.startswith("pos_"):
             organization = self._state.oauth.organization_of(key)
         else:
@@ -181,28 +188,10 @@ class Pipeline:
             organization = next(known, None)
         if organization is None:
             kind = "OAuth token" if key.startswith("pos_") else "API key"
-            raise plain(401, f"Invalid {kind}")
+            raise refusals.plain(401, f"Invalid {kind}")
         if not organization.subscribed:
-            raise plain(401, "No subscription found")
+            raise refusals.plain(401, "No subscription found")
         return organization
-
-    async def _create(self, route: Route, call: ReceivedCall) -> Response:
-        """Count a create, and answer it if it is within the limit."""
-        # the monotonic clock: the counter of a real server knows nothing of our wall clock
-        clock = self._state.clock
-        decision = self._throttle.hit(call.organization.id, clock.monotonic())
-        if decision.allowed:
-            response = await self._handle(route, call)
-        else:
-            self.tally.refusals += 1
-            response = status_only(_TOO_MANY, "ThrottlerException: Too Many Requests").response
-        posts = response.json() if response.status == _CREATED else None
-        record = CreateRecord(clock.monotonic(), response.status, len(as_list(posts)))
-        self.tally.creates.append(record)
-        response = response.with_first(decision.headers)
-        if call.fault is not None and decision.allowed:
-            response = await after_handler(call.fault, clock, response)
-        return response
 
     def lock_out(self, organization: Organization, seconds: float | None) -> None:
         """Refuse the creates of an organisation, for a whole block or what is left of one."""
@@ -218,11 +207,11 @@ class Pipeline:
             catch_up(self._state)
             if route.name == "create_post":
                 self._check_plan(call.organization)
-            return await route.handler(call)
+            return _answer(call.request, await route.handler(call))
         except HttpError as error:
             return error.response
 
     def _check_plan(self, organization: Organization) -> None:
         allowed = organization.posts_per_month
         if allowed is not None and len(organization.posts.live_roots()) >= allowed:
-            raise plan_limit("posts", "add more posts", self._state.host)
+            raise refusals.plan_limit("posts", "add more posts", self._state.host)

@@ -11,7 +11,7 @@ from functools import partial
 import msgspec
 
 from postiz_async._sandbox.rows import ChannelRow, NotificationRow, PostRow
-from postiz_async._sandbox.state import Organization, SandboxState, WebhookDelivery
+from postiz_async._sandbox.state import Organization, SandboxState, WebhookDelivery, why_refused
 
 _WEBHOOK_BODY = b"[]"  # nothing about the post, by a defect of the server
 
@@ -58,7 +58,9 @@ def publish_waiting(state: SandboxState, post_id: str | None) -> set[str]:
 def _publish(state: SandboxState, organization: Organization, post: PostRow) -> None:
     channel = organization.channels[post.channel_id]
     parts = (post, *organization.posts.comments_of(post))
-    reason = _obstacle(channel) or state.failing_texts.why_refused(part.content for part in parts)
+    reason = _obstacle(channel) or why_refused(
+        state.failing_texts, (part.content for part in parts)
+    )
     if reason is not None:
         changes: dict[str, object] = {"state": "ERROR", "error": reason}
         content, link = f"Your post could not be published on {channel.name}: {reason}", None

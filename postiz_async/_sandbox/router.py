@@ -7,83 +7,79 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from postiz_async._sandbox.faults import RouteName
+from postiz_async._sandbox import refusals
 from postiz_async._sandbox.handlers import channels, create, insights, media, oauth, posts
-from postiz_async._sandbox.messages import Response, bad_request
 from postiz_async._sandbox.rows import Release
-from postiz_async._sandbox.state import OpenCall, ReceivedCall
+from postiz_async._wire.endpoints import ENDPOINTS
 
-Handler = Callable[[ReceivedCall], Awaitable[Response]]
-OpenHandler = Callable[[OpenCall], Awaitable[Response]]
+Handler = Callable[..., Awaitable[object]]
+"""It takes a `ReceivedCall`, or an `OpenCall` where no key is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation of the API: its name, path, first release, and handler."""
+    """One operation: its name, path, handler and first release; an open one asks for no key."""
 
-    name: RouteName
-    method: str
-    template: str
-    """The path below `/public/v1`."""
-    handler: Handler
-    since: Release = Release.OLDEST
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRoute:
-    """An operation outside the API, which asks for no key."""
-
-    name: RouteName
+    name: str
     method: str
     path: str
-    handler: OpenHandler
+    handler: Handler
     since: Release = Release.OLDEST
+    is_open: bool = False
 
 
-ROUTES = (
-    Route("create_post", "POST", "/posts", create.create_post),
-    Route("list_posts", "GET", "/posts", posts.list_posts),
-    Route("delete_post_group", "DELETE", "/posts/group/{group}", posts.delete_group),
-    Route("delete_post", "DELETE", "/posts/{id}", posts.delete_post),
-    Route("get_missing_content", "GET", "/posts/{id}/missing", posts.get_missing),
-    Route("update_release_id", "PUT", "/posts/{id}/release-id", posts.set_release_id),
-    Route("change_post_status", "PUT", "/posts/{id}/status", posts.change_status, Release.NEWEST),
-    Route(
-        "update_post_settings", "PUT", "/posts/{id}/settings", posts.update_settings, Release.HEAD
-    ),
-    Route("upload_file", "POST", "/upload", media.upload),
-    Route("upload_from_url", "POST", "/upload-from-url", media.upload_from_url),
-    Route("list_media", "GET", "/media", media.list_media, Release.NEXT),
-    Route("generate_video", "POST", "/generate-video", media.generate_video),
-    Route("video_function", "POST", "/video/function", media.video_function),
-    Route("list_channels", "GET", "/integrations", channels.list_channels),
-    Route("list_groups", "GET", "/groups", channels.list_groups, Release.NEWEST),
-    Route("is_connected", "GET", "/is-connected", channels.is_connected),
-    Route("get_channel_settings", "GET", "/integration-settings/{id}", channels.settings),
-    Route("trigger_tool", "POST", "/integration-trigger/{id}", channels.use_tool),
-    Route("get_connect_url", "GET", "/social/{integration}", channels.get_connect_url),
-    Route("delete_channel", "DELETE", "/integrations/{id}", channels.delete),
-    Route("get_analytics", "GET", "/analytics/{integration}", insights.of_channel),
-    Route("get_post_analytics", "GET", "/analytics/post/{postId}", insights.of_post),
-    Route("list_notifications", "GET", "/notifications", insights.list_notifications),
-    Route("search_users", "GET", "/users", insights.search_users, Release.HEAD),
-    Route("find_slot", "GET", "/find-slot/{id}", channels.find_slot),
+HANDLERS: dict[str, Handler] = {
+    "create_post": create.create_post,
+    "list_posts": posts.list_posts,
+    "delete_post_group": posts.delete_group,
+    "delete_post": posts.delete_post,
+    "get_missing_content": posts.get_missing,
+    "update_release_id": posts.set_release_id,
+    "change_post_status": posts.change_status,
+    "update_post_settings": posts.update_settings,
+    "upload_file": media.upload,
+    "upload_from_url": media.upload_from_url,
+    "list_media": media.list_media,
+    "generate_video": media.generate_video,
+    "video_function": media.video_function,
+    "list_channels": channels.list_channels,
+    "list_groups": channels.list_groups,
+    "is_connected": channels.is_connected,
+    "get_channel_settings": channels.settings,
+    "trigger_tool": channels.use_tool,
+    "get_connect_url": channels.get_connect_url,
+    "delete_channel": channels.delete,
+    "get_analytics": insights.of_channel,
+    "get_post_analytics": insights.of_post,
+    "list_notifications": insights.list_notifications,
+    "search_users": insights.search_users,
+    "find_slot": channels.find_slot,
+}
+SINCE = {
+    "change_post_status": Release.NEWEST,
+    "list_groups": Release.NEWEST,
+    "update_post_settings": Release.HEAD,
+    "search_users": Release.HEAD,
+    "list_media": Release.NEXT,
+}
+"""The first release with a route, where it is not the oldest."""
+
+ROUTES = tuple(
+    Route(each.name, each.method, f"/public/v1{each.path}", HANDLERS[each.name], since)
+    for each in ENDPOINTS
+    if each.name in HANDLERS and (since := SINCE.get(each.name, Release.OLDEST))
 )
-
 OPEN_ROUTES = (
-    OpenRoute("oauth_describe", "GET", "/oauth/authorize", oauth.describe),
-    OpenRoute("oauth_authorize", "POST", "/oauth/authorize", oauth.authorize),
-    OpenRoute("oauth_token", "POST", "/oauth/token", oauth.exchange_token),
-    OpenRoute("oauth_register", "POST", "/oauth/register", oauth.register, Release.HEAD),
+    Route("oauth_describe", "GET", "/oauth/authorize", oauth.describe, is_open=True),
+    Route("oauth_authorize", "POST", "/oauth/authorize", oauth.authorize, is_open=True),
+    Route("oauth_token", "POST", "/oauth/token", oauth.exchange_token, is_open=True),
+    Route("oauth_register", "POST", "/oauth/register", oauth.register, Release.HEAD, is_open=True),
 )
 
-_PREFIX = "/public/v1"
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def find_route(
-    release: Release, method: str, path: str
-) -> tuple[Route | OpenRoute, dict[str, str]] | None:
+def find_route(release: Release, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     """Find the route and the parameters of a path, which still has its percent escapes.
 
     Routes with GET also answer HEAD.
@@ -92,14 +88,10 @@ def find_route(
         HttpError: A parameter cannot be decoded.
     """
     method = "GET" if method == "HEAD" else method
-    for open_route in OPEN_ROUTES:
-        found = (open_route.method, open_route.path) == (method, path.rstrip("/").lower())
-        if found and release >= open_route.since:
-            return open_route, {}
     segments = path.rstrip("/").split("/")
-    for route in ROUTES:
+    for route in (*ROUTES, *OPEN_ROUTES):
         if route.method == method and release >= route.since:
-            params = _match(f"{_PREFIX}{route.template}".split("/"), segments)
+            params = _match(route.path.split("/"), segments)
             if params is not None:
                 return route, {name: _decode(value) for name, value in params.items()}
     return None
@@ -126,4 +118,4 @@ def _decode(value: str) -> str:
             return unquote_to_bytes(value).decode()
         except UnicodeDecodeError:
             pass
-    raise bad_request(f"Failed to decode param '{value}'")
+    raise refusals.bad_request(f"Failed to decode param '{value}'")

@@ -5,6 +5,7 @@ All are immutable: a change makes a new row. The same seed makes the same identi
 
 from __future__ import annotations
 
+import itertools
 import random
 import string
 import uuid
@@ -71,16 +72,16 @@ class PostRow(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     channel_id: str
-    content: str
-    image: str
-    """The media as JSON text."""
-    settings: str
-    """The provider's settings as JSON text."""
-    date: int
-    state: str
-    group: str
     created_at: int
-    updated_at: int
+    content: str = ""
+    image: str = "[]"
+    """The media as JSON text."""
+    settings: str = ""
+    """The provider's settings as JSON text."""
+    date: int = 0
+    state: str = "QUEUE"
+    group: str = ""
+    updated_at: int = 0
     parent_id: str | None = None
     delay: int = 0
     interval: int | None = None
@@ -125,22 +126,20 @@ class IdSource:
     """Makes ids.
 
     Ids of rows are 25 characters that sort by the time at which they were made: a `c`, eight digits
-    of time, four of a counter, four of the process, eight random ones, all to the base 36.
+    of time, four of a counter, twelve random ones, all to the base 36.
     """
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._counter = 0
+        self._numbers = itertools.count()
         self._latest = 0
-        self._process = self._random(4)
 
     def row(self, now: float) -> str:
         """A new id of a post or channel made at `now`, in seconds since the epoch."""
         # a clock set back must not break the order, which clients rely on within a request
         self._latest = max(self._latest, int(now * 1000))
-        count, self._counter = self._counter, self._counter + 1
-        time, counter = _base36(self._latest, 8), _base36(count, 4)
-        return f"c{time}{counter}{self._process}{self._random(8)}"
+        time, count = _base36(self._latest, 8), _base36(next(self._numbers), 4)
+        return f"c{time}{count}{''.join(self._rng.choices(_DIGITS, k=12))}"
 
     def uuid(self) -> str:
         """A new id of a group, an uploaded file, or an organisation."""
@@ -154,16 +153,10 @@ class IdSource:
         """Random letters of both cases and digits, for secrets and states."""
         return "".join(self._rng.choices(_LETTERS, k=count))
 
-    def _random(self, count: int) -> str:
-        return "".join(self._rng.choices(_DIGITS, k=count))
-
 
 def _base36(number: int, width: int) -> str:
-    digits = ""
-    for _ in range(width):
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits
+    places = (number // 36**place % 36 for place in reversed(range(width)))
+    return "".join(_DIGITS[digit] for digit in places)
 
 
 class Release(IntEnum):

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import html
 import itertools
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -20,9 +18,10 @@ from typing import Literal
 
 import msgspec
 
+from postiz_async._content.preview import plain_text
 from postiz_async._media_types import media_type, pixels_of
 from postiz_async._sandbox.faults import Fault
-from postiz_async._sandbox.messages import HttpRequest, UploadedFile, status_only
+from postiz_async._sandbox.messages import HttpRequest, UploadedFile
 from postiz_async._sandbox.rows import (
     ChannelRow,
     GroupRow,
@@ -39,14 +38,11 @@ from postiz_async.clock import Clock
 
 
 class PostTable:
-    """A table of posts with indexes by id, group, parent and date."""
+    """A table of posts, with an index of their groups."""
 
     def __init__(self) -> None:
         self._rows: dict[str, PostRow] = {}
-        self._by_group: dict[str, dict[str, None]] = {}
-        self._by_parent: dict[str, dict[str, None]] = {}
-        self._by_date: dict[int, dict[str, None]] = {}
-        self._repeated: dict[str, None] = {}
+        self._groups: dict[str, dict[str, None]] = {}
 
     def __iter__(self) -> Iterator[PostRow]:
         return iter(self._rows.values())
@@ -59,53 +55,23 @@ class PostTable:
         """Insert or replace a row."""
         former = self._rows.get(post.id)
         if former is not None:
-            del self._by_group[former.group][post.id]
-            del self._by_date[former.date][post.id]
-            self._repeated.pop(post.id, None)
-            if former.parent_id is not None:
-                del self._by_parent[former.parent_id][post.id]
+            del self._groups[former.group][post.id]
         self._rows[post.id] = post
-        self._by_group.setdefault(post.group, {})[post.id] = None
-        if post.parent_id is not None:
-            self._by_parent.setdefault(post.parent_id, {})[post.id] = None
-        self._by_date.setdefault(post.date, {})[post.id] = None
-        if post.interval is not None:
-            self._repeated[post.id] = None
+        self._groups.setdefault(post.group, {})[post.id] = None
 
     def live_in_group(self, group: str) -> list[PostRow]:
-        """Posts and comments with this group that are not deleted."""
-        rows = (self._rows[post_id] for post_id in self._by_group.get(group, ()))
+        """Posts and comments with this group that are not deleted, by id."""
+        rows = (self._rows[post_id] for post_id in sorted(self._groups.get(group, ())))
         return [post for post in rows if post.deleted_at is None]
 
-    def live_at(self, date: int) -> bool:
-        """Whether any post that is not deleted has exactly this date."""
-        rows = (self._rows[post_id] for post_id in self._by_date.get(date, ()))
-        return any(post.deleted_at is None for post in rows)
-
-    def live_roots_between(self, start: int, end: int) -> list[PostRow]:
-        """Posts of a range of dates, both ends included, without comments, by date and id."""
-        dates = sorted(date for date in self._by_date if start <= date <= end)
-        rows = (self._rows[post_id] for date in dates for post_id in sorted(self._by_date[date]))
-        return [post for post in rows if _is_live_root(post)]
-
-    def live_repeated(self) -> list[PostRow]:
-        """Posts that are repeated for ever."""
-        rows = (self._rows[post_id] for post_id in sorted(self._repeated))
-        return [post for post in rows if _is_live_root(post)]
-
     def live_roots(self) -> list[PostRow]:
-        """All posts without their comments, in the order of their creation."""
-        rows = (self._rows[post_id] for post_id in sorted(self._rows))
-        return [post for post in rows if _is_live_root(post)]
+        """All posts that are not deleted, without their comments, by id."""
+        roots = (post for post in self if post.deleted_at is None and post.parent_id is None)
+        return sorted(roots, key=lambda post: post.id)
 
     def comments_of(self, post: PostRow) -> list[PostRow]:
         """The comments of a post that are not deleted, in order."""
-        rows = (self._rows[row_id] for row_id in self._by_parent.get(post.id, ()))
-        return sorted((row for row in rows if row.deleted_at is None), key=lambda row: row.id)
-
-
-def _is_live_root(post: PostRow) -> bool:
-    return post.deleted_at is None and post.parent_id is None
+        return [row for row in self.live_in_group(post.group) if row.parent_id == post.id]
 
 
 @dataclass(slots=True)
@@ -187,37 +153,6 @@ class OAuthApp(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     redirect_urls: tuple[str, ...]
 
-    def redirect_url(self, asked: object) -> str:
-        """The address to which the user returns; only public clients choose among several.
-
-        It is for other parts of this package.
-
-        Args:
-            asked: The address in the request.
-
-        Raises:
-            HttpError: A public client asked for another place.
-        """
-        if self.client_secret is not None or asked is None:
-            return self.redirect_urls[0]
-        if asked not in self.redirect_urls:
-            raise status_only(400, "Invalid redirect_uri")
-        return str(asked)
-
-    def check_challenge(self, challenge: object) -> None:
-        """Refuse a public client without a code challenge.
-
-        It is for other parts of this package.
-
-        Args:
-            challenge: The code challenge in the request.
-
-        Raises:
-            HttpError: There is no challenge.
-        """
-        if self.client_secret is None and not (isinstance(challenge, str) and challenge):
-            raise status_only(400, "code_challenge is required for this client")
-
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
@@ -283,9 +218,6 @@ class PublishingJobs(DelayedJobs):
         self.changed.set()
 
 
-_TAG = re.compile(r"<[^>]*>")
-
-
 @dataclass(frozen=True, slots=True)
 class TextRule:
     """A rule that refuses posts by their text.
@@ -302,31 +234,21 @@ class TextRule:
 
     def meets(self, content: str) -> bool:
         """Whether the text of a post, without markup, contains the words."""
-        return self.words.casefold() in html.unescape(_TAG.sub("", content)).casefold()
+        return self.words.casefold() in plain_text(content).casefold()
 
 
-class TextRules:
-    """Rules that refuse posts by their text, in the order in which they were added.
+def why_refused(rules: list[TextRule], contents: Iterable[str]) -> str | None:
+    """The reason of the first rule that refuses these parts, or None; a one-time rule is used up.
 
     Social networks do not publish such rules, so a test states them.
     """
-
-    def __init__(self) -> None:
-        self._rules: list[TextRule] = []
-
-    def add(self, rule: TextRule) -> None:
-        """Add a rule."""
-        self._rules.append(rule)
-
-    def why_refused(self, contents: Iterable[str]) -> str | None:
-        """The reason why a post with these parts is refused, or None; uses up a one-time rule."""
-        parts = tuple(contents)
-        for rule in self._rules:
-            if any(map(rule.meets, parts)):
-                if rule.is_once:
-                    self._rules.remove(rule)
-                return rule.because
-        return None
+    parts = tuple(contents)
+    for rule in rules:
+        if any(map(rule.meets, parts)):
+            if rule.is_once:
+                rules.remove(rule)
+            return rule.because
+    return None
 
 
 @dataclass(slots=True)
@@ -340,8 +262,6 @@ class SandboxState:
     """The server that clients see: the backend itself, or the official container."""
     limit: float
     window: float
-    in_redis: bool
-    """Whether the counter of requests is in Redis."""
     host: str
     """The start of the paths of uploaded files."""
     work_per_post: float
@@ -352,9 +272,9 @@ class SandboxState:
     delayed_jobs: DelayedJobs = field(default_factory=DelayedJobs)
     jobs: PublishingJobs = field(default_factory=PublishingJobs)
     oauth: OAuthState = field(default_factory=OAuthState)
-    refused_texts: TextRules = field(default_factory=TextRules)
+    refused_texts: list[TextRule] = field(default_factory=list[TextRule])
     """Rules by which the server refuses to create posts."""
-    failing_texts: TextRules = field(default_factory=TextRules)
+    failing_texts: list[TextRule] = field(default_factory=list[TextRule])
     """Rules by which networks refuse to publish posts."""
     remote_files: dict[str, UploadedFile] = field(default_factory=dict[str, UploadedFile])
     """Files that can be fetched, by URL."""

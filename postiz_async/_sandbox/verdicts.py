@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from postiz_async._sandbox import refusals
 from postiz_async._sandbox.json import read_json
-from postiz_async._sandbox.messages import HttpError, bad_request, internal_error, invalid
+from postiz_async._sandbox.refusals import HttpError
 from postiz_async._sandbox.rows import ChannelRow
 from postiz_async._sandbox.state import ReceivedCall
 from postiz_async._validation.javascript import as_list, as_object
@@ -16,26 +17,25 @@ from postiz_async._validation.warnings import JudgedPost
 from postiz_async.errors import Problem
 from postiz_async.models.channels import Channel
 from postiz_async.providers import PROVIDERS
+from postiz_async.providers._schema import SettingsField, fields_of
 
 
-def fields_of(shape: Shape, given: object) -> Mapping[str, object]:
+def checked(shape: Shape, given: object, *more: str) -> Mapping[str, object]:
     """The fields of a body or a query, in their declared types.
 
+    Args:
+        shape: The rules.
+        given: The body or the query.
+        more: Messages about what the shape does not say.
+
     Raises:
-        HttpError: They break the rules of the shape.
+        HttpError: The fields break the rules, or there are further messages.
     """
     found: list[Problem] = []
     values = judged(shape, as_object(given), "", found)
-    if found:
-        raise invalid(list(map(server_message, found)))
+    if found or more:
+        raise refusals.invalid([*map(server_message, found), *more])
     return values
-
-
-def violations(shape: Shape, given: object) -> list[str]:
-    """The messages about the fields of a body."""
-    found: list[Problem] = []
-    judged(shape, as_object(given), "", found)
-    return list(map(server_message, found))
 
 
 def judged_posts(
@@ -61,8 +61,32 @@ def _refusal(problems: Sequence[Problem]) -> HttpError:
     stage = problems[0].stage
     messages = [server_message(each) for each in problems if each.stage == stage]
     if stage == "body":
-        return invalid(messages)
-    return bad_request(messages[0]) if stage == "channel" else internal_error()
+        return refusals.invalid(messages)
+    return refusals.bad_request(messages[0]) if stage == "channel" else refusals.internal_error()
+
+
+def unknown_values(posts: Sequence[JudgedPost]) -> list[str]:
+    """The messages about values of settings that only older releases accept."""
+    return [
+        message
+        for post in posts
+        if post.provider is not None
+        for message in _unknown(
+            fields_of(post.provider.settings), post.settings, f"{post.path}settings."
+        )
+    ]
+
+
+def _unknown(
+    fields: Sequence[SettingsField], values: Mapping[str, object], path: str
+) -> Iterator[str]:
+    for field in fields:
+        value, where = values.get(field.name), f"{path}{field.name}"
+        if field.known and value is not None and value not in field.known:
+            yield f"{where} must be one of the following values: {', '.join(field.known)}"
+        listed = ((f"{where}.{place}", each) for place, each in enumerate(as_list(value)))
+        for place, each in ((where, value), *listed):
+            yield from _unknown(field.fields, as_object(each), f"{place}.")
 
 
 def first_problem(post: JudgedPost, channel: ChannelRow) -> Problem | None:

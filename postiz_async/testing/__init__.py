@@ -17,7 +17,6 @@ from postiz_async._sandbox import (
     NotificationRow as NotificationRow,
     OAuthApp as OAuthApp,
     Organization as Organization,
-    RouteName as RouteName,
     StoredPost as StoredPost,
     TagRow as TagRow,
     ThreadRow as ThreadRow,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from postiz_async._sandbox import Fault
-from postiz_async._sandbox.contents import SandboxContents
+from postiz_async._sandbox.server import SandboxContents
 from postiz_async._validation.messages import did_you_mean
 from postiz_async.models.channels import Channel
 

@@ -6,11 +6,12 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memory_throttle import MemoryThrottle
 from throttle_traces import Trace
 
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
+from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
 
-KINDS: dict[str, type[Throttle]] = {"memory": MemoryThrottle, "redis": RedisThrottle}
+KINDS: dict[str, type[Throttle]] = {"memory": MemoryThrottle, "redis": Throttle}
 
 _HALT = 10
 """Milliseconds for one request after which the real counter stood still, as on a busy machine."""
@@ -75,12 +76,12 @@ def _judge(
         after = copy.deepcopy(model) if len(moments) > 1 else model
         verdict = after.hit(key, moment / 1000)
         yield after, verdict
-        if isinstance(after, RedisThrottle):
+        if isinstance(after, Throttle):
             for later in range(moment + 1, moments.stop):
                 yield from ((slow, verdict) for slow in _slow(after, key, moment, later))
 
 
-def _slow(model: RedisThrottle, key: str, moment: int, later: int) -> Iterator[RedisThrottle]:
+def _slow(model: Throttle, key: str, moment: int, later: int) -> Iterator[Throttle]:
     """A script of an old server (before 7) over which a millisecond ends.
 
     It looks up its entries as of the moment it began, yet a new life counts from the time of the

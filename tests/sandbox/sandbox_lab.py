@@ -23,7 +23,7 @@ from postiz_async._sandbox.rows import (
     NotificationRow,
     TagRow,
 )
-from postiz_async._sandbox.throttle import RedisThrottle
+from postiz_async._sandbox.throttle import Throttle
 from postiz_async.clock import JumpingClock
 
 ORGANIZATIONS = {
@@ -182,9 +182,9 @@ class Lab:
     def _counter(self, key: str) -> str:
         return self.organizations[key].id
 
-    def _throttle(self) -> RedisThrottle:
+    def _throttle(self) -> Throttle:
         throttle = self.sandbox._pipeline._throttle
-        assert isinstance(throttle, RedisThrottle)
+        assert isinstance(throttle, Throttle)
         return throttle
 
 

@@ -6,8 +6,9 @@ import math
 
 import pytest
 from hypothesis import given, strategies as st
+from memory_throttle import MemoryThrottle
 
-from postiz_async._sandbox.throttle import MemoryThrottle, RedisThrottle, Throttle, ThrottleDecision
+from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
 
 
 def values(verdict: ThrottleDecision) -> tuple[int, ...] | int:
@@ -25,7 +26,7 @@ def hits(throttle: Throttle, *times: float, key: str = "org") -> list[tuple[int,
 
 
 def test_redis_counts_down_and_blocks_for_a_window_of_its_own() -> None:
-    throttle = RedisThrottle(30)
+    throttle = Throttle(30)
     assert hits(throttle, *[0.0] * 30) == [(left, 3600) for left in range(29, -1, -1)]
     assert hits(throttle, 1) == [3600]
     assert hits(throttle, 3000) == [601]
@@ -34,13 +35,13 @@ def test_redis_counts_down_and_blocks_for_a_window_of_its_own() -> None:
 
 
 def test_redis_gives_the_full_limit_after_silence() -> None:
-    throttle = RedisThrottle(30)
+    throttle = Throttle(30)
     hits(throttle, *[0.0] * 30, 1)
     assert hits(throttle, 3602) == [(29, 3600)]
 
 
 def test_redis_locks_out_for_ever_who_retries_as_fast_as_the_quota_was_used_up() -> None:
-    throttle = RedisThrottle(30)
+    throttle = Throttle(30)
     times = [60.0 * count for count in range(31)]
     times += [1800 + 49.9 * count for count in range(1, 1000)]
     admitted = [not isinstance(value, int) for value in hits(throttle, *times)]
@@ -48,21 +49,21 @@ def test_redis_locks_out_for_ever_who_retries_as_fast_as_the_quota_was_used_up()
 
 
 def test_redis_in_the_very_millisecond_of_an_expiry() -> None:
-    throttle = RedisThrottle(2)
+    throttle = Throttle(2)
     assert hits(throttle, 0, 3600) == [(1, 3600), (0, 3600)], "hits live on with a new life"
-    throttle = RedisThrottle(1)
+    throttle = Throttle(1)
     hits(throttle, 0, 0)
     assert hits(throttle, 3600) == [(0, 3600)], "the block has no time left and all starts anew"
 
 
 def test_redis_rounds_up() -> None:
-    throttle = RedisThrottle(2, window=20)
+    throttle = Throttle(2, window=20)
     assert hits(throttle, 0, 0.001) == [(1, 20), (0, 20)]
     assert hits(throttle, 0.999, 1.0, 20.998) == [20, 20, 1]
 
 
 def test_keys_do_not_share_a_window() -> None:
-    throttle = RedisThrottle(1)
+    throttle = Throttle(1)
     assert hits(throttle, 0, key="a") == hits(throttle, 0, key="b")
 
 
@@ -90,7 +91,7 @@ def test_memory_restart_of_one_key_freezes_the_hits_of_all_others() -> None:
     assert hits(throttle, 601, key="quiet") == [(1, 100)], "until the key itself was blocked"
 
 
-@pytest.mark.parametrize("kind", [RedisThrottle, MemoryThrottle])
+@pytest.mark.parametrize("kind", [Throttle, MemoryThrottle])
 def test_a_malformed_limit_switches_the_limit_off(kind: type[Throttle]) -> None:
     throttle = kind(math.nan)
     for _ in range(5):
@@ -99,7 +100,7 @@ def test_a_malformed_limit_switches_the_limit_off(kind: type[Throttle]) -> None:
     assert [value for _, value in verdict.headers] == ["NaN", "NaN", "3600"]
 
 
-@pytest.mark.parametrize("kind", [RedisThrottle, MemoryThrottle])
+@pytest.mark.parametrize("kind", [Throttle, MemoryThrottle])
 @given(
     limit=st.integers(1, 4),
     left=st.floats(1, 3600).map(lambda seconds: round(seconds, 3)),
@@ -118,4 +119,4 @@ def test_a_block_on_demand_is_one_that_a_burst_of_others_led_to(
 @pytest.mark.parametrize("limit", [math.nan, math.inf])
 def test_without_a_limit_nobody_is_locked_out(limit: float) -> None:
     with pytest.raises(ValueError, match="there is no limit"):
-        RedisThrottle(limit).block("org", 0, 1)
+        Throttle(limit).block("org", 0, 1)

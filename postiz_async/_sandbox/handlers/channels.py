@@ -7,15 +7,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from postiz_async._sandbox import refusals
 from postiz_async._sandbox.dates import DAY_MS, MINUTE_MS, iso, naive_iso
 from postiz_async._sandbox.json import write_json
-from postiz_async._sandbox.messages import (
-    Response,
-    internal_error,
-    json_response,
-    plain,
-    plan_limit,
-)
 from postiz_async._sandbox.rows import ChannelRow, Release, is_in_group
 from postiz_async._sandbox.schemas import schema_of
 from postiz_async._sandbox.state import Organization, ReceivedCall
@@ -25,20 +19,20 @@ from postiz_async.providers import PROVIDERS
 from postiz_async.providers._schema import Provider, fields_of
 
 
-async def is_connected(_: ReceivedCall) -> Response:
+async def is_connected(_: ReceivedCall) -> object:
     """Confirm that the key works."""
-    return json_response(200, {"connected": True})
+    return {"connected": True}
 
 
-async def list_channels(call: ReceivedCall) -> Response:
+async def list_channels(call: ReceivedCall) -> object:
     """List the channels, or those of one group."""
     group = call.request.query_values.get("group")
     if call.release < Release.NEWEST:
         group = None
     if isinstance(group, list):  # the database cannot query a list
-        raise internal_error()
+        raise refusals.internal_error()
     channels = call.organization.live_channels()
-    return json_response(200, [_entry(each) for each in channels if is_in_group(each, group)])
+    return [_entry(each) for each in channels if is_in_group(each, group)]
 
 
 def _entry(channel: ChannelRow) -> dict[str, object]:
@@ -55,25 +49,26 @@ def _entry(channel: ChannelRow) -> dict[str, object]:
     return entry
 
 
-async def list_groups(call: ReceivedCall) -> Response:
+async def list_groups(call: ReceivedCall) -> object:
     """List the groups of channels."""
     groups = call.organization.groups.values()
-    return json_response(200, [{"id": each.id, "name": each.name} for each in groups])
+    return [{"id": each.id, "name": each.name} for each in groups]
 
 
-async def find_slot(call: ReceivedCall) -> Response:
+async def find_slot(call: ReceivedCall) -> object:
     """Find the earliest posting time of the channel at which there is no post."""
     channel = call.organization.live_channel(call.params["id"])
     if channel is None or channel.disabled or not channel.posting_times:
         # the server searches day after day without an end
         await asyncio.get_running_loop().create_future()
         raise AssertionError
+    taken = {post.date for post in call.organization.posts if post.deleted_at is None}
     day = call.state.now // DAY_MS * DAY_MS
     while True:
         for minutes in sorted(channel.posting_times):
             slot = day + minutes * MINUTE_MS
-            if slot > call.state.now and not call.organization.posts.live_at(slot):
-                return json_response(200, {"date": naive_iso(slot)})
+            if slot > call.state.now and slot not in taken:
+                return {"date": naive_iso(slot)}
         day += DAY_MS
 
 
@@ -81,21 +76,21 @@ _STATE_LENGTH = 6
 _TOKEN_LIFE = 10 * 365 * DAY_MS
 
 
-async def get_connect_url(call: ReceivedCall) -> Response:
+async def get_connect_url(call: ReceivedCall) -> object:
     """The address where a user connects a channel; for some networks a state without address."""
     _check_plan(call)
-    provider = call.params["integration"]
+    provider = call.params["provider"]
     known = PROVIDERS.get(provider)
     if known is None:
-        raise plain(400, "Integration not allowed")
+        raise refusals.plain(400, "Integration not allowed")
     token = call.state.ids.letters(_STATE_LENGTH)
     if provider == "wrapcast":
-        return json_response(200, {"url": f"sandbox||{token}"})
+        return {"url": f"sandbox||{token}"}
     if known.connected_by == "form":
-        return json_response(200, {"url": token})
+        return {"url": token}
     back = quote(f"{call.state.host}/integrations/social/{provider}", safe="")
     url = f"https://{provider}.example/oauth?client_id=sandbox&redirect_uri={back}&state={token}"
-    return json_response(200, {"url": url})
+    return {"url": url}
 
 
 def _check_plan(call: ReceivedCall) -> None:
@@ -104,21 +99,21 @@ def _check_plan(call: ReceivedCall) -> None:
     if allowed is None or (isinstance(refreshed, str) and refreshed in call.organization.channels):
         return
     if len(call.organization.live_channels()) >= allowed:
-        raise plan_limit("channels", "add more channels", call.state.host)
+        raise refusals.plan_limit("channels", "add more channels", call.state.host)
 
 
-async def delete(call: ReceivedCall) -> Response:
+async def delete(call: ReceivedCall) -> object:
     """Delete a channel and its posts; may be repeated."""
     channel = call.organization.channels.get(call.params["id"])
     if channel is None:
-        raise internal_error()
+        raise refusals.internal_error()
     deleted = msgspec.structs.replace(channel, deleted_at=call.state.now, updated_at=call.state.now)
     call.organization.channels[channel.id] = deleted
     for post in list(call.organization.posts):
         if post.channel_id == channel.id and post.deleted_at is None:
             gone = msgspec.structs.replace(post, deleted_at=call.state.now, has_job=False)
             call.organization.posts.put(gone)
-    return json_response(200, _row(call.organization, deleted))
+    return _row(call.organization, deleted)
 
 
 def _posting_times(channel: ChannelRow) -> str:
@@ -156,19 +151,19 @@ def _row(organization: Organization, channel: ChannelRow) -> dict[str, object]:
     }
 
 
-async def settings(call: ReceivedCall) -> Response:
+async def settings(call: ReceivedCall) -> object:
     """The longest text, settings and tools of the channel's network."""
     channel = call.organization.live_channel(call.params["id"])
     if channel is None:
         if call.release < Release.NEWEST:
-            raise internal_error()
-        raise plain(404, "Integration not found")
+            raise refusals.internal_error()
+        raise refusals.plain(404, "Integration not found")
     provider = PROVIDERS.get(channel.provider)
     if provider is None:
         output: dict[str, object] = {"rules": "", "maxLength": 0, "settings": {}, "tools": []}
     else:
         output = _describe(channel, provider, call.release)
-    return json_response(200, {"output": output})
+    return {"output": output}
 
 
 def _describe(channel: ChannelRow, provider: Provider, release: Release) -> dict[str, object]:
@@ -198,22 +193,22 @@ def _describe(channel: ChannelRow, provider: Provider, release: Release) -> dict
     }
 
 
-async def use_tool(call: ReceivedCall) -> Response:
+async def use_tool(call: ReceivedCall) -> object:
     """Use a tool of the channel's network."""
     channel = call.organization.live_channel(call.params["id"])
     if call.body is None:
-        raise internal_error()
+        raise refusals.internal_error()
     if channel is None:
-        raise plain(404, "Integration not found")
+        raise refusals.plain(404, "Integration not found")
     provider = PROVIDERS.get(channel.provider)
     if provider is None:
-        raise plain(404, "Integration provider not found")
+        raise refusals.plain(404, "Integration provider not found")
     name = as_object(call.body).get("methodName")
     if not isinstance(name, str) or name not in provider.tools:
-        raise plain(404, "Tool not found")
+        raise refusals.plain(404, "Tool not found")
     if channel.refresh_needed:
-        raise plain(401, "Channel disconnected due to expired token")
+        raise refusals.plain(401, "Channel disconnected due to expired token")
     if channel.failure is not None:
-        raise plain(500, "Unexpected error")
+        raise refusals.plain(500, "Unexpected error")
     found = [{"id": str(number), "name": f"{name} {number}"} for number in (1, 2)]
-    return json_response(201, {"output": found})
+    return {"output": found}

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import zlib
 
+from postiz_async._sandbox import refusals
 from postiz_async._sandbox.dates import DAY_MS, day_of, iso
-from postiz_async._sandbox.messages import Response, internal_error, invalid, json_response, plain
 from postiz_async._sandbox.rows import ChannelRow, MemberRow
 from postiz_async._sandbox.state import Organization, ReceivedCall
 from postiz_async._validation.javascript import is_number, to_number
@@ -19,27 +19,27 @@ _LABELS = ("Impressions", "Likes", "Comments")
 _SEVERAL = 90
 
 
-async def of_channel(call: ReceivedCall) -> Response:
+async def of_channel(call: ReceivedCall) -> object:
     """Analytics of a channel, day by day."""
-    channel = call.organization.live_channel(call.params["integration"])
+    channel = call.organization.live_channel(call.params["id"])
     if channel is None:
-        raise internal_error()
+        raise refusals.internal_error()
     if "channel" not in _subjects(channel) or channel.refresh_needed:
-        return json_response(200, [])
-    return json_response(200, _series(call, channel.id, _days(call)))
+        return []
+    return _series(call, channel.id, _days(call))
 
 
-async def of_post(call: ReceivedCall) -> Response:
+async def of_post(call: ReceivedCall) -> object:
     """Analytics of a published post, as of today."""
-    post = call.organization.posts.get(call.params["postId"])
+    post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None or post.release_id is None:
-        return json_response(200, [])
+        return []
     if post.release_id == "missing":
-        return json_response(200, {"missing": True})
+        return {"missing": True}
     channel = call.organization.channels[post.channel_id]
     if "post" not in _subjects(channel):
-        return json_response(200, [])
-    return json_response(200, _series(call, post.id, 1))
+        return []
+    return _series(call, post.id, 1)
 
 
 def _subjects(channel: ChannelRow) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ _LIMIT = 100
 _NUMBER = re.compile(r"\s*([+-]?\d+)")
 
 
-async def list_notifications(call: ReceivedCall) -> Response:
+async def list_notifications(call: ReceivedCall) -> object:
     """A page of notifications, newest first."""
     page = _page(call.request.query_values.get("page"))
     newest_first = call.organization.notifications[::-1]
@@ -92,7 +92,7 @@ async def list_notifications(call: ReceivedCall) -> Response:
     ]
     answer: dict[str, object] = {"notifications": entries, "total": len(newest_first)}
     answer |= {"page": page, "limit": _LIMIT}
-    return json_response(200, answer | {"hasMore": (page + 1) * _LIMIT < len(newest_first)})
+    return answer | {"hasMore": (page + 1) * _LIMIT < len(newest_first)}
 
 
 def _page(text: str | list[str] | None) -> int:
@@ -103,30 +103,30 @@ def _page(text: str | list[str] | None) -> int:
     too_small = "page must not be less than 0"
     if found is None:
         no_number = "page must be a number conforming to the specified constraints"
-        raise invalid([too_small, no_number])
+        raise refusals.invalid([too_small, no_number])
     page = int(found[1])
     if page < 0:
-        raise invalid([too_small])
+        raise refusals.invalid([too_small])
     return page
 
 
 _MOST = 10
 
 
-async def search_users(call: ReceivedCall) -> Response:
+async def search_users(call: ReceivedCall) -> object:
     """The first memberships of users whose name, e-mail address or id contains a text."""
     if not any(member.is_super_admin for member in call.organization.members):
-        raise plain(403, "Unauthorized")
+        raise refusals.plain(403, "Unauthorized")
     text = call.request.query_values.get("name")
     if isinstance(text, list):  # the database cannot query this value
-        raise internal_error()
+        raise refusals.internal_error()
     found = [
         _membership(organization, member)
         for organization in call.state.organizations
         for member in organization.members
         if any((text or "") in value for value in (member.name or "", member.email, member.user_id))
     ]
-    return json_response(200, found[:_MOST])
+    return found[:_MOST]
 
 
 def _membership(organization: Organization, member: MemberRow) -> dict[str, object]:

@@ -8,22 +8,15 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlencode, urlsplit
 
-from postiz_async._sandbox.messages import (
-    HttpError,
-    Response,
-    empty_response,
-    invalid,
-    json_response,
-    key_lookup_failed,
-    status_only,
-)
+from postiz_async._sandbox import refusals
+from postiz_async._sandbox.messages import Response, empty_response
 from postiz_async._sandbox.state import (
     AuthorizationCode,
     OAuthApp,
     OpenCall,
     SandboxState,
 )
-from postiz_async._sandbox.verdicts import fields_of
+from postiz_async._sandbox.verdicts import checked
 from postiz_async._validation.constraints import DEFINED, TEXT, enum
 from postiz_async._validation.javascript import as_list, as_object
 from postiz_async._validation.schema import AS_TEXT, Field, Shape
@@ -33,31 +26,22 @@ _CODE_LIFE = 600_000
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def _error(status: int, error: str, description: str | None = None) -> HttpError:
-    body = {"error": error}
-    if description is not None:
-        body["error_description"] = description
-    return HttpError(json_response(status, body))
-
-
 _QUESTION = Shape(
     Field("client_id", (DEFINED, TEXT), AS_TEXT, optional=False),
     Field("response_type", (enum(("code",)),), AS_TEXT, optional=False),
 )
 
 
-async def describe(call: OpenCall) -> Response:
+async def describe(call: OpenCall) -> object:
     """The facts about an app for the consent page, or that page itself for a browser."""
     query = call.request.query_values
-    app = _app(call.state, fields_of(_QUESTION, query)["client_id"])
-    redirect_url = app.redirect_url(query.get("redirect_uri"))
-    app.check_challenge(query.get("code_challenge"))
+    app, redirect_url = _asking(call.state, checked(_QUESTION, query))
     if "text/html" in call.request.headers.get("accept", ""):
         return _consent_page(call)
     shown = {"name": app.name, "description": None, "picture": None, "clientId": app.client_id}
     answer: dict[str, object] = {"app": shown | {"redirectUrl": redirect_url}}
     token = query.get("state")
-    return json_response(200, answer if token is None else answer | {"state": token})
+    return answer if token is None else answer | {"state": token}
 
 
 def _consent_page(call: OpenCall) -> Response:
@@ -74,18 +58,31 @@ def _consent_page(call: OpenCall) -> Response:
     return Response(200, (("Content-Type", "text/html; charset=utf-8"),), links.encode())
 
 
-def _app(state: SandboxState, client_id: object) -> OAuthApp:
-    app = state.oauth.apps.get(str(client_id))
+def _asking(state: SandboxState, given: Mapping[str, object]) -> tuple[OAuthApp, str]:
+    """The application that asks, and the address to which the user returns.
+
+    Only public clients choose among several addresses, and only they need a code challenge.
+
+    Raises:
+        HttpError: There is no such application, or it asked for another place or no challenge.
+    """
+    app, url = state.oauth.apps.get(str(given.get("client_id"))), _text(given, "redirect_uri")
     if app is None:
-        raise status_only(400, "Invalid client_id")
-    return app
+        raise refusals.status_only(400, "Invalid client_id")
+    if app.client_secret is not None:
+        return app, app.redirect_urls[0]
+    if url is not None and url not in app.redirect_urls:
+        raise refusals.status_only(400, "Invalid redirect_uri")
+    if not _text(given, "code_challenge"):
+        raise refusals.status_only(400, "code_challenge is required for this client")
+    return app, url or app.redirect_urls[0]
 
 
-async def authorize(call: OpenCall) -> Response:
+async def authorize(call: OpenCall) -> object:
     """Handle the answer of a user, sent by the consent page with the user's session."""
     session = call.request.headers.get("auth")
     redirect = decided(call.state, session, as_object(call.body))
-    return json_response(201, {"redirect": redirect})
+    return {"redirect": redirect}
 
 
 def decided(state: SandboxState, session: str | None, given: Mapping[str, object]) -> str:
@@ -101,10 +98,8 @@ def decided(state: SandboxState, session: str | None, given: Mapping[str, object
     """
     user = next((each for each in state.organizations if each.session == session), None)
     if user is None:
-        raise key_lookup_failed()
-    app = _app(state, given.get("client_id"))
-    redirect_url = app.redirect_url(_text(given, "redirect_uri"))
-    app.check_challenge(given.get("code_challenge"))
+        raise refusals.key_lookup_failed()
+    app, redirect_url = _asking(state, given)
     answer: dict[str, str] = {"error": "access_denied"}
     if given.get("action") == "approve":
         # a new consent ends the former token at once, before the new code is even exchanged
@@ -124,52 +119,52 @@ def _text(body: Mapping[str, object], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-_EXCHANGE = Shape(
-    *(
-        Field(name, (DEFINED, TEXT), AS_TEXT, optional=False)
-        for name in ("grant_type", "code", "client_id")
-    )
-)
+_NAMES = ("grant_type", "code", "client_id")
+_EXCHANGE = Shape(*(Field(each, (DEFINED, TEXT), AS_TEXT, optional=False) for each in _NAMES))
 
 
-async def exchange_token(call: OpenCall) -> Response:
+async def exchange_token(call: OpenCall) -> object:
     """Exchange a code for a token."""
-    given = fields_of(_EXCHANGE, call.body)
+    given = checked(_EXCHANGE, call.body)
     if given["grant_type"] != "authorization_code":
-        raise _error(400, "unsupported_grant_type")
+        raise refusals.of_oauth(400, "unsupported_grant_type")
     app = call.state.oauth.apps.get(str(given["client_id"]))
     if app is None or app.client_secret != _text(given, "client_secret"):
-        raise _error(401, "invalid_client")
+        raise refusals.of_oauth(401, "invalid_client")
     code = call.state.oauth.codes.get(str(given["code"]))
     if code is None or code.app is not app:
-        raise _error(400, "invalid_grant")
+        raise refusals.of_oauth(400, "invalid_grant")
     _check_code(call, given, code)
     del call.state.oauth.codes[str(given["code"])]
     token = f"pos_{call.state.ids.letters(40)}"
     call.state.oauth.tokens[token] = (app.client_id, code.organization)
     answer = {"id": code.organization.id, "cus": None, "access_token": token}
-    return json_response(201, answer | {"token_type": "bearer", "scope": _SCOPE})
+    return answer | {"token_type": "bearer", "scope": _SCOPE}
 
 
 def _check_code(call: OpenCall, given: Mapping[str, object], code: AuthorizationCode) -> None:
     if code.expires < call.state.now:
-        raise _error(400, "invalid_grant", "Code has expired")
+        raise refusals.of_oauth(400, "invalid_grant", error_description="Code has expired")
     if code.app.client_secret is not None:
         return
     if _text(given, "redirect_uri") != code.redirect_url:
-        raise _error(400, "invalid_grant", "redirect_uri does not match the authorization request")
+        raise refusals.of_oauth(
+            400,
+            "invalid_grant",
+            error_description="redirect_uri does not match the authorization request",
+        )
     digest = hashlib.sha256((_text(given, "code_verifier") or "").encode()).digest()
     if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != code.challenge:
-        raise _error(400, "invalid_grant", "Invalid code_verifier")
+        raise refusals.of_oauth(400, "invalid_grant", error_description="Invalid code_verifier")
 
 
-async def register(call: OpenCall) -> Response:
+async def register(call: OpenCall) -> object:
     """Register a public client."""
     given = as_object(call.body)
     uris = as_list(given.get("redirect_uris"))
     if not uris:
         is_null = given.get("redirect_uris") is None
-        raise invalid(
+        raise refusals.invalid(
             [
                 *["redirect_uris should not be null or undefined"] * is_null,
                 "each value in redirect_uris must be a URL address",
@@ -179,10 +174,10 @@ async def register(call: OpenCall) -> Response:
         )
     redirect_urls = tuple(map(str, uris))
     if not all(map(_is_safe, redirect_urls)):
-        raise _error(
+        raise refusals.of_oauth(
             400,
             "invalid_redirect_uri",
-            "redirect_uris must use https (http is allowed for loopback only)",
+            error_description="redirect_uris must use https (http is allowed for loopback only)",
         )
     name = _text(given, "client_name") or "Client"
     client_id = f"pcd_{call.state.ids.letters(32)}"
@@ -199,7 +194,7 @@ async def register(call: OpenCall) -> Response:
         "response_types": ["code"],
         "scope": _SCOPE,
     }
-    return json_response(201, answer)
+    return answer
 
 
 def _is_safe(url: str) -> bool:

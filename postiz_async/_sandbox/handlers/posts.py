@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
+from msgspec.structs import replace
 
+from postiz_async._sandbox import refusals
 from postiz_async._sandbox.dates import DAY_MS, iso, naive_iso, read_date
 from postiz_async._sandbox.json import read_json, write_json
-from postiz_async._sandbox.messages import (
-    HttpError,
-    Response,
-    bad_request,
-    internal_error,
-    json_response,
-    not_found,
-)
 from postiz_async._sandbox.publishing import store_post
+from postiz_async._sandbox.refusals import HttpError
 from postiz_async._sandbox.rows import PostRow, Release, is_in_group
 from postiz_async._sandbox.state import ReceivedCall
 from postiz_async._sandbox.verdicts import (
-    fields_of,
+    checked,
     first_problem,
     judged_posts,
     longest_text,
@@ -37,23 +31,20 @@ _RANGE = Shape(
 )
 
 
-async def list_posts(call: ReceivedCall) -> Response:
+async def list_posts(call: ReceivedCall) -> object:
     """List the posts of a range of time, and every repeated post."""
-    given = fields_of(_RANGE, call.request.query_values)
+    given = checked(_RANGE, call.request.query_values)
     start, end = read_date(str(given["startDate"])), read_date(str(given["endDate"]))
     if start is None or end is None:
-        raise internal_error()
-    customer = given.get("customer")
-    posts = call.organization.posts
-    entries = [
-        _entry(call, post)
-        for post in posts.live_roots_between(start, end)
-        if post.interval is None and _is_listed(call, post, customer)
-    ]
-    for post in posts.live_repeated():
-        if _is_listed(call, post, customer):
+        raise refusals.internal_error()
+    posts, customer = call.organization.posts.live_roots(), given.get("customer")
+    once = [each for each in posts if each.interval is None and start <= each.date <= end]
+    once.sort(key=lambda each: each.date)
+    entries = [_entry(call, each) for each in once if _is_listed(call, each, customer)]
+    for post in posts:
+        if post.interval is not None and _is_listed(call, post, customer):
             entries += _occurrences(call, post, end)
-    return json_response(200, {"posts": entries})
+    return {"posts": entries}
 
 
 def _is_listed(call: ReceivedCall, post: PostRow, customer: object) -> bool:
@@ -108,28 +99,26 @@ def _tag(call: ReceivedCall, tag_id: str) -> dict[str, object]:
     }
 
 
-async def delete_post(call: ReceivedCall) -> Response:
+async def delete_post(call: ReceivedCall) -> object:
     """Delete a post with its comments, by the id of any of them."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
-        raise (not_found("Post not found") if call.release >= Release.NEXT else internal_error())
+        is_said = call.release >= Release.NEXT
+        raise refusals.not_found("Post not found") if is_said else refusals.internal_error()
     _soft_delete(call, post.group)
-    return json_response(200, {"error": True})
+    return {"error": True}
 
 
-async def delete_group(call: ReceivedCall) -> Response:
+async def delete_group(call: ReceivedCall) -> object:
     """Delete all posts of a group; an unknown group is no error."""
     _soft_delete(call, call.params["group"])
-    return json_response(200, {"error": True})
+    return {"error": True}
 
 
 def _soft_delete(call: ReceivedCall, group: str) -> None:
-    for post in call.organization.posts.live_in_group(group):
-        call.organization.posts.put(
-            msgspec.structs.replace(
-                post, deleted_at=call.state.now, updated_at=call.state.now, has_job=False
-            )
-        )
+    now, posts = call.state.now, call.organization.posts
+    for post in posts.live_in_group(group):
+        posts.put(replace(post, deleted_at=now, updated_at=now, has_job=False))
 
 
 _STATES = {"draft": "DRAFT", "schedule": "QUEUE"}
@@ -137,29 +126,29 @@ _STATUS = Shape(Field("status", (enum(tuple(_STATES)),), AS_TEXT, optional=False
 _LISTS_MISSING = {"tiktok", "tiktok-business"}
 
 
-async def change_status(call: ReceivedCall) -> Response:
+async def change_status(call: ReceivedCall) -> object:
     """Make a post a draft, or schedule it, even if it is published or deleted."""
-    new_state = _STATES[str(fields_of(_STATUS, call.body)["status"])]
+    new_state = _STATES[str(checked(_STATUS, call.body)["status"])]
     post = call.organization.posts.get(call.params["id"])
     if post is None:
-        raise bad_request("Post not found")
-    changed = msgspec.structs.replace(
+        raise refusals.bad_request("Post not found")
+    changed = replace(
         post, state=new_state, has_job=new_state == "QUEUE", updated_at=call.state.now
     )
     store_post(call.state, call.organization, changed)
-    return json_response(200, {"id": post.id, "state": new_state})
+    return {"id": post.id, "state": new_state}
 
 
 _SETTINGS = Shape(Field("settings", (DEFINED, OBJECT), AS_GIVEN, optional=False))
 
 
-async def update_settings(call: ReceivedCall) -> Response:
+async def update_settings(call: ReceivedCall) -> object:
     """Merge settings into those of a post that is not published yet, and store it again.
 
     The post loses the milliseconds of its date and its repetition, and a `client_ref` unless it is
     sent again.
     """
-    given = as_object(fields_of(_SETTINGS, call.body)["settings"])
+    given = as_object(checked(_SETTINGS, call.body)["settings"])
     post = _changeable(call)
     merged = {**as_object(read_json(post.settings)), **given}
     if "client_ref" not in given:
@@ -168,8 +157,8 @@ async def update_settings(call: ReceivedCall) -> Response:
     message = _broken_rule(call, post, merged)
     if message is not None:
         channel = call.organization.channels[post.channel_id]
-        raise bad_request(f"{channel.name}: {message}")
-    changed = msgspec.structs.replace(
+        raise refusals.bad_request(f"{channel.name}: {message}")
+    changed = replace(
         post,
         date=post.date // 1000 * 1000,
         settings=write_json(merged),
@@ -177,7 +166,7 @@ async def update_settings(call: ReceivedCall) -> Response:
         updated_at=call.state.now,
     )
     store_post(call.state, call.organization, changed)
-    return json_response(200, {"postId": post.id, "publishDate": naive_iso(changed.date)})
+    return {"postId": post.id, "publishDate": naive_iso(changed.date)}
 
 
 def _broken_rule(call: ReceivedCall, post: PostRow, merged: dict[str, object]) -> str | None:
@@ -201,29 +190,31 @@ def _broken_rule(call: ReceivedCall, post: PostRow, merged: dict[str, object]) -
 def _changeable(call: ReceivedCall) -> PostRow:
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.deleted_at is not None:
-        raise not_found("Post not found")
+        raise refusals.not_found("Post not found")
     if post.parent_id is not None:
-        raise bad_request("This id belongs to a comment, pass the id of the main post")
+        raise refusals.bad_request("This id belongs to a comment, pass the id of the main post")
     if post.state not in {"QUEUE", "DRAFT"}:
-        raise bad_request(
+        raise refusals.bad_request(
             "Only scheduled posts that were not published yet (or drafts) can be updated"
         )
     if post.state == "QUEUE" and post.date < call.state.now:
-        raise bad_request("The publish time of this post already passed, it cannot be updated")
+        raise refusals.bad_request(
+            "The publish time of this post already passed, it cannot be updated"
+        )
     return post
 
 
-async def set_release_id(call: ReceivedCall) -> Response:
+async def set_release_id(call: ReceivedCall) -> object:
     """Store which item on the network a post became, if the server does not know it."""
     given = as_object(call.body)
     text = to_text(given["releaseId"]) if "releaseId" in given else "undefined"
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.release_id != "missing":
-        raise internal_error()
+        raise refusals.internal_error()
     release_id = "null" if text is None else str(text)
-    changed = msgspec.structs.replace(post, release_id=release_id, updated_at=call.state.now)
+    changed = replace(post, release_id=release_id, updated_at=call.state.now)
     call.organization.posts.put(changed)
-    return json_response(200, _row(call, changed))
+    return _row(call, changed)
 
 
 def _row(call: ReceivedCall, post: PostRow) -> dict[str, object]:
@@ -259,19 +250,18 @@ def _row(call: ReceivedCall, post: PostRow) -> dict[str, object]:
     return row
 
 
-async def get_missing(call: ReceivedCall) -> Response:
+async def get_missing(call: ReceivedCall) -> object:
     """List items of the channel that the post may have become."""
     post = call.organization.posts.get(call.params["id"])
     if post is None or post.release_id != "missing":
-        return json_response(200, [])
+        return []
     channel = call.organization.channels[post.channel_id]
     if channel.provider not in _LISTS_MISSING:
-        return json_response(200, [])
-    items = [
+        return []
+    return [
         {
             "id": f"7{post.date}{number:06d}",
             "url": f"{call.state.host}/covers/{number}.jpeg",
         }
         for number in range(1, 4)
     ]
-    return json_response(200, items)

@@ -23,7 +23,7 @@ from postiz_async import (
     Text,
     UsageError,
 )
-from postiz_async._sandbox.contents import StoredPost
+from postiz_async._sandbox.server import StoredPost
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ThreadPart
 
