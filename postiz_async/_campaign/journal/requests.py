@@ -78,7 +78,6 @@ class RequestHandle(Handle):
             version = new_version()
             if delivery.state == "leaving":
                 require_revision(t, self._journal.revision)
-            served_at = delivery.served_at
             time = t.kept_time() if delivery.state == "leaving" else t.time()
             columns = {
                 "id": self._name,
@@ -89,7 +88,7 @@ class RequestHandle(Handle):
                 "state": delivery.state,
                 "mark": _mark(delivery),
                 "posts": len(delivery.posts),
-                "sent_at": None if served_at is None else in_micros(served_at),
+                "sent_at": in_micros(delivery.served_at),
                 "moment": in_milliseconds(parse_date(delivery.date)),
             }
             if self.version:
