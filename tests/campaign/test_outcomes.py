@@ -12,8 +12,7 @@ from campaign_lab import Lab, rows
 
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.outcomes import Outcomes
-from postiz_async._sandbox import Fault
-from postiz_async.errors import AuthenticationError, ConfigurationError, UsageError
+from postiz_async.errors import AuthenticationError, UsageError
 from postiz_async.types import Outcome, RowState
 
 OPEN = {RowState.SENDING, RowState.UNKNOWN}
@@ -211,10 +210,10 @@ async def test_an_error_that_nobody_waited_for_is_raised_by_what_comes_next(
 ) -> None:
     lab.write(rows(channels, 40))
     async with lab.client() as postiz:
-        with pytest.raises(ConfigurationError, match="401"):  # noqa: PT012
+        with pytest.raises(AuthenticationError, match="401"):  # noqa: PT012
             async with lab.campaign(postiz) as campaign:
                 async for _ in campaign.run():
-                    lab.sandbox.faults.add(Fault("error_before", status=401, times=None))
+                    lab.sandbox.organization.api_key = "renewed"
                     break
 
 

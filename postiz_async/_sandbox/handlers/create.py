@@ -169,17 +169,20 @@ def _store(
 ) -> str:
     """Store a post with its comments and its job, or only the root if `half`; returns its id."""
     common = {"group": call.state.ids.uuid(), "settings": write_json(_settings(post))}
-    former = _former(call, post.entries[0])
-    replaced = {former and former.group, js.to_text(post.given.get("group"))} - {None, ""}
+    posts, former = call.organization.posts, _former(call, post.entries[0])
+    parts = [] if former is None else posts.comments_of(former)
     root: PostRow | None = None
     for entry, content in list(zip(post.entries, contents, strict=True))[: 1 if half else None]:
         row = replace(_row(call, plan, post, entry), content=content, **common)
         row = replace(row, parent_id=root and root.id, has_job=row.has_job and not half)
         root = root or row
         store_post(call.state, call.organization, row)
-    for group in replaced:
-        for row in call.organization.posts.live_in_group(str(group)):
-            call.organization.posts.put(replace(row, deleted_at=call.state.now, has_job=False))
+    stored = {row.id for row in posts.live_in_group(common["group"])}
+    parts = [row for row in parts if row.id not in stored]
+    if group := js.to_text(post.given.get("group")):
+        parts += posts.live_in_group(str(group))
+    for row in parts:
+        posts.put(replace(row, deleted_at=call.state.now, has_job=False))
     return "" if root is None else root.id
 
 
