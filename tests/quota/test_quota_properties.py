@@ -36,6 +36,9 @@ HELD = 700.0
 LIFETIME = 900.0
 """Seconds after which a holder in a shared state, not heard of again, is taken for dead."""
 
+LOOK = 10.0
+"""Seconds after which a request is looked up that was not answered."""
+
 STEPS = 50
 """Rules in one life."""
 
@@ -130,6 +133,8 @@ class Life(RuleBasedStateMachine):
         self.events: list[tuple[float, int, int, int, object]] = []
         self.ids = itertools.count()
         self.under_way: dict[tuple[int, int], float] = {}  # until when a call may yet arrive
+        self.sent: dict[tuple[int, int], float] = {}
+        self.listed: list[tuple[int, int, float]] = []  # what no answer told of, and when it left
         self.block_known = -1.0
         self.turn = 0
         self.keep()
@@ -219,6 +224,21 @@ class Life(RuleBasedStateMachine):
         else:
             kept = msgspec.json.decode(self.snapshot, type=Snapshot)
             self.ledger = restore_snapshot(kept, self.mine, wall, reserve_slots=self.held)
+
+    @rule()
+    def look(self) -> None:
+        """Calls whose sender is gone, or has given them up, are looked up after a while."""
+        open_tokens = {flight.token for flight in self.ledger.flights.open}
+        for each in tuple(self.listed):
+            life, token, sent = each
+            is_sent = life == self.life and token in open_tokens
+            if is_sent or self.now < sent + LOOK:
+                continue
+            event("found")
+            self.listed.remove(each)
+            left = self.mine - (self.now - sent) * (1 + self.drift)
+            self.ledger = quota.found(self.ledger, left, self.mine)
+            self.keep()
 
     @precondition(lambda self: self.store == "with its own clock")
     @rule(by=st.one_of(st.floats(0, 30), st.floats(0, 3 * HOUR)))
@@ -388,6 +408,7 @@ class Life(RuleBasedStateMachine):
             trip, up = min(trip, SLOWEST), min(up, SLOWEST)
             slowest = SLOWEST
         self.under_way[self.life, token] = self.now + slowest
+        self.sent[self.life, token] = self.now
         self.send(token, fate, up, trip)
         self.at_most_all_arrive()
         return True
@@ -447,10 +468,13 @@ class Life(RuleBasedStateMachine):
         self.under_way.pop((life, token), None)
         if not isinstance(answer, RateHeaders) and self.alone:
             raise AssertionError("429, and nobody else uses the key")
+        is_stored = isinstance(answer, RateHeaders)
+        if is_stored and (what is None or life != self.life or what[0] == "answer lost"):
+            self.listed.append((life, token, self.sent[life, token]))
         if what is None or life != self.life:
             return
         fate, down = what
-        if not isinstance(answer, RateHeaders):
+        if not is_stored:
             self.later(down, token, "refused", answer)
         elif fate == "answer lost":
             self.later(down, token, "lost")
