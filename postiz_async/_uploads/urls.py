@@ -40,8 +40,8 @@ def inspect_url(url: str) -> FileFacts:
     if url[:8].lower() != "https://" or mime is None:
         suffixes = " ".join(sorted(_MIMES))
         raise refuse(
-            f"{shown(url)} is nothing that the server fetches: an https address whose path ends "
-            f"in one of {suffixes} (lower case)",
+            f"{shown(url)} cannot be fetched by the server, which takes https addresses whose path "
+            f"ends in {suffixes} (lower case)",
             "save the file, and give its name",
         )
     return FileFacts(hashlib.sha256(url.encode()).hexdigest(), 0, mime, url)

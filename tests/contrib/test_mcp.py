@@ -238,7 +238,7 @@ async def test_the_server_fetches_addresses(store: Path) -> None:
     local.add_remote_file("https://example.com/a.png", PNG)
     async with agent(local, store) as each:
         assert (await each.call("upload", source="https://example.com/a.png"))["path"]
-        assert "path ends in one of" in await each.fails("upload", source="https://example.com/a")
+        assert "whose path ends in" in await each.fails("upload", source="https://example.com/a")
 
 
 async def test_only_some_channels(store: Path) -> None:

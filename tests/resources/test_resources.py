@@ -358,7 +358,7 @@ async def test_media(local: Sandbox) -> None:
     async with local.client() as postiz:
         media = await postiz.media.upload(PNG)
         assert media.path.endswith(".png")
-        with pytest.raises(InvalidInputError, match="whose path ends in one of"):
+        with pytest.raises(InvalidInputError, match="whose path ends in"):
             await postiz.media.upload_from_url("https://example.com/page.html")
         answer = await postiz.media.video_function("image-text-slides", "loadVoices")
         assert isinstance(answer, dict)

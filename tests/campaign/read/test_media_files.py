@@ -98,7 +98,7 @@ async def test_what_leaves_the_folder_is_a_problem_of_its_row_and_column(
         ("C:\\pictures\\x.png", "is a Windows path"),
         ("c:/pictures/x.png", "is a Windows path"),
         ("\\\\server\\share\\x.png", "is a Windows path"),
-        ("http://example.com/x.png", "is nothing that the server fetches"),
+        ("http://example.com/x.png", "cannot be fetched by the server"),
     ],
 )
 async def test_what_no_path_of_this_machine_is_says_so(lab: Lab, name: str, words: str) -> None:
