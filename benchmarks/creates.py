@@ -14,7 +14,7 @@ from typing import Literal
 
 import quota_scenes  # noqa: F401  (which knows the way to the tests)
 from figures import Figure, note
-from memory_throttle import MemoryThrottle
+from throttle_in_memory import MemoryThrottle
 
 from postiz_async import NewPost, Priority
 from postiz_async._sandbox import MemoryServer

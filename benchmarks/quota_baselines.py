@@ -19,9 +19,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from aiolimiter import AsyncLimiter
-
-# after quota_scenes, which knows the way to the tests
-from memory_throttle import MemoryThrottle
 from quota_scenes import (
     LIMIT,
     WORKERS,
@@ -32,6 +29,9 @@ from quota_scenes import (
     patience,
     stream,
 )
+
+# after quota_scenes, which knows the way to the tests
+from throttle_in_memory import MemoryThrottle
 from world import HOUR, VirtualLoop, meanwhile, one_way, torn_off
 
 from postiz_async._sandbox.throttle import Throttle

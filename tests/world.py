@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from memory_throttle import MemoryThrottle
 from msgspec.structs import replace
+from throttle_in_memory import MemoryThrottle
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, Priority
 from postiz_async._quota.snapshot import Snapshot

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from memory_throttle import MemoryThrottle
+from throttle_in_memory import MemoryThrottle
 
 from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
 from postiz_async._transport import Transport

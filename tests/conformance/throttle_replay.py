@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memory_throttle import MemoryThrottle
+from throttle_in_memory import MemoryThrottle
 from throttle_traces import Trace
 
 from postiz_async._sandbox.throttle import Throttle, ThrottleDecision

@@ -6,7 +6,7 @@ import math
 
 import pytest
 from hypothesis import given, strategies as st
-from memory_throttle import MemoryThrottle
+from throttle_in_memory import MemoryThrottle
 
 from postiz_async._sandbox.throttle import Throttle, ThrottleDecision
 
