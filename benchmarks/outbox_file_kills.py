@@ -158,7 +158,7 @@ class FileKills(Kills[FileTally]):
     def _has_planned(self) -> bool:
         with closing(sqlite3.connect(self.home / "outbox.sqlite", timeout=60)) as file:
             planned = "SELECT count(*) FROM deliveries WHERE state = 'planned'"
-            return file.execute(planned).fetchone() != (0,)
+            return bool(file.execute(planned).fetchone() != (0,))
 
     def _stop(self, worker: Worker) -> None:
         if worker.process.poll() is None:

@@ -52,7 +52,7 @@ from postgres_server import fresh_database, shared_server, why_no_postgres
 from postiz_async import AdvancedOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import LiteralString
 
     from psycopg.sql import Composed
@@ -322,11 +322,13 @@ async def claims(url: str) -> None:
 async def one_sender(url: str, organizations: int) -> None:
     """Send until each organisation has had its first ticket sent."""
     transport = MemoryTransport()
-    statements: dict[str, tuple[Composed, Sequence[object]]] = {}
+    statements: dict[str, tuple[Composed, Sequence[object] | Mapping[str, object]]] = {}
     fetch = Database.fetch
 
     async def noted(
-        self: Database, query: LiteralString, params: Sequence[object] = ()
+        self: Database,
+        query: LiteralString,
+        params: Sequence[object] | Mapping[str, object] = (),
     ) -> list[tuple[Any, ...]]:
         statements.setdefault(query, (self.statement(query), params))
         return await fetch(self, query, params)
@@ -367,7 +369,7 @@ async def one_sender(url: str, organizations: int) -> None:
 
 
 async def sequential(
-    url: str, statements: dict[str, tuple[Composed, Sequence[object]]]
+    url: str, statements: dict[str, tuple[Composed, Sequence[object] | Mapping[str, object]]]
 ) -> list[str]:
     """The statements whose plan reads a large table from end to end."""
     found: list[str] = []

@@ -65,19 +65,23 @@ class ConnectionSettings:
         if has_transport:
             _refuse_beside_transport({"ssl": ssl, "proxy": proxy})
             return cls(connections=connections)
-        if ssl is not None and not isinstance(ssl, tls.SSLContext):
-            raise UsageError(
-                f"ssl must be an ssl.SSLContext, not {ssl!r}. For a CA of your own: "
-                "ssl=ssl.create_default_context(cafile='ca.pem')."
-            )
-        if proxy is not None and not isinstance(proxy, str | Secret):
-            raise UsageError(
-                f"proxy must be the URL of a proxy, or '' for none, not {type(proxy).__name__}."
-            )
+        _refuse_wrong_types(ssl, proxy)
         if proxy is None:
             proxy, source = Secret(os.environ.get("POSTIZ_PROXY", "")) or None, "POSTIZ_PROXY"
         proxies = None if proxy is None else Proxies(Secret.of(proxy), source)
         return cls(ssl=ssl, proxies=proxies, connections=connections)
+
+
+def _refuse_wrong_types(ssl: object, proxy: object) -> None:
+    if not isinstance(ssl, tls.SSLContext | None):
+        raise UsageError(
+            f"ssl must be an ssl.SSLContext, not {ssl!r}. For a CA of your own: "
+            "ssl=ssl.create_default_context(cafile='ca.pem')."
+        )
+    if not isinstance(proxy, str | Secret | None):
+        raise UsageError(
+            f"proxy must be the URL of a proxy, or '' for none, not {type(proxy).__name__}."
+        )
 
 
 def _refuse_beside_transport(settings: Mapping[str, object]) -> None:
