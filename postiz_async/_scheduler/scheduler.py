@@ -106,7 +106,7 @@ class Scheduler:
         self.knows_server_time: Callable[[], bool] = self._attempts.knows_server_time
         self.key_refusal: Callable[[], str] = self._attempts.key_refusal
         self.is_hidden: Callable[[], bool] = self._attempts.is_hidden
-        self.has_answered = False
+        self.has_answered: bool = False
         """Whether the API has answered at this address, so that it is right; see `_is_right`."""
         self.witness: Callable[[], Awaitable[bool]] | None = None
         """Tells whether another store than the ledger's has what only the API can have answered."""

@@ -47,7 +47,7 @@ with importing("mcp", __name__):
 
 __all__ = ["McpOptions", "http_app", "make_server", "serve_http", "serve_stdio"]
 
-log = logging.getLogger("postiz_async.mcp")
+_log = logging.getLogger("postiz_async.mcp")
 
 _LARGEST = 256 * 1024
 """Bytes of arguments; a create request has at most 100 KiB."""
@@ -713,7 +713,7 @@ def _of_error(name: str, error: BaseException) -> _Result:
         found = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
         return _say(f"{name}: {'; '.join(found)}. Nothing was sent; see its schema.", fails=True)
     if not isinstance(error, errors.PostizError):
-        log.error("the tool %s failed", name, exc_info=error)
+        _log.error("the tool %s failed", name, exc_info=error)
         return _say("This server failed; its log says why. Repeating doubles nothing.", fails=True)
     said, facts = " ".join(str(error).split()), _Facts(error=type(error).__name__)
     if error.retry_after is not None:
