@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
+from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import msgspec
 
 from postiz_async._sandbox.router import OPEN_ROUTES, ROUTES
 from postiz_async._sandbox.server import StoredPost
@@ -21,7 +24,6 @@ from postiz_async._wire.endpoints import ENDPOINTS, OAUTH_TOKEN, Endpoint
 from postiz_async.models.channels import ToolCall
 from postiz_async.models.posts import PostRequest
 from postiz_async.models.video import VideoRequest
-from postiz_async.schemas import _components
 
 PAGE = Path(__file__).parents[1] / "postiz_async" / "_sandbox" / "openapi.json"
 ABOUT = """\
@@ -337,6 +339,45 @@ def _content(forms: Iterable[Schema], kind: str = JSON) -> Schema:
 def pages() -> dict[Path, str]:
     """The file and what it says."""
     return {PAGE: json.dumps(document(), indent=1) + "\n"}
+
+
+def _components(
+    kinds: Sequence[type], place: str
+) -> tuple[tuple[dict[str, Any], ...], dict[str, Any]]:
+    """The schema of each type, and those to which they refer, by name.
+
+    Args:
+        kinds: the types.
+        place: the form of a reference, such as `#/$defs/{name}`.
+    """
+    each, named = msgspec.json.schema_components(
+        kinds, schema_hook=_of_anything, ref_template=place
+    )
+    for described in named.values():
+        if "description" in described:
+            described["description"] = cleandoc(described["description"])
+        _put_null_last(described)
+    return each, named
+
+
+def _put_null_last(schema: object) -> None:
+    """Put null last in each `anyOf`: its place differs between releases of msgspec."""
+    if isinstance(schema, dict):
+        choices = cast("dict[str, object]", schema).get("anyOf")
+        if isinstance(choices, list):
+            cast("list[object]", choices).sort(key=lambda choice: choice == {"type": "null"})
+        for value in cast("dict[str, object]", schema).values():
+            _put_null_last(value)
+    elif isinstance(schema, list):
+        for value in cast("list[object]", schema):
+            _put_null_last(value)
+
+
+def _of_anything(kind: type) -> dict[str, object]:
+    """The schema of `object`, for which msgspec has none."""
+    if kind is object:
+        return {"description": "A JSON value."}
+    raise NotImplementedError
 
 
 if __name__ == "__main__":

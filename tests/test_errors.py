@@ -4,7 +4,6 @@ import copy
 import inspect
 import pickle
 import pkgutil
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -15,15 +14,14 @@ import msgspec
 import pytest
 from celery import Celery
 from celery.backends.base import Backend
-from jsonschema import Draft202012Validator
 
 import postiz_async
-from postiz_async import documents, errors
+from postiz_async import errors
+from postiz_async._cli.results import error_result
 from postiz_async._resources.api import absent
 from postiz_async.errors import (
     APIConnectionError,
     APIResponse,
-    APIStatusError,
     APITimeoutError,
     BadRequestError,
     Delivery,
@@ -31,14 +29,11 @@ from postiz_async.errors import (
     Marks,
     PostizError,
     Problem,
-    PublishError,
     QuotaError,
     QuotaWaitError,
     RateLimitError,
     ServerError,
 )
-from postiz_async.models._durations import describe_seconds
-from postiz_async.schemas import schema_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 MARKS = Marks(datetime(2027, 1, 1, tzinfo=UTC), ("c1", "c2"))
@@ -229,71 +224,11 @@ def test_an_error_says_when_to_try_again_and_none_where_that_fails_as_well(
 
 @pytest.mark.parametrize(("error", "seconds"), EVERY)
 def test_an_error_has_a_document(error: PostizError, seconds: float | None) -> None:
-    said = documents.error_object(error, 2)
+    said = error_result(error, 2)
     assert (said["type"], said["message"]) == (type(error).__name__, str(error))
     assert said.get("retry_after") == seconds
     assert said.get("status_code") == getattr(error, "status_code", None)
-    document = msgspec.json.decode(
-        msgspec.json.encode({"version": documents.VERSION, "error": said})
-    )
-    assert list(Draft202012Validator(schema_of("errors")).iter_errors(document)) == []
-
-
-@pytest.mark.parametrize("kind", tree())
-def test_an_error_is_in_the_reference(kind: type[PostizError]) -> None:
-    reference = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
-    place = "" if hasattr(postiz_async, kind.__name__) else "errors."
-    assert f"::: postiz_async.{place}{kind.__name__}\n" in reference
-
-
-def test_the_page_draws_the_tree_of_the_module() -> None:
-    page = (DOCS / "errors.md").read_text(encoding="utf-8")
-    assert drawn(page.partition("```text\n")[2].partition("```")[0]) == drawn(errors.__doc__ or "")
-
-
-def drawn(text: str) -> list[tuple[int, str]]:
-    """The classes of a drawing, with their depths."""
-    names = re.finditer(r"^([ │├└─]*)(\w+Error)\b", text, re.MULTILINE)
-    return [(len(name[1]), name[2]) for name in names]
-
-
-def test_a_publish_error_has_its_reason() -> None:
-    error = PublishError("the picture is too large", post_id="p1")
-    assert (error.reason, error.post_id) == ("the picture is too large", "p1")
-    assert str(error) == "post p1: the picture is too large"
-
-
-def test_a_rate_limit_is_an_answer_and_a_quota_error() -> None:
-    error = RateLimitError("too many", response=APIResponse(429, body=b"{}"), retry_after=9.0)
-    assert isinstance(error, APIStatusError)
-    assert isinstance(error, QuotaError)
-    assert (error.status_code, error.body, error.text) == (429, b"{}", "too many")
-    assert str(error) == "429: too many"
-
-
-def test_a_status_error_is_no_connection_error() -> None:
-    assert not issubclass(APIStatusError, APIConnectionError)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (-1, "0 s"),
-        (0.4, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (1213, "20 min 13 s"),
-        (1800, "30 min"),
-        (11_100, "3 h 05 min"),
-        (10_800, "3 h"),
-        (187_200, "2 d 4 h"),
-        (172_800, "2 d"),
-    ],
-)
-def test_durations_are_written_for_people(seconds: float, words: str) -> None:
-    assert describe_seconds(seconds) == words
-
-
-def test_what_was_given_is_a_value_error_and_every_refusal_of_a_post_one_class() -> None:
-    assert issubclass(errors.InvalidInputError, ValueError)
-    assert issubclass(errors.ChannelNotFoundError, errors.InvalidPostError)
+    assert msgspec.json.decode(msgspec.json.encode(said)).keys() == said.keys()
+    assert "" not in said.values()
+    assert None not in said.values()
+    assert "response" not in said

@@ -28,8 +28,6 @@ LAYERS = (
     ("_client",),
     ("_pool",),
     ("oauth", "webhooks", "testing", "blocking", "doctor", "types"),
-    ("documents",),
-    ("schemas",),
     ("pytest_plugin", "__init__"),
     ("contrib",),
     ("_cli",),

@@ -18,7 +18,6 @@ from postiz_async._cli.options import ApiOptions, Json
 from postiz_async._cli.output import Output, clock_time, moment, print_hanging
 from postiz_async._transport import make_transport
 from postiz_async.doctor import CheckResult, CheckStatus, examine
-from postiz_async.documents import VERSION, QuotaDocument, UrlDocument
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import describe_seconds
 from postiz_async.oauth import OAuth, check_callback, new_state
@@ -43,18 +42,10 @@ async def quota(
             await postiz.posts.probe()
         view = await postiz.quota()
         lines = await postiz.explain_quota() if explain else []
-    seen_at = view.as_of
     if api.json:
-        said: QuotaDocument = {
-            "version": VERSION,
-            "quota": view,
-            "seen_at": seen_at,
-            "key_from": target.source,
-        }
-        if explain:
-            said["explanation"] = lines
-        output.json(said)
+        output.json(lines if explain else view)
         return
+    seen_at = view.as_of
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
     if seen_at is None:
@@ -95,7 +86,7 @@ def url(client_id: ClientId, /, *, front_url: str = "", json: Json = False) -> N
     state = new_state()
     address = OAuth(client_id=client_id, front_url=front_url).authorize_url(state)
     if json:
-        Output().json(UrlDocument(version=VERSION, url=address, state=state))
+        Output().json({"url": address, "state": state})
         return
     Output().show(Text(address))
     Output(as_json=True).say(f"state: {state}")

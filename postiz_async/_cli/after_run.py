@@ -20,8 +20,8 @@ from postiz_async._cli.forecasts import say_chosen, say_edits, say_state
 from postiz_async._cli.help import JOURNAL
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
+from postiz_async._cli.results import report_result, status_result
 from postiz_async._cli.waiting import doubt_text
-from postiz_async.documents import report_document, status_document
 from postiz_async.errors import CampaignError, ConfigurationError, describe_rows, group_problems
 from postiz_async.models._durations import describe_seconds
 from postiz_async.models.insights import Figures
@@ -231,7 +231,7 @@ async def report(
     to = html or file.with_suffix(".client.html" if audience == "client" else ".report.html")
     await write_file(output, to, await anyio.to_thread.run_sync(page), PAGE)
     if json:
-        output.json(report_document(found, figures))
+        output.json(report_result(found, figures))
     else:
         if figures is not None:
             _show_figures(output, found, figures)
@@ -323,7 +323,7 @@ async def status(
     zone = zone_of(read_as.connection, reading.timezone)
     now = await anyio.to_thread.run_sync(_file_now, status, reading)
     if json:
-        output.json(status_document(status, None if isinstance(now, str) else now))
+        output.json(status_result(status, None if isinstance(now, str) else now))
         return code
     output.say(f"{status.name} at {status.base_url.removesuffix('/public/v1')}")
     if report.rows:

@@ -37,17 +37,16 @@ from postiz_async._cli.help import FILE, SPECIAL
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs, Save, Yes
 from postiz_async._cli.output import Output
 from postiz_async._cli.problems import problem_lines
+from postiz_async._cli.results import (
+    Result,
+    edits_result,
+    error_result,
+    plan_result,
+    refused_result,
+    report_result,
+)
 from postiz_async._cli.sending import PublishLines, run_if_open, say_withdrawn, wait_until_published
 from postiz_async._cli.understood import guess_of, keep_guess
-from postiz_async.documents import (
-    RunDocument,
-    edits_object,
-    error_object,
-    plan_document,
-    problem_objects,
-    refused_document,
-    report_document,
-)
 from postiz_async.errors import ConfigurationError, InvalidPostError
 from postiz_async.models._durations import read_duration
 from postiz_async.types import Existing, Late, OnDoubt, Report
@@ -196,7 +195,7 @@ async def plan(
         forecast = await campaign.plan()
         notes.take_late(forecast)
         if json:
-            output.json(plan_document(campaign, forecast))
+            output.json(plan_result(campaign, forecast))
         else:
             show_plan(
                 output,
@@ -215,7 +214,7 @@ async def plan(
 
 def refuse(output: Output, campaign: Campaign) -> int:
     """Show the problems of a campaign, and return the exit code."""
-    output.document(partial(refused_document, campaign))
+    output.document(partial(refused_result, campaign))
     if output.as_json:
         output.error(InvalidPostError(list(campaign.problems)), 2)
         return 2
@@ -225,7 +224,7 @@ def refuse(output: Output, campaign: Campaign) -> int:
     if None not in wrong and any(row.number not in wrong for row in campaign.rows):
         output.err.print("Correct them, or leave these rows out: --skip-invalid")
     if output.holds_error:  # somebody is told of it
-        output.failed = error_object(InvalidPostError(list(campaign.problems)), 2)
+        output.failed = error_result(InvalidPostError(list(campaign.problems)), 2)
     return 2
 
 
@@ -299,12 +298,12 @@ async def run(
             report = await campaign.report() if ended else Report((), {}, 0)
         fault = "" if output.as_json or code else write_result(result_path(campaign), report, zone)
 
-        def document() -> RunDocument:
+        def document() -> Result:
             return {
-                **report_document(report),
-                "problems": problem_objects(campaign.problems),
-                "remarks": list(campaign.remarks),
-                "edits": edits_object(campaign.edits),
+                **report_result(report),
+                "problems": campaign.problems,
+                "remarks": campaign.remarks,
+                "edits": edits_result(campaign.edits),
                 "paused": campaign.paused_at,
             }
 

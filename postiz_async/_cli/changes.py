@@ -44,7 +44,7 @@ from postiz_async._cli.output import (
     near_moment,
 )
 from postiz_async._cli.progress import CountDisplay
-from postiz_async.documents import copy_document, post_of_row, undo_document, update_document
+from postiz_async._cli.results import copy_result, row_and_post, undo_result, update_result
 from postiz_async.errors import CampaignError, ConfigurationError, InvalidInputError, describe_rows
 from postiz_async.models._durations import describe_span
 from postiz_async.types import RowRecord, UndoResult, UpdateResult
@@ -178,7 +178,7 @@ async def _nothing_to_do(output: Output, campaign: Campaign, would: UpdateResult
     """Say that there is nothing to do; if there are still refused rows, that is not a success."""
     report = await campaign.report()
     is_complete = report.complete or campaign.paused_at is not None
-    output.document(partial(update_document, campaign, would, done=False))
+    output.document(partial(update_result, campaign, would, done=False))
     if not output.as_json:
         what = "There is nothing else to do" if would.left else "Nothing is left to do"
         is_fine = is_complete or would.left  # the reason for these was shown
@@ -188,7 +188,7 @@ async def _nothing_to_do(output: Output, campaign: Campaign, would: UpdateResult
 
 
 def _not_updated(output: Output, campaign: Campaign, would: UpdateResult) -> int:
-    output.document(partial(update_document, campaign, would, done=False))
+    output.document(partial(update_result, campaign, would, done=False))
     if not output.as_json:
         output.say("Nothing was changed. --yes does it.", "yellow")
     return 1
@@ -212,7 +212,7 @@ async def _do(
     done = await display.run(work(on_outcome=display.saw), fatal=(CampaignError, InvalidInputError))
     if isinstance(done, int):
         finished = sorted({outcome.row for outcome in display.outcomes})
-        said = {**update_document(campaign, would, done=False), "finished": finished}
+        said = {**update_result(campaign, would, done=False), "finished": finished}
         output.document(lambda: said)
         if not output.as_json:
             is_over = command == "shift" and campaign.unfinished_shift is None
@@ -221,7 +221,7 @@ async def _do(
         return done
     report = await campaign.report()
     is_fine = report.complete or campaign.paused_at is not None
-    output.document(partial(update_document, campaign, done, done=True))
+    output.document(partial(update_result, campaign, done, done=True))
     if output.as_json:
         return 0 if is_fine and not done.left else 1
     fault = write_result(result_path(campaign), report, zone)
@@ -442,16 +442,16 @@ async def undo(
         output.say(f"Stopped: {display.done:,} deleted. The same command goes on.", "yellow")
     else:
         deleted = {each.ref for each in display.outcomes}
-        said = undo_document(would, done=False)
-        said["deleted"] = [post_of_row(row) for row in would.rows if row.ref in deleted]
-        said["would_delete"] = [post_of_row(row) for row in would.rows if row.ref not in deleted]
+        said = undo_result(would, done=False)
+        said["deleted"] = [row_and_post(row) for row in would.rows if row.ref in deleted]
+        said["would_delete"] = [row_and_post(row) for row in would.rows if row.ref not in deleted]
         output.json(said)
     return undone
 
 
 def _undone(output: Output, undone: UndoResult, *, is_done: bool) -> int:
     if output.as_json:
-        output.json(undo_document(undone, done=is_done))
+        output.json(undo_result(undone, done=is_done))
     elif is_done and not (undone.rows or undone.left or undone.unsent):
         output.say("Nothing is left to delete.")
     elif is_done:
@@ -529,7 +529,7 @@ async def copy(
     copying = partial(copy_campaign, file, as_, to=to, by=by, reading=reading, overwrite=overwrite)
     copied = await anyio.to_thread.run_sync(copying)
     if json:
-        output.json(copy_document(copied))
+        output.json(copy_result(copied))
         return
     zone = zone_of(read_as.connection, reading.timezone)
     dates = date_range(copied.first, copied.last, zone)

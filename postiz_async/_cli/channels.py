@@ -11,12 +11,6 @@ from rich.text import Text
 from postiz_async._cli.help import COMMON
 from postiz_async._cli.options import ApiOptions, Yes
 from postiz_async._cli.output import Output, confirm, moment
-from postiz_async.documents import (
-    VERSION,
-    DeletedDocument,
-    SlotDocument,
-    UrlDocument,
-)
 from postiz_async.errors import InvalidInputError, Problem
 
 app = App(
@@ -124,7 +118,7 @@ async def connect(
     async with api.client() as postiz:
         url = await postiz.channels.connect_url(provider, refresh=refresh)
     if api.json:
-        Output().json(UrlDocument(version=VERSION, url=url))
+        Output().json(url)
     else:
         Output().show(Text(url))
 
@@ -139,8 +133,7 @@ async def delete(channel: str, /, *, yes: Yes = False, api: ApiOptions = ApiOpti
     confirm(f"Delete the channel {channel} and all its posts?", yes=yes)
     async with api.client() as postiz:
         deleted = await postiz.channels.delete(channel)
-    said = DeletedDocument(version=VERSION, deleted=[deleted], gone=[])
-    Output(as_json=api.json).answer(said, f"{deleted} is deleted")
+    Output(as_json=api.json).answer(deleted, f"{deleted} is deleted")
 
 
 @app.command
@@ -149,5 +142,4 @@ async def find_slot(channel: Channel, /, *, api: ApiOptions = ApiOptions()) -> N
     output = Output(as_json=api.json, says_results=True)
     async with api.client() as postiz:
         date = await postiz.channels.find_slot(channel)
-    said = SlotDocument(version=VERSION, channel=channel, date=date)
-    output.answer(said, moment(date, api.zone))
+    output.answer(date, moment(date, api.zone))

@@ -23,10 +23,10 @@ from cyclopts import Parameter
 from postiz_async import Secret
 from postiz_async._cli.connection import LOOPBACK, Connection, profile_of
 from postiz_async._cli.output import IS_QUIET, Output, encoded, exit_code_of, printable
+from postiz_async._cli.results import Result, error_result
 from postiz_async._cli.signals import SIGNAL_EXIT
 from postiz_async._transport import ConnectionSettings, make_transport
 from postiz_async._wire import WireRequest
-from postiz_async.documents import VERSION, ErrorObject, FailureDocument, error_object
 from postiz_async.errors import APIConnectionError, ConfigurationError, PostizError
 
 OnFailure = Annotated[
@@ -123,7 +123,7 @@ async def watched(
         code = await work()
     except Exception as error:
         code = exit_code_of(error) if isinstance(error, PostizError) else 1
-        await _tell(output, target, command, file, code, error_object(error, code))
+        await _tell(output, target, command, file, code, error_result(error, code))
         raise
     else:
         if code not in {0, _BY_THE_USER}:
@@ -139,7 +139,7 @@ async def _tell(
     command: str,
     file: Path,
     code: int,
-    error: ErrorObject | None,
+    error: Result | None,
 ) -> None:
     said = _failure(output, command, file, code, error)
     variables = {
@@ -153,17 +153,14 @@ async def _tell(
         output.fault(f"{target.source} {wrong}, so perhaps nobody was told of the failure.")
 
 
-def _failure(
-    output: Output, command: str, file: Path, code: int, error: ErrorObject | None
-) -> FailureDocument:
+def _failure(output: Output, command: str, file: Path, code: int, error: Result | None) -> Result:
     """What the target is told: the `--json` document of the command, and what it is about."""
-    document = cast("Mapping[str, object]", output.made() if output.made is not None else {})
-    counts = cast("Mapping[str, int]", document.get("counts") or {})
+    document = cast("Result", output.made() if output.made is not None else {})
+    counts: Mapping[str, int] = document.get("counts") or {}
     why = [] if error is None else [error["message"].partition("\n")[0]]
     why += [f"{number:,} {state}" for state, number in counts.items()]
     text = f"postiz-async {command} {file.name} ended with exit code {code}"
-    said: FailureDocument = {
-        "version": VERSION,
+    said: Result = {
         "text": f"{text}: {'; '.join(why)}" if why else text,
         "command": command,
         "campaign": str(file.absolute()),
@@ -171,7 +168,7 @@ def _failure(
     }
     if error is not None:
         said["error"] = error
-    return cast("FailureDocument", {**document, **said})
+    return {**document, **said}
 
 
 def _checked_url(text: str, source: str) -> Secret:

@@ -28,17 +28,9 @@ from postiz_async._cli.connection import quiet_fast_clock_warnings
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
+from postiz_async._cli.results import Result, report_result
 from postiz_async._cli.sending import run_campaign
 from postiz_async.clock import AcceleratedClock, Anchor
-from postiz_async.documents import (
-    VERSION,
-    SandboxChannel,
-    SandboxDocument,
-    SandboxOrganization,
-    SandboxSeen,
-    SandboxStarted,
-    report_document,
-)
 from postiz_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -81,7 +73,7 @@ def fill_with_sample(box: MemoryServer) -> None:
     sample = files("postiz_async._sandbox") / "sample"
     tags = msgspec.json.decode((sample / "tags.json").read_bytes(), type=list[str])
     channels = msgspec.json.decode(
-        (sample / "channels.json").read_bytes(), type=list[SandboxChannel]
+        (sample / "channels.json").read_bytes(), type=list[dict[str, str]]
     )
     for owner in box.organizations:
         for channel in channels:
@@ -168,8 +160,7 @@ async def sandbox(
         box.faults.add(each)
     app = None if oauth_app is None else box.add_oauth_app("Your application", oauth_app)
     async with _served_sample(box, port=port, host=host) as served:
-        started: SandboxStarted = {
-            "version": VERSION,
+        started: Result = {
             "url": served.url,
             "now": datetime.fromtimestamp(clock.time(), UTC),
             "speed": speed,
@@ -184,7 +175,7 @@ async def sandbox(
         await asyncio.Event().wait()
 
 
-def _show_started(output: Output, started: SandboxStarted, *, named: bool) -> None:
+def _show_started(output: Output, started: Result, *, named: bool) -> None:
     organizations, speed = started["organizations"], started["speed"]
     of = f"{len(organizations)} organisations, each with " if len(organizations) > 1 else ""
     fast = "" if speed == 1 else f", {speed:g} times as fast"
@@ -205,7 +196,7 @@ def _every(window: float) -> str:
     return "an hour" if window == 3600 else f"every {window:g} s"
 
 
-def _described(organization: Organization, url: str, app: OAuthApp | None) -> SandboxOrganization:
+def _described(organization: Organization, url: str, app: OAuthApp | None) -> Result:
     environment = {
         "POSTIZ_API_URL": url,
         "POSTIZ_API_KEY": organization.api_key,
@@ -224,7 +215,7 @@ def _described(organization: Organization, url: str, app: OAuthApp | None) -> Sa
     }
 
 
-def _show_keys(output: Output, organizations: list[SandboxOrganization], *, named: bool) -> None:
+def _show_keys(output: Output, organizations: list[Result], *, named: bool) -> None:
     """Show a line for the shell for each organisation."""
     for each in organizations:
         if named:
@@ -315,26 +306,26 @@ async def run_sample(
             await run_campaign(output, postiz, campaign, display, UTC)
             report = await campaign.report()
     creates = box.creates
-    seen = SandboxSeen(
-        posts=len(box.posts),
-        uploads=len(box.uploads),
-        creates=len(creates),
-        refusals=box.refusals,
-        hours=(creates[-1].at - creates[0].at) / 3600,
-        seconds=(box.clock.time() - began) / speed,
-    )
+    hours, seconds = (creates[-1].at - creates[0].at) / 3600, (box.clock.time() - began) / speed
+    seen = {
+        "posts": len(box.posts),
+        "uploads": len(box.uploads),
+        "creates": len(creates),
+        "refusals": box.refusals,
+        "hours": hours,
+        "seconds": seconds,
+    }
     if output.as_json:
-        said: SandboxDocument = {**report_document(report), "sandbox": seen}
-        output.json(said)
+        output.json({**report_result(report), "sandbox": seen})
     else:
         _show_channels(output, box)
         show_report(output, report, zone=UTC)
         output.result(
-            f"The sandbox holds {seen.posts} posts and {seen.uploads} files; "
-            f"it refused {seen.refusals} requests (429)."
+            f"The sandbox holds {len(box.posts)} posts and {len(box.uploads)} files; "
+            f"it refused {box.refusals} requests (429)."
         )
-        output.say(f"{seen.hours:.2f} hours of its clock passed in {seen.seconds:.0f} s.")
-    is_fine = report.complete and seen.posts == len(report.rows) and seen.refusals == 0
+        output.say(f"{hours:.2f} hours of its clock passed in {seconds:.0f} s.")
+    is_fine = report.complete and len(box.posts) == len(report.rows) and box.refusals == 0
     return 0 if is_fine else 1
 
 

@@ -21,8 +21,8 @@ from postiz_async._cli.display import DisplayGuard
 from postiz_async._cli.help import COMMON
 from postiz_async._cli.options import ApiOptions, Yes, json_object
 from postiz_async._cli.output import Output, confirm, short_moment
+from postiz_async._cli.results import Result, error_result
 from postiz_async._uploads.urls import is_url, shown
-from postiz_async.documents import UploadFailure, error_object
 from postiz_async.errors import InvalidInputError, PostizError
 from postiz_async.models.media import ListedMedia, Media
 from postiz_async.models.video import SlidesVideo, Veo3Video
@@ -106,11 +106,10 @@ def _say_errors(
             output.fault(words if words.startswith(name) else f"{name}: {words}")
 
 
-def _document(source: str, result: Media | Exception) -> Media | UploadFailure:
+def _document(source: str, result: Media | Exception) -> Media | Result:
     if not isinstance(result, Exception):
         return result
-    error = error_object(result, 1)
-    error["message"] = _words(result)
+    error = {**error_result(result, 1), "message": _words(result)}
     return {"source": _name(source), "error": error}
 
 

@@ -16,7 +16,6 @@ from postiz_async._cli.help import COMMON
 from postiz_async._cli.options import Json, Yes, store_of
 from postiz_async._cli.output import Output, confirm, count, moment
 from postiz_async.clock import SystemClock
-from postiz_async.documents import VERSION, OutboxDocument, RemovedDocument
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import read_duration
 
@@ -93,18 +92,16 @@ async def status(*, json: Json = False, place: OutboxPlace = OutboxPlace()) -> N
     due = min((each.due for each in found if each.due is not None), default=None)
     oldest = None if due is None else datetime.fromtimestamp(due, UTC)
     if json:
-        said: OutboxDocument = {
-            "version": VERSION,
-            "outbox": {
-                "tickets": dict(tickets),
+        output.json(
+            {
+                "tickets": tickets,
                 "organizations": len(found),
                 "in_turn": held,
                 "waiting": waiting,
                 "oldest": oldest,
                 "troubles": troubles,
-            },
-        }
-        output.json(said)
+            }
+        )
         return
     rows = [(state, f"{number:,}") for state, number in sorted(tickets.items())]
     if not rows:
@@ -146,5 +143,4 @@ async def prune(
             yes=yes,
         )
         removed = await deliveries.prune(age)
-    said = RemovedDocument(version=VERSION, removed=removed)
-    Output(as_json=json).answer(said, f"Removed {count(removed, 'ticket')}.")
+    Output(as_json=json).answer(removed, f"Removed {count(removed, 'ticket')}.")

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postiz_async._campaign.read.file_formats import readable
-from postiz_async.documents import VERSION, ErrorDocument, ErrorObject, error_object
+from postiz_async._cli.results import Result, error_result
 from postiz_async.errors import (
     APIConnectionError,
     CampaignChangedError,
@@ -100,7 +100,7 @@ class Output:
         """The console for progress and remarks."""
         self.made: Callable[[], object] | None = None
         """Makes the document of the command."""
-        self.failed: ErrorObject | None = None
+        self.failed: Result | None = None
         """The last error that was shown."""
         self.holds_error = False
         """Whether the JSON of an error waits for `release_error`, so that it is the last line."""
@@ -273,7 +273,7 @@ class Output:
 
     def error(self, error: PostizError, exit_code: int) -> None:
         """Print an error on stderr; with `--json` as one line of JSON."""
-        self.failed = error_object(error, exit_code)
+        self.failed = error_result(error, exit_code)
         if self.as_json:
             if not self.holds_error:
                 self._json_error(self.failed)
@@ -305,9 +305,8 @@ class Output:
         """Print an error message on stderr for people."""
         print_hanging(self.err, Text(f"error: {message}", style="red"))
 
-    def _json_error(self, error: ErrorObject) -> None:
-        said: ErrorDocument = {"version": VERSION, "error": error}
-        _write_utf8(sys.stderr, encoded(said) + b"\n")
+    def _json_error(self, error: Result) -> None:
+        _write_utf8(sys.stderr, encoded({"error": error}) + b"\n")
 
 
 def exit_code_of(error: PostizError) -> int:

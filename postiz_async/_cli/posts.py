@@ -39,14 +39,6 @@ from postiz_async._cli.stored_posts import (
 )
 from postiz_async._cli.waiting import waiting_shown
 from postiz_async._validation.messages import did_you_mean
-from postiz_async.documents import (
-    VERSION,
-    DeletedDocument,
-    DueDocument,
-    PublishLine,
-    ReleaseDocument,
-    StateDocument,
-)
 from postiz_async.errors import ConfigurationError, InvalidInputError, Problem
 from postiz_async.models._durations import read_seconds
 from postiz_async.models.posts import Created
@@ -281,8 +273,7 @@ async def delete(
             was_there = await postiz.posts.delete(post_id)
             (deleted if was_there else gone).append(post_id)
     if api.json:
-        said: DeletedDocument = {"version": VERSION, "deleted": deleted, "gone": gone}
-        output.json(said)
+        output.json({"deleted": deleted, "gone": gone})
     else:
         if deleted:
             output.say("deleted" if len(ids) == 1 else f"{count(len(deleted), 'post')} deleted")
@@ -331,8 +322,7 @@ async def delete_group(group: str, /, *, yes: Yes = False, api: ApiOptions = Api
     confirm(f"Delete all posts of the group {group}?", yes=yes)
     async with api.client() as postiz:
         await postiz.posts.delete_group(group)
-    said = DeletedDocument(version=VERSION, deleted=[group], gone=[])
-    Output(as_json=api.json).answer(said, "deleted, if there was one")
+    Output(as_json=api.json).answer(None, "deleted, if there was one")
 
 
 @app.command
@@ -354,8 +344,7 @@ async def status(
         confirm("A post whose date has passed is published at once. Schedule it?", yes=yes)
     async with api.client() as postiz:
         state = await postiz.posts.set_status(post_id, status)
-    said = StateDocument(version=VERSION, id=post_id, state=state)
-    output.answer(said, f"{post_id} is {state}")
+    output.answer(state, f"{post_id} is {state}")
 
 
 @app.command
@@ -369,8 +358,7 @@ async def settings(post_id: PostId, settings: str, /, *, api: ApiOptions = ApiOp
     async with api.client() as postiz:
         date = await postiz.posts.update_settings(post_id, values)
     told = f"{post_id} has its new settings; it is due {moment(date, api.zone)}"
-    said = DueDocument(version=VERSION, id=post_id, date=date)
-    Output(as_json=api.json).answer(said, told)
+    Output(as_json=api.json).answer(date, told)
 
 
 @app.command
@@ -395,8 +383,7 @@ async def release_id(
     """
     async with api.client() as postiz:
         await postiz.posts.set_release_id(post_id, release_id)
-    said = ReleaseDocument(version=VERSION, id=post_id, release_id=release_id)
-    Output(as_json=api.json).answer(said, f"{post_id} is {release_id}")
+    Output(as_json=api.json).answer(None, f"{post_id} is {release_id}")
 
 
 @app.command
@@ -430,14 +417,7 @@ async def watch(
         async with aclosing(watching) as events:
             async for event in events:
                 if json:
-                    line: PublishLine = {
-                        "version": VERSION,
-                        "post": event.post,
-                        "published": event.is_published,
-                        "link": event.link,
-                        "reason": event.reason,
-                    }
-                    output.json_line(line)
+                    output.json_line(event)
                 else:
                     state = "published" if event.is_published else "failed"
                     where = f"{event.post.id}, {channel_name(event.post)}"

@@ -6,7 +6,7 @@ import msgspec
 
 from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output
-from postiz_async.documents import provider_object
+from postiz_async._cli.results import Result
 from postiz_async.providers import PROVIDERS, FieldLine, Guide, find_provider, guide
 
 
@@ -20,13 +20,13 @@ def providers(name: str | None = None, /, *, json: Json = False) -> None:
     if name is not None:
         found = guide(find_provider(name))
         if json:
-            output.json(provider_object(found))
+            output.json(_rules(found))
         else:
             _show(output, found)
         return
     guides = [guide(each) for each in PROVIDERS.values()]
     if json:
-        output.json([provider_object(each) for each in guides])
+        output.json([_rules(each) for each in guides])
         return
     output.table(
         ["provider", "name", "characters", "needed settings", "further parts"],
@@ -37,6 +37,25 @@ def providers(name: str | None = None, /, *, json: Json = False) -> None:
         whole=["provider"],
     )
     output.say("postiz-async providers NAME shows one with its settings, media and pitfalls.")
+
+
+def _rules(shown: Guide) -> Result:
+    provider = shown.provider
+    return {
+        "identifier": provider.identifier,
+        "name": provider.name,
+        "limits": provider.limits,
+        "counts": provider.counts,
+        "editor": provider.editor,
+        "parts": provider.parts,
+        "part_media": provider.part_media,
+        "settings": shown.fields,
+        "least_settings": shown.settings,
+        "media": shown.media,
+        "notes": shown.notes,
+        "tools": provider.tools,
+        "since": provider.since,
+    }
 
 
 def _needed(shown: Guide) -> str:

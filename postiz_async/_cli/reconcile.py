@@ -16,8 +16,8 @@ from postiz_async._cli.options import (
     said_as_options,
 )
 from postiz_async._cli.output import Output, ask, count
+from postiz_async._cli.results import reconcile_result
 from postiz_async._cli.stored_posts import span_text
-from postiz_async.documents import reconcile_document
 from postiz_async.types import Naming, ReconcileResult
 
 
@@ -59,7 +59,7 @@ async def reconcile(
                 output.result(f"{_doubles(found)}. Nothing was deleted{why}.", "yellow")
     report = (await read_status(file, journal)).report
     if api.json:
-        output.json(reconcile_document(report, found))
+        output.json(reconcile_result(report, found))
     else:
         show_report(output, report, zone)
         if found.is_fine and not found.doubles and not found.hidden:

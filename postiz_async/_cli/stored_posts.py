@@ -15,7 +15,6 @@ from postiz_async._cli.changes import WHY
 from postiz_async._cli.options import ApiOptions, WhichPosts, Yes, said_as_options
 from postiz_async._cli.output import MAX_SHOWN, Output, ask, bare_moment, count, short_moment
 from postiz_async._cli.progress import CountDisplay
-from postiz_async.documents import changes_document, check_document
 from postiz_async.errors import ConfigurationError
 from postiz_async.models.posts import Post
 from postiz_async.texts import plain_text
@@ -166,7 +165,8 @@ def _end(
     finished: Sequence[str] | None = None,
 ) -> int:
     if output.as_json:
-        output.json(changes_document(changes, done=is_done, finished=finished))
+        said = {"posts": changes.posts, "left": changes.left, "notes": changes.notes}
+        output.json({**said, "done": is_done, "finished": finished})
     return 0 if changes.complete else 1
 
 
@@ -241,7 +241,7 @@ async def check(*, which: WhichPosts = WhichPosts(), api: ApiOptions = ApiOption
         wanted = which.filter(postiz, zone)
         found = await postiz.stored_posts(**wanted).check(timezone=zone.key)
     if api.json:
-        output.json(check_document(found))
+        output.json(found)
     else:
         _show_findings(output, found, zone)
         failing = sum(each.fails for each in found)

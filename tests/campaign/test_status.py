@@ -9,7 +9,7 @@ import pytest
 from campaign_lab import Lab, rows
 
 from postiz_async import CampaignError, CampaignStatus, ReadOptions
-from postiz_async.documents import status_document
+from postiz_async._cli.results import status_result
 from postiz_async.types import RowState
 
 
@@ -38,18 +38,18 @@ async def test_the_file_is_compared_with_what_was_sent(lab: Lab) -> None:
     lab.path.write_text(text.replace("post 1", "another text"), encoding="utf-8")
     now = status.compare()
     assert [each.row.content for each in now.edits.changed] == ["another text"]
-    assert status_document(status, now)["edits"] is not None
+    assert status_result(status, now)["edits"] is not None
 
 
 async def test_a_document_has_the_quota_and_what_is_in_doubt(lab: Lab) -> None:
     status = CampaignStatus.read(lab.path)
-    said = status_document(status, None)
+    said = status_result(status, None)
     assert status.quota is not None
     assert said["quota"] == status.quota._asdict()
     assert said["in_doubt"] is None
     status.doubts.add(2, 1_800_000_000.0)
     date = datetime(2027, 1, 15, 8, tzinfo=UTC)
-    said = status_document(status, None)
+    said = status_result(status, None)
     assert said["in_doubt"] == {"requests": 1, "posts": 2, "certain_at": date}
 
 

@@ -20,7 +20,7 @@ def test_status_says_why_rows_cannot_be_read(cli: Cli, server: Server, tmp_path:
     assert "--date-format '%d/%m/%Y %H:%M' for 1 December" in told.out
     assert "have to be given here too, unless --save has kept them" in told.out
     (problem,) = cli("status", file, "--json").document["problems"]
-    assert (problem["row"], problem["column"]) == (2, "date")
+    assert (problem["row"], problem["where"]) == (2, "date")
     assert "none of the 8 dates" in problem["message"]
 
     known = cli("status", file, *FORMAT)

@@ -85,7 +85,7 @@ def test_list_get_replace_status_delete(cli: Cli, post: str) -> None:
     how = ("--channel", channel, "--at", "2027-06-01T11:00", "--yes", "--json")
     assert cli("posts", "replace", post, "Another", *how).document[0]["postId"] == post
     assert cli("posts", "get", post, "--json").document["content"] == "Another"
-    assert cli("posts", "status", post, "draft", "--json").document["state"] == "DRAFT"
+    assert cli("posts", "status", post, "draft", "--json").document == "DRAFT"
     assert cli("posts", "missing", post, "--json").document == []
     assert cli("posts", "delete", post).code == 2, "it has to be confirmed"
     assert "deleted" in cli("posts", "delete", post, "--yes").out
@@ -105,7 +105,7 @@ def test_several_posts_are_deleted_by_one_command(
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{second}\n\n {third}\n{first}\n"))
     told = cli("posts", "delete", first, "-", "gone", "--yes", "--json")
     assert told.code == 1, "as far as can be known there never was one"
-    assert told.document == {"version": 1, "deleted": [first, second, third], "gone": ["gone"]}
+    assert told.document == {"deleted": [first, second, third], "gone": ["gone"]}
     assert not {first, second, third} & {post["id"] for post in server.posts}
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert cli("posts", "delete", "-", "--yes").code == 2
@@ -146,7 +146,7 @@ def test_users(cli: Cli, server: Server) -> None:
 def test_channels(cli: Cli, server: Server) -> None:
     channel = channel_of(cli, "mastodon")
     assert "500 characters" in cli("channels", "settings", channel).out
-    assert "date" in cli("channels", "find-slot", channel, "--json").document
+    assert cli("channels", "find-slot", channel, "--json").document.endswith("Z")
     assert cli("channels", "groups", "--json").document == []
     assert cli("channels", "connect", "linkedin").out.startswith("http")
     nowhere = cli("channels", "connect", "linkdin")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_lab import Cli, Withholding, misfits, read_until_stopping, write_campaign
+from cli_lab import Cli, Withholding, read_until_stopping, write_campaign
 from processes import PATIENCE, Server, ended, start, until
 
 from postiz_async._cli.failures import run_command
@@ -97,8 +97,6 @@ def test_a_campaign_with_problems_is_told(
     file = write_campaign(tmp_path / "c.csv", ("nowhere", FAR, "Bad"), ("nowhere", FAR, "Worse"))
     assert cli("run", file, "--on-failure", command.line).code == 2
     told = command.told["document"]
-    ours = ("version", "text", "command", "campaign", "exit_code", "error")
-    assert misfits("failures", {name: told[name] for name in ours}) == []
     began = "postiz-async run c.csv ended with exit code 2"
     assert told["text"] == f"{began}: 2 problems, nothing was sent"
     assert [problem["row"] for problem in told["problems"]] == [2, 3]
@@ -118,7 +116,6 @@ def test_a_wrong_key_is_told_and_the_last_line_is_still_the_error(
     assert ran.code == 2
     assert ran.error["type"] == "AuthenticationError"
     told = command.told["document"]
-    assert misfits("failures", told) == []
     assert told["error"]["type"] == "AuthenticationError"
     assert told["exit_code"] == 2
     assert "a-wrong-key-for-it" not in json.dumps(command.told)

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 import msgspec
 import pytest
-from cli_lab import Cli, misfits, write_campaign
+from cli_lab import Cli, write_campaign
 from processes import PATIENCE, Server, ended, read_line, sandbox_process, start
 
 from postiz_async.oauth import OAuth
@@ -114,7 +114,6 @@ def test_each_organisation_has_channels_and_quota_of_its_own(tmp_path: Path) -> 
         lines: list[str] = []
         read_line(process, lambda line: lines.append(line) or line.startswith("}"))
         said: dict[str, Any] = msgspec.json.decode("".join(lines))
-        assert misfits("sandbox", said) == []
         found: set[str] = set()
         for organization in said["organizations"]:
             channels = {each["provider"]: each["id"] for each in organization["channels"]}

@@ -66,17 +66,13 @@ def test_it_says_how_it_stands(cli: Cli, database: str) -> None:
         "globex: 401: no",
     ]
     told = cli("outbox", "status", "--json").document
-    assert misfits("outbox status", told) == []
     assert told == {
-        "version": 1,
-        "outbox": {
-            "tickets": {"planned": 2, "stored": 2},
-            "organizations": 3,
-            "in_turn": 1,
-            "waiting": 1,
-            "oldest": "2027-01-15T08:00:00Z",
-            "troubles": {"globex": "401: no"},
-        },
+        "tickets": {"planned": 2, "stored": 2},
+        "organizations": 3,
+        "in_turn": 1,
+        "waiting": 1,
+        "oldest": "2027-01-15T08:00:00Z",
+        "troubles": {"globex": "401: no"},
     }
 
 
@@ -88,9 +84,8 @@ def test_what_was_over_for_long_is_removed(cli: Cli, database: str) -> None:
     assert "finished more than 30d ago? There is no terminal to ask on; say --yes" in asked.err
     assert cli("outbox", "prune", "--yes").out == "Removed 1 ticket.\n"
     told = cli("outbox", "prune", "--yes", "--keep", "1h", "--json").document
-    assert told == {"version": 1, "removed": 1}
-    assert misfits("outbox prune", told) == []
-    assert cli("outbox", "status", "--json").document["outbox"]["tickets"] == {"planned": 2}
+    assert (told, misfits("outbox prune", told)) == (1, [])
+    assert cli("outbox", "status", "--json").document["tickets"] == {"planned": 2}
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def test_a_profile_has_server_and_key(
     assert cli("channels", "--profile", "work").code == 0
     monkeypatch.setenv("POSTIZ_PROFILE", "work")
     assert cli("channels").code == 0
-    told = cli("quota", "--json").document
-    assert told["key_from"] == "the profile 'work'"
+    settings = cli("doctor", "--json").document[0]
+    assert settings["text"] == "the key comes from the profile 'work'"
 
 
 def test_a_command_says_the_key(cli: Cli, alone: Server, write: Write) -> None:

@@ -155,7 +155,7 @@ def test_the_document_that_it_prints(tmp_path: Path) -> None:
         lines: list[str] = []
         read_line(process, lambda line: lines.append(line) or line == "}\n")
     said = json.loads("".join(lines))
-    assert sorted(said) == ["limit", "now", "organizations", "speed", "url", "version", "window"]
+    assert sorted(said) == ["limit", "now", "organizations", "speed", "url", "window"]
     [organization] = said["organizations"]
     assert sorted(organization) == ["channels", "environment", "name"]
     assert len(organization["channels"]) == 13

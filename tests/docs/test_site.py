@@ -30,7 +30,7 @@ SHOWN = [
 
 
 PLACES = ("", ".testing", ".blocking", ".oauth", ".webhooks", ".texts", ".contrib.web")
-PLACES += (".types", ".doctor", ".documents", ".schemas")
+PLACES += (".types", ".doctor")
 
 
 def pages_of(nav: Any) -> list[str]:

@@ -16,9 +16,9 @@ from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
+from postiz_async._cli.results import report_result
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
-from postiz_async.documents import report_document
 from postiz_async.errors import CampaignError
 
 
@@ -78,7 +78,7 @@ async def test_a_row_without_its_tag_is_told_wherever_its_result_is(tmp_path: Pa
     assert report.complete
     assert [row.number for row in report.troubles()] == [2]
     (line,) = [line for line in report.to_records() if line["finding"] == "untagged"]
-    assert line["remark"] == report_document(report)["rows"][1]["remark"]
+    assert line["remark"] == report_result(report)["rows"][1]["remark"]
     assert line["row"] == 2
     page = status.html_report()
     assert "1 post was stored without a tag" in page

@@ -1,23 +1,27 @@
-"""What each command prints is what its schema says, and each command that prints JSON has one."""
+"""With `--json`, each command prints the value that Python returns, and nothing else."""
 
 from __future__ import annotations
 
 import json
-import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from cli_lab import Cli, misfits, write_campaign
+from cli_lab import RETURNED, Cli, misfits, write_campaign
 from cyclopts import App
-from jsonschema import Draft202012Validator
-from processes import ROOT, Server
+from processes import Server
 from samples import PNG
 
 from postiz_async._cli.app import app
-from postiz_async.schemas import ERRORS, FAILURES, OUTPUTS, schema_of
 
 AT = "2027-06-01T10:00Z"
+
+OTHERS = {
+    *("plan", "run", "update", "shift", "pause", "resume", "undo", "copy"),
+    *("status", "report", "reconcile", "demo", "sandbox"),
+    *("channels trigger", "media function"),  # as the server answers
+    *("media upload", "posts delete", "posts edit", "providers", "outbox status", "oauth url"),
+}
+"""Commands of several calls, or of none: their tests say what they print."""
 
 
 def commands_with_json(of: App, before: str = "") -> Iterator[str]:
@@ -32,21 +36,10 @@ def commands_with_json(of: App, before: str = "") -> Iterator[str]:
         yield from commands_with_json(command, f"{full} ")
 
 
-def test_each_command_with_json_has_a_schema() -> None:
+def test_it_is_said_of_each_command_what_it_prints() -> None:
     same = {"channels": "channels list"}
     found = {same.get(name, name) for name in commands_with_json(app)}
-    assert found == set(OUTPUTS) - {ERRORS, FAILURES}
-
-
-@pytest.mark.parametrize("command", OUTPUTS)
-def test_a_schema_is_one(command: str) -> None:
-    Draft202012Validator.check_schema(schema_of(command))
-
-
-def test_the_schemas_in_the_docs_are_those_of_the_types() -> None:
-    made: dict[Path, str] = runpy.run_path(str(ROOT / "docs" / "make_schemas.py"))["pages"]()
-    there = {path: path.read_text(encoding="utf-8") for path in (ROOT / "docs/schemas").iterdir()}
-    assert there == made, "run: python docs/make_schemas.py"
+    assert found == {*RETURNED, *OTHERS}
 
 
 def test_campaigns(cli: Cli, server: Server, tmp_path: Path) -> None:
@@ -55,7 +48,6 @@ def test_campaigns(cli: Cli, server: Server, tmp_path: Path) -> None:
     for command in ("plan", "run"):
         refused = cli(command, file, "--json")
         assert refused.code == 2
-        assert misfits(command, refused.document) == []
         assert refused.error["type"] == "InvalidPostError"
         assert refused.error["problems"] == refused.document["problems"]
         assert refused.error["problems"][0]["row"] == 3
@@ -63,8 +55,7 @@ def test_campaigns(cli: Cli, server: Server, tmp_path: Path) -> None:
     for command, *options in (["plan"], ["run"], ["status"], ["report"], ["reconcile"]):
         skip = ["--skip-invalid"] if command in {"plan", "run"} else options
         printed = cli(command, file, "--json", *skip).document
-        assert misfits(command, printed) == []
-        assert printed["version"] == 1
+        assert printed.get("warnings", []) == []
 
 
 def test_campaigns_that_changed(cli: Cli, server: Server, tmp_path: Path) -> None:
@@ -73,16 +64,13 @@ def test_campaigns_that_changed(cli: Cli, server: Server, tmp_path: Path) -> Non
     assert cli("run", file).code == 0
     write_campaign(file, (*rows[0][:2], f"Quite changed {tmp_path}"), ("threads", AT, "x" * 600))
     refused = cli("update", file, "--json")
-    assert misfits("update", refused.document) == []
     assert refused.error["type"] == "InvalidPostError"
     write_campaign(file, (*rows[0][:2], f"Quite changed {tmp_path}"))
     for options in (["--prune"], ["--prune", "--yes"]):
         updated = cli("update", file, "--json", *options).document
-        assert misfits("update", updated) == []
         assert (updated["changed"], len(updated["pruned"])) == ([2], 1)
     for options in ([], ["--yes"]):
         undone = cli("undo", file, "--json", *options).document
-        assert misfits("undo", undone) == []
         assert len(undone["deleted" if options else "would_delete"]) == 1
 
 
@@ -99,10 +87,11 @@ def test_posts(cli: Cli, server: Server) -> None:
         "posts settings": cli("posts", "settings", post, "{}", "--json").document,
         "posts delete-group": cli("posts", "delete-group", "none", "--yes", "--json").document,
         "posts status": cli("posts", "status", post, "draft", "--json").document,
-        "posts delete": cli("posts", "delete", post, "gone", "--yes", "--json").document,
     }
-    assert [misfits(command, said) for command, said in printed.items()] == [[]] * 9
+    assert [misfits(command, said) for command, said in printed.items()] == [[]] * 8
     assert printed["posts list"]
+    gone = cli("posts", "delete", post, "gone", "--yes", "--json").document
+    assert gone == {"deleted": [post], "gone": ["gone"]}
 
 
 def test_channels_and_figures(cli: Cli, server: Server) -> None:
@@ -115,11 +104,10 @@ def test_channels_and_figures(cli: Cli, server: Server) -> None:
         "channels settings": (channel,),
         "channels find-slot": (channel,),
         "channels connect": ("linkedin",),
-        "oauth url": ("pca_1",),
         "analytics channel": (channel,),
         "analytics post": (now[0]["postId"],),
         "notifications": (),
-        "quota": ("--explain",),
+        "quota": (),
         "doctor": (),
     }
     for command, arguments in calls.items():
@@ -130,24 +118,15 @@ def test_channels_and_figures(cli: Cli, server: Server) -> None:
 def test_media(cli: Cli, server: Server, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     uploaded = cli("media", "upload", tmp_path / "a.png", tmp_path / "none.png", "--json")
-    assert misfits("media upload", uploaded.document) == []
     assert uploaded.document[1]["error"]["type"] == "InvalidInputError"
     video = cli("media", "video", "a cat", "--yes", "--json").document
     assert misfits("media video", video) == []
-    asked = cli("media", "function", "image-text-slides", "loadVoices", "--json").document
-    assert misfits("media function", asked) == []
 
 
 def test_without_a_server(cli: Cli) -> None:
-    assert misfits("providers", cli("providers", "--json").document) == []
-    assert misfits("providers", cli("providers", "x", "--json").document) == []
-
-
-def test_a_schema_finds_what_is_wrong() -> None:
-    fine = {"version": 1, "removed": 2}
-    assert misfits("outbox prune", fine) == []
-    for wrong in ({"removed": 2}, fine | {"version": 2}, fine | {"more": 1}, []):
-        assert misfits("outbox prune", wrong)
+    one = cli("providers", "x", "--json").document
+    assert (one["identifier"], one["since"]) == ("x", "v0.0.1")
+    assert one in cli("providers", "--json").document
 
 
 def test_an_error_is_one_line_for_programs(cli: Cli, server: Server) -> None:
@@ -159,4 +138,4 @@ def test_an_error_is_one_line_for_programs(cli: Cli, server: Server) -> None:
     usage = cli("posts", "ls", "--json")
     assert usage.error["type"] == "UsageError"
     assert "posts list" in usage.error["message"]
-    assert json.loads(usage.err) == {"version": 1, "error": usage.error}
+    assert json.loads(usage.err) == {"error": usage.error}

@@ -1,0 +1,248 @@
+"""What commands print with `--json` where Python has no single value: errors, and campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from postiz_async.errors import PostizError
+from postiz_async.models._durations import write_duration
+
+if TYPE_CHECKING:
+    from postiz_async import Campaign, CampaignStatus
+    from postiz_async.models.insights import Figures
+    from postiz_async.types import (
+        CopyResult,
+        Edits,
+        FileComparison,
+        Forecast,
+        ReconcileResult,
+        Report,
+        Row,
+        RowRecord,
+        UndoResult,
+        UpdateResult,
+    )
+
+Result = dict[str, Any]
+
+
+def error_result(error: Exception, exit_code: int) -> Result:
+    """An error: its class, its message, and those of its fields that say something."""
+    said: Result = {"type": type(error).__name__, "exit_code": exit_code}
+    if isinstance(error, PostizError):
+        fields = error.args[1]
+        said |= {k: v for k, v in fields.items() if k[0] != "_" and v not in (None, "")}
+        if said.pop("response", None) is not None:
+            said["status_code"] = fields["response"]["status_code"]
+        if error.retry_after is not None:
+            said["retry_after"] = error.retry_after
+    return {**said, "message": str(error)}
+
+
+def refused_result(campaign: Campaign) -> Result:
+    """A campaign with problems, of which nothing was sent."""
+    numbers = {row.number for row in campaign.rows} | {p.row for p in campaign.problems if p.row}
+    return {
+        "rows": len(numbers),
+        "problems": campaign.problems,
+        "warnings": campaign.warnings,
+    }
+
+
+def report_result(report: Report, figures: Figures | None = None) -> Result:
+    """The rows of a campaign, with figures of their posts if they were fetched."""
+    return {
+        "rows": [_row(row, figures) for row in report.rows],
+        "counts": report.counts,
+        "requests": report.requests,
+        "complete": report.complete,
+        "doubled": report.doubled,
+    }
+
+
+def _row(row: RowRecord, figures: Figures | None) -> Result:
+    said: Result = {
+        **row_and_post(row),
+        "state": row.state,
+        "channel": row.channel,
+        "name": row.name,
+        "date": row.at,
+        "moved_from": row.moved_from,
+        "request": row.request,
+        "note": row.note,
+        "finding": row.finding,
+        "remark": row.remark,
+        "link": row.link,
+    }
+    post_id = row.post_id or ""
+    if figures is not None and figures.of(post_id):
+        said["figures"] = figures.of(post_id)
+    if figures is not None and post_id in figures.missing:
+        said["no_figures"] = figures.missing[post_id]
+    return said
+
+
+def edits_result(edits: Edits) -> Result:
+    """The differences between a file and what was sent of it."""
+    return {
+        "new": _numbers(edits.new),
+        "changed": [
+            {
+                "row": each.row.number,
+                "ref": each.row.ref,
+                "post_id": each.record.post_id,
+                "sure": each.sure,
+                "fields": [
+                    {"field": c.name, "before": c.before, "after": c.after} for c in each.fields
+                ],
+            }
+            for each in edits.changed
+        ],
+        "gone": [{**row_and_post(record), "date": record.at} for record in edits.gone],
+        "unread": edits.unread,
+    }
+
+
+def plan_result(campaign: Campaign, forecast: Forecast) -> Result:
+    """The part of a campaign that is still to be sent, and its cost."""
+    return {
+        "problems": campaign.problems,
+        "warnings": campaign.warnings,
+        "rows": len(campaign.rows),
+        "posts": forecast.posts,
+        "requests": forecast.requests,
+        "lower_bound": forecast.lower_bound,
+        "limit": forecast.limit,
+        "limit_known": forecast.limit_known,
+        "windows": forecast.windows,
+        "finish": forecast.finish,
+        "late_rows": _numbers(forecast.late),
+        "media_files": forecast.media_files,
+        "adopted_rows": _numbers(campaign.adopted),
+        "channels": [
+            {
+                "id": each.channel.id,
+                "name": each.channel.name,
+                "in_postiz": each.in_postiz,
+                "posts": each.posts,
+                "first": each.first,
+                "last": each.last,
+            }
+            for each in campaign.by_channel
+        ],
+        "series": [
+            {"row": row, "posts": len(dates), "first": min(dates), "last": max(dates)}
+            for row, dates in campaign.series.items()
+        ],
+        "chosen": _chosen(campaign.chosen),
+        "resumed": campaign.is_resumed,
+        "moved": len(forecast.moved),
+        "estimates": [
+            {
+                "align": None if each.align is None else write_duration(each.align),
+                "limit": each.limit,
+                "requests": each.requests,
+                "windows": each.windows,
+                "finish": each.finish,
+                "late": each.late,
+            }
+            for each in forecast.estimates
+        ],
+        "edits": edits_result(campaign.edits),
+        "paused": campaign.paused_at,
+        "shifted": _shifted(campaign.shifted),
+    }
+
+
+def update_result(campaign: Campaign, updated: UpdateResult, *, done: bool) -> Result:
+    """The changes that an update made, or would make."""
+    forecast = updated.forecast
+    return {
+        "done": done,
+        "changed": _numbers(updated.changed),
+        "free": _numbers(updated.free),
+        "resent": _numbers(updated.resent),
+        "pruned": list(map(row_and_post, updated.pruned)),
+        "new": _numbers(updated.new),
+        "unclear": updated.unclear,
+        "left": updated.left,
+        "requests": 0 if forecast is None else forecast.requests,
+        "requests_that_change": updated.requests,
+        "lower_bound": updated.lower_bound,
+        "finish": None if forecast is None else forecast.finish,
+        "edits": edits_result(campaign.edits if done else updated.edits),
+    }
+
+
+def status_result(status: CampaignStatus, now: FileComparison | None) -> Result:
+    """The progress of a campaign; `now` compares it with its file, if that can be read."""
+    doubts, quota = status.doubts, status.quota
+    certain_at = doubts.certain_at
+    in_doubt = {"requests": doubts.requests, "posts": doubts.posts, "certain_at": certain_at}
+    return {
+        **report_result(status.report),
+        "server": status.base_url,
+        "campaign": status.name,
+        "in_doubt": None if certain_at is None else in_doubt,
+        "quota": None if quota is None else quota._asdict(),
+        "edits": None if now is None else edits_result(now.edits),
+        "problems": [] if now is None else now.problems,
+        "paused": status.paused_at,
+        "shifted": [] if now is None else _shifted(now.shifted),
+        "chosen": [] if now is None else _chosen(now.chosen),
+        "warnings": [] if now is None else now.warnings,
+    }
+
+
+def reconcile_result(report: Report, found: ReconcileResult) -> Result:
+    """A campaign compared with the posts in Postiz."""
+    return {
+        **report_result(report),
+        "found": found.counts,
+        "hidden_channels": found.hidden,
+        "lacking_tags": found.lacking_tags,
+        "doubles_left": found.doubles,
+    }
+
+
+def undo_result(undone: UndoResult, *, done: bool) -> Result:
+    """Posts that an undo deleted, or would delete, and those that it leaves."""
+    return {
+        "deleted" if done else "would_delete": list(map(row_and_post, undone.rows)),
+        "left": {why: list(map(row_and_post, left)) for why, left in undone.left.items()},
+        "unsent": undone.unsent,
+        "unknown": undone.unknown,
+    }
+
+
+def copy_result(copied: CopyResult) -> Result:
+    """The copy of a campaign."""
+    return {
+        "path": str(copied.path),
+        "rows": copied.rows,
+        "first": copied.first,
+        "last": copied.last,
+        "fifth": [{"row": row, "date": date} for row, date in copied.fifth],
+    }
+
+
+def row_and_post(row: RowRecord) -> Result:
+    """A row, and the post that it made."""
+    return {"row": row.number, "ref": row.ref, "post_id": row.post_id}
+
+
+def _numbers(rows: Iterable[Row]) -> list[int]:
+    return [row.number for row in rows]
+
+
+def _chosen(rows: Iterable[Row]) -> list[Result]:
+    return [
+        {"row": row.number, "channel": row.channel, "written": row.words, "date": row.date}
+        for row in rows
+    ]
+
+
+def _shifted(shifted: Mapping[timedelta, Sequence[int]]) -> list[Result]:
+    return [{"seconds": by.total_seconds(), "rows": rows} for by, rows in shifted.items()]
