@@ -91,8 +91,8 @@ def _slow(model: Throttle, key: str, moment: int, later: int) -> Iterator[Thrott
         slow = copy.deepcopy(model)
         window = slow._windows[key]
         for name in names:
-            if getattr(window, name) == moment + slow._span:
-                setattr(window, name, later + slow._span)
+            if getattr(window, name) == moment + slow.span:
+                setattr(window, name, later + slow.span)
         yield slow
 
 
