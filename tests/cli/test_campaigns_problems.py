@@ -75,7 +75,9 @@ def test_problems_for_programs(cli: Cli, tmp_path: Path) -> None:
         assert result.code == 2
         problems = result.document["problems"]
         assert [(p["row"], p["where"]) for p in problems] == [(2, "date"), (3, "channel")]
-        assert all(set(p) == {"row", "where", "message", "hint", "severity", "stage"} for p in problems)
+        assert all(
+            set(p) == {"row", "where", "message", "hint", "severity", "stage"} for p in problems
+        )
         assert "15/01/2027" in problems[0]["message"]
         assert "'mastodon'" in problems[1]["hint"]
 
