@@ -67,12 +67,12 @@ def http(schemathesis: Any) -> Iterator[Any]:
         yield session
 
 
-@pytest.fixture(scope="module", params=["HEAD", "open"])
+@pytest.fixture(scope="module", params=["HEAD", "next"])
 def server(request: pytest.FixtureRequest) -> Iterator[SandboxServer]:
     """A server with a quota that nothing uses up, on which a video is made in no time."""
     with serve_sandbox(release=request.param, limit=10**9, speed=1e5) as served:
         served.add_remote_file(FILE, png(8, 8))
-        if request.param == "open":
+        if request.param == "next":
             served.add_member("ann@example.com", is_super_admin=True)
         yield served
 
