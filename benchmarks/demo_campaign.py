@@ -105,7 +105,8 @@ async def measure(*, http: bool) -> Numbers:
         box, postiz = await stack.enter_async_context(place)
         began = time.perf_counter()
         campaign = await stack.enter_async_context(postiz.campaign(folder / "campaign.csv"))
-        bound, rows = (await campaign.plan()).lower_bound, len(campaign.rows)
+        bound = len({(row.date, row.shared) for row in campaign.rows})  # each fits into one
+        rows = len(campaign.rows)
         await campaign.run()
         seconds = time.perf_counter() - began
         refs = Counter(str(post.settings.get("client_ref")) for post in box.posts)

@@ -108,7 +108,7 @@ class Changing:
         before = known.checked.state
         state = resumed(before)
         if state.pause is None:
-            return UpdateResult((), (), (), (), (), {}, 0, 0)
+            return UpdateResult((), (), (), (), (), {}, 0)
         if span is not None or state.shift is not None:
             span = span or timedelta()  # of the shift that was begun
             is_begun = before == state  # the other rows were moved, or were to stay
@@ -238,7 +238,7 @@ class Changing:
                 await self.dates.choose_dates(dry_run=how.dry_run)
             edits = self._edits(how)
             plan = await work.plan(await self._check(edits, how), edits, in_doubt=in_doubt)
-            changes, _ = plan.requests(known.planner, known.options.span)
+            changes = plan.requests(known.planner, known.options.span)
             plan.keep_late(self._coming(plan, changes))
             done = replace(self._updated(plan, in_doubt), edits=edits)
         if how.dry_run:
@@ -292,9 +292,9 @@ class Changing:
     def _updated(self, plan: UpdatePlan, in_doubt: Collection[str]) -> UpdateResult:
         """The result of a planned update, with what a run sends after it."""
         known = self.known
-        requests, bound = plan.requests(known.planner, known.options.span)
+        requests = plan.requests(known.planner, known.options.span)
         forecast = self._coming(plan, requests)
-        updated = plan.updated(tuple(known.unsent()), len(requests), bound, forecast)
+        updated = plan.updated(tuple(known.unsent()), len(requests), forecast)
         here = {row.ref: row.number for row in known.rows}
         unclear = sorted(
             here.get(record.ref, record.number)

@@ -113,7 +113,6 @@ def plan_result(campaign: Campaign, forecast: Forecast) -> Result:
         "rows": len(campaign.rows),
         "posts": forecast.posts,
         "requests": forecast.requests,
-        "lower_bound": forecast.lower_bound,
         "limit": forecast.limit,
         "limit_known": forecast.limit_known,
         "windows": forecast.windows,
@@ -170,7 +169,6 @@ def update_result(campaign: Campaign, updated: UpdateResult, *, done: bool) -> R
         "left": updated.left,
         "requests": 0 if forecast is None else forecast.requests,
         "requests_that_change": updated.requests,
-        "lower_bound": updated.lower_bound,
         "finish": None if forecast is None else forecast.finish,
         "edits": edits_result(campaign.edits if done else updated.edits),
     }

@@ -147,7 +147,6 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "rows": 3,
         "posts": 3,
         "requests": 2,
-        "lower_bound": 2,
         "limit": 30,
         "limit_known": False,
         "windows": 1,

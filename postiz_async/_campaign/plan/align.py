@@ -8,9 +8,8 @@ The problem
 What is optimal
     `_cover` serves the span that ends first and takes with it what ends next in each channel.
     An exchange of rows shows that nothing needs fewer requests, as long as either the channels or
-    the number of posts is what limits a request. With sizes it is bin packing, which is hard:
-    then the better of two ways is taken, and `bound` says how far it can be from the optimum.
-    How far dates move is kept small among requests of that number, but not proved smallest.
+    the number of posts is what limits a request. With sizes it is bin packing, which is hard;
+    `benchmarks/plan.py` compares with the optimum.
 
 Seconds since the epoch, whole ones, throughout.
 """
@@ -27,15 +26,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from postiz_async._campaign.plan.packing import Limits, fewest, pack
-
-_UNLIMITED = Limits(body=2**62, posts=2**62)
+from postiz_async._campaign.plan.packing import Limits, pack
 
 _MAX_SKIPPED = 64
 """Rows in a row that do not fit before a request counts as full."""
-
-_ROUNDS = 2
-"""How often rows are moved to a nearer request."""
 
 _MINUTE = 60
 _MINUTES_AROUND = 10
@@ -83,21 +77,8 @@ def arrange(spans: Iterable[Span], limits: Limits) -> list[list[Span]]:
     """Group spans (tightened) into requests; the spans of a request overlap."""
     requests: list[list[Span]] = []
     for cluster in _clusters(spans):
-        is_fixed = _is_fixed(cluster)
-        requests += (
-            _packed(cluster, limits) if is_fixed else _nearer(_fewest(cluster, limits), limits)
-        )
+        requests += _packed(cluster, limits) if _is_fixed(cluster) else _cover(cluster, limits)
     return requests
-
-
-def bound(spans: Iterable[Span], limits: Limits) -> int:
-    """A lower bound for the number of requests of these spans (tightened).
-
-    For each cluster of overlapping spans it is the largest of: the requests that channels alone
-    need, the requests that the number of posts alone needs, those that the bytes need if posts
-    could be cut, and the posts of which no two fit together.
-    """
-    return sum(_bound_cluster(cluster, limits) for cluster in _clusters(spans))
 
 
 # ------------------------------------------------------------------ clusters
@@ -127,32 +108,10 @@ def _is_fixed(cluster: Sequence[Span]) -> bool:
     return len({span.date for span in cluster}) == 1
 
 
-def _fewest(cluster: list[Span], limits: Limits) -> list[list[Span]]:
-    runs = _cover(cluster, _UNLIMITED)
-    wide = [part for run in runs for part in _packed(run, limits)]
-    if len(wide) > len(runs) and len(wide) > _bound_cluster(cluster, limits):
-        wide = min(wide, _cover(cluster, limits), key=len)
-    return wide
-
-
 def _packed(spans: Sequence[Span], limits: Limits) -> list[list[Span]]:
     ordered = sorted(spans, key=_by_date)
     places = pack([span.size for span in ordered], limits)
     return [[ordered[place] for place in request] for request in places]
-
-
-def _bound_cluster(cluster: list[Span], limits: Limits) -> int:
-    sizes = [span.size for span in cluster]
-    if _is_fixed(cluster):
-        return fewest(sizes, limits)
-    body = max(1, limits.body)
-    most = max(1, min(limits.posts, body // max(1, min(sizes))))
-    return max(
-        len(_cover(cluster, _UNLIMITED)),
-        _poured(cluster, [1] * len(cluster), most),
-        _poured(cluster, [min(size, body) for size in sizes], body),
-        sum(1 for size in sizes if size * 2 > body),
-    )
 
 
 # ------------------------------------------------------------------ covering
@@ -242,99 +201,7 @@ def _take(channel: list[Span], room: int, most: int, *, is_first: bool) -> list[
     return taken
 
 
-def _poured(cluster: Sequence[Span], weights: Sequence[int], capacity: int) -> int:
-    """Requests needed if rows could be divided like a liquid, and channels did not matter.
-
-    The spans that end first fill a request, and the last one is cut where the request is full.
-    """
-    if sum(weights) <= capacity and max(s.first for s in cluster) <= min(s.last for s in cluster):
-        return 1
-    pairs = zip(cluster, weights, strict=True)
-    coming = sorted(pairs, key=lambda pair: (pair[0].first, pair[0].number), reverse=True)
-    ends = list(itertools.accumulate((span.last for span, _ in coming), min))
-    open_: list[tuple[int, int]] = []
-    requests = 0
-    while coming or open_:
-        moment = min(open_[0][0] if open_ else math.inf, ends[len(coming) - 1] if coming else 2**62)
-        while coming and coming[-1][0].first <= moment:
-            span, weight = coming.pop()
-            heapq.heappush(open_, (span.last, weight))
-        requests += 1
-        _pour(open_, capacity)
-    return requests
-
-
-def _pour(open_: list[tuple[int, int]], room: int) -> None:
-    """Fill the room, the most urgent first."""
-    while open_ and room:
-        last, weight = heapq.heappop(open_)
-        if weight > room:
-            heapq.heappush(open_, (last, weight - room))
-        room -= min(room, weight)
-
-
 # ------------------------------------------------------------------ where in its spans
-
-
-class _Load:
-    """A request being formed: its rows by channel, and its date."""
-
-    def __init__(self, spans: Sequence[Span], date: int) -> None:
-        self.channels: defaultdict[str, list[Span]] = defaultdict(list)
-        for span in spans:
-            self.channels[span.channel].append(span)
-        self.count, self.size = len(spans), sum(span.size for span in spans)
-        self.date = date
-
-    @property
-    def spans(self) -> list[Span]:
-        return [span for channel in self.channels.values() for span in channel]
-
-    def can_take(self, spans: Sequence[Span], limits: Limits) -> bool:
-        there = self.channels.get(spans[0].channel)
-        return (
-            spans[0].first <= self.date <= spans[0].last
-            and (there is None or there[0].date == spans[0].date)
-            and self.count + len(spans) <= limits.posts
-            and self.size + sum(span.size for span in spans) <= limits.body
-        )
-
-    def hand_over(self, channel: str, other: _Load) -> None:
-        spans = self.channels.pop(channel)
-        size = sum(span.size for span in spans)
-        other.channels[channel].extend(spans)
-        self.count, self.size = self.count - len(spans), self.size - size
-        other.count, other.size = other.count + len(spans), other.size + size
-
-
-def _nearer(requests: Sequence[list[Span]], limits: Limits) -> list[list[Span]]:
-    """Move rows to the request before or after, if that is nearer to their dates."""
-    for _ in range(_ROUNDS):
-        requests = list(_exchanged(requests, limits))
-    return list(requests)
-
-
-def _exchanged(requests: Sequence[list[Span]], limits: Limits) -> Iterator[list[Span]]:
-    """The requests by date, each after an exchange with its neighbours; two are in memory."""
-    dates = [_middle(spans) for spans in requests]
-    one: _Load | None = None
-    for n in sorted(range(len(requests)), key=dates.__getitem__):
-        two = _Load(requests[n], dates[n])
-        if one is not None:
-            _exchange(one, two, limits)
-            _exchange(two, one, limits)
-            yield one.spans
-        one = two
-    if one is not None:
-        yield one.spans
-
-
-def _exchange(giver: _Load, taker: _Load, limits: Limits) -> None:
-    for channel, spans in list(giver.channels.items()):
-        date = spans[0].date
-        is_nearer = abs(taker.date - date) < abs(giver.date - date)
-        if is_nearer and len(giver.channels) > 1 and taker.can_take(spans, limits):
-            giver.hand_over(channel, taker)
 
 
 def _window(spans: Sequence[Span]) -> tuple[int, int]:

@@ -21,8 +21,8 @@ from operator import attrgetter
 import msgspec
 
 from postiz_async import _quota as quota
-from postiz_async._campaign.plan.align import Span, arrange, bound, date_all, tightened
-from postiz_async._campaign.plan.packing import Limits, fewest, pack
+from postiz_async._campaign.plan.align import Span, arrange, date_all, tightened
+from postiz_async._campaign.plan.packing import Limits, pack
 from postiz_async._campaign.read.rows import Row
 from postiz_async._quota import Ledger, Window
 from postiz_async.models._base import DateTime, Value
@@ -65,8 +65,6 @@ class Forecast(Value, frozen=True):
     """The rows whose date is moved so that they share a request."""
     estimates: tuple[Estimate, ...] = ()
     """Costs with unmoved and moved dates, at the usual limit and at that of the key."""
-    lower_bound: int = 0
-    """The number of requests below which no plan can get under the same limits."""
     media_files: int = 0
     """The number of distinct media files."""
 
@@ -157,26 +155,6 @@ def plan(
     requests.sort(key=lambda request: request.rows[0].date)
     requests.sort(key=lambda request: request.rows[0].type == "draft")
     return requests
-
-
-def lower_bound(
-    rows: Iterable[Row],
-    size_of: Callable[[Row], int],
-    limits: Limits,
-    leeway: Leeway | None = None,
-) -> int:
-    """A lower bound for the number of requests under the same limits and leeway."""
-    if leeway is None:
-        return sum(
-            fewest([size_of(row) for row in group], limits_for(limits, group[0]))
-            if len(group) > 1
-            else 1
-            for group in _at_each_date(rows)
-        )
-    return sum(
-        bound(_spans(group, size_of, leeway, 0), limits_for(limits, group[0]))
-        for group in _groups(rows)
-    )
 
 
 def _at_each_date(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -345,10 +323,6 @@ class Planner:
             return Arrangement(deque(plan(rows, self.size_of, self.limits)))
         return moved
 
-    def lower_bound(self, rows: Sequence[Row], arrangement: Arrangement) -> int:
-        """A lower bound for the number of requests with the same leeway."""
-        return lower_bound(rows, self.size_of, self.limits, arrangement.leeway)
-
     def forecast(
         self, rows: Sequence[Row], chosen: Arrangement, align: timedelta, *, media_files: int
     ) -> Forecast:
@@ -362,7 +336,6 @@ class Planner:
         return msgspec.structs.replace(
             own,
             estimates=tuple(estimates),
-            lower_bound=self.lower_bound(rows, chosen),
             media_files=media_files,
         )
 

@@ -177,7 +177,7 @@ class Update:
         planner: Planner,
         group: TaskGroup,
     ) -> None:
-        requests, _ = plan.requests(planner, self.options.span)
+        requests = plan.requests(planner, self.options.span)
         if not requests:
             return
 

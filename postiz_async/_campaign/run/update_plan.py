@@ -50,8 +50,8 @@ class UpdateResult:
     left before its date), `refused`, `invalid` (with `skip_invalid`), `shared`, `hidden`, `now`,
     `repeats` (published, and cannot be paused), `begun` (to be deleted by an undo that did not come
     to its end), `elsewhere` (another host is working on it), `paused` (would be sent anew, but the
-    campaign is paused), `unknown` (not in the campaign). `requests` and `lower_bound` are for posts
-    that are changed in place; the forecast is for all create requests, None if none has to be sent.
+    campaign is paused), `unknown` (not in the campaign). `requests` are for posts that are
+    changed in place; the forecast is for all create requests, None if none has to be sent.
     """
 
     changed: tuple[Row, ...]
@@ -61,7 +61,6 @@ class UpdateResult:
     new: tuple[Row, ...]
     left: Mapping[str, tuple[int, ...]]
     requests: int
-    lower_bound: int
     forecast: Forecast | None = None
     edits: Edits = field(default_factory=Edits)
     """The differences that it applies."""
@@ -87,7 +86,6 @@ def joined(first: UpdateResult, second: UpdateResult) -> UpdateResult:
         new=(*first.new, *second.new),
         left={why: tuple(sorted(numbers)) for why, numbers in rows.items()},
         requests=first.requests + second.requests,
-        lower_bound=first.lower_bound + second.lower_bound,
     )
 
 
@@ -157,7 +155,7 @@ class UpdatePlan:
         return {why: tuple(sorted(numbers)) for why, numbers in self.left.items()}
 
     def updated(
-        self, new: tuple[Row, ...], requests: int, lower_bound: int, forecast: Forecast | None
+        self, new: tuple[Row, ...], requests: int, forecast: Forecast | None
     ) -> UpdateResult:
         """The result for the user."""
         return UpdateResult(
@@ -168,7 +166,6 @@ class UpdatePlan:
             new=new,
             left=self.numbers_left,
             requests=requests,
-            lower_bound=lower_bound,
             forecast=forecast,
         )
 
@@ -197,12 +194,11 @@ class UpdatePlan:
         self.replaced[row.ref] = row, standing.record
         self.targets[row.ref] = standing.post
 
-    def requests(self, planner: Planner, align: timedelta) -> tuple[list[PlannedRequest], int]:
-        """The requests that change posts, and the lower bound of their number."""
+    def requests(self, planner: Planner, align: timedelta) -> list[PlannedRequest]:
+        """The requests that change posts."""
         rows = [row for row, _ in self.replaced.values()]
         planner = replace(planner, size_of=partial(self.checked.size_of, is_in_place=True))
-        arranged = planner.arrange(rows, align)
-        return list(arranged.requests), planner.lower_bound(rows, arranged)
+        return list(planner.arrange(rows, align).requests)
 
     # -------------------------------------------------------------- placing rows
 

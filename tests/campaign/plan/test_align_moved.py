@@ -45,7 +45,7 @@ async def test_posts_share_requests_and_both_dates_are_told(lab: Lab, channels: 
     lab.write(staggered(channels, 4))
     async with lab.client() as postiz, lab.campaign(postiz, align="15m") as campaign:
         forecast = await campaign.plan()
-        assert (forecast.requests, forecast.lower_bound, len(forecast.moved)) == (4, 4, 8)
+        assert (forecast.requests, len(forecast.moved)) == (4, 8)
         written, moved = forecast.estimates
         assert (written.align, written.requests) == (None, 12)
         assert (moved.align, moved.requests) == (timedelta(minutes=15), 4)

@@ -15,8 +15,6 @@ from samples import MP4, PNG
 from postiz_async import AdvancedOptions, CampaignError, InvalidPostError
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.journal.summary import Summary, read_summary
-from postiz_async._campaign.plan.packing import Limits
-from postiz_async._campaign.plan.plan import lower_bound
 from postiz_async._campaign.run import resume
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault
@@ -39,13 +37,13 @@ async def test_the_sample_campaign_is_stored_exactly_once(tmp_path: Path) -> Non
     for channel in msgspec.json.decode(read(tmp_path / "channels.json")):
         lab.channel(channel["provider"], id=channel["id"], name=channel["name"])
     async with lab.sandbox, lab.client() as postiz, lab.campaign(postiz) as campaign:
-        requests, bound = len(campaign.requests), (await campaign.plan()).lower_bound
+        requests = len(campaign.requests)
         plan = await campaign.plan()
         assert plan.late == ()
         report = await campaign.run()
         expected = Counter((row.number, len(row.media)) for row in campaign.rows)
         assert report.complete
-        assert (report.requests, requests) == (bound, bound)
+        assert report.requests == requests == len({(row.date, row.shared) for row in campaign.rows})
     posts = lab.sandbox.posts
     assert len(posts) == sum(expected.values()) == len(report.rows)
     assert len({record.post_id for record in report.rows}) == len(posts)
@@ -603,11 +601,10 @@ async def test_a_media_file_that_changes_under_way_stops_the_job_before_its_post
     lab.assert_each_once(f"post {n}" for n in range(6))
 
 
-async def test_the_plan_of_a_campaign_is_the_lower_bound(lab: Lab, channels: list[str]) -> None:
+async def test_posts_of_one_moment_share_a_request(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 100))
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        assert len(campaign.requests) == (await campaign.plan()).lower_bound == 17
-        assert lower_bound([], lambda _: 1, Limits()) == 0
+        assert len(campaign.requests) == 17
 
 
 # ------------------------------------------------------------------ files, outside of the loop
