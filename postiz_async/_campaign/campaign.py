@@ -50,13 +50,6 @@ if TYPE_CHECKING:
     from postiz_async._resources.api import OpenClient
     from postiz_async.models.channels import Channel
 
-_EXACT = (
-    "Dates go without the milliseconds that mark a request (exact seconds). If an answer is lost, "
-    "posts are known by their client_ref where the server lists settings (after v2.23.0), "
-    "elsewhere by channel, text and count alone: an equal post that somebody else makes in the "
-    "same second may be taken for yours, and dates moved by milliseconds are not noticed."
-)
-
 
 class Campaign(SentCampaign):
     """A campaign: its plan, its run, and its report.
@@ -83,7 +76,7 @@ class Campaign(SentCampaign):
     ) -> None:
         origin = Origin.of(source, options, postiz.base_url)
         super().__init__(postiz, origin.path, origin.journal, options)
-        self.remarks = [_EXACT] if options.exact_seconds else []
+        self.remarks: list[str] = []
         self._known = known = Known(postiz, origin, options, self._journal)
         self._dates = dates = Dates(postiz, known)
         self._running = running = Running(postiz, known, dates, self._doubts, self.remarks)

@@ -43,7 +43,6 @@ class CampaignOptions:
     skip_invalid: bool = False
     on_doubt: OnDoubt = "skip"
     existing: Existing = "refuse"
-    exact_seconds: bool = False
     as_new: bool = False
     guess: Guess = False
     span: timedelta = field(init=False)

@@ -21,7 +21,6 @@ from cyclopts import (
     MissingArgumentError,
     Parameter,
     UnknownCommandError,
-    UnknownOptionError,
     UnusedCliTokensError,
 )
 
@@ -44,8 +43,9 @@ from postiz_async._cli.help import ACCOUNT, CAMPAIGNS, COMMON, LOCAL, POSTS, QUI
 from postiz_async._cli.options import DATES, Said
 from postiz_async._cli.output import IS_QUIET, Output, exit_code_of, printable
 from postiz_async._cli.signals import SIGNAL_EXIT
-from postiz_async._cli.suggestions import QUIET_NAMES, as_meant, instead_of, instead_of_option
 from postiz_async.errors import IS_COMMAND, PostizError
+
+_QUIET_NAMES = ("--quiet", "-q")
 
 _INTERRUPT = 2
 """The number of SIGINT."""
@@ -118,9 +118,9 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
 
 @app.meta.default
 def _with_every_command(
-    *, quiet: Annotated[bool, Parameter(name=QUIET_NAMES, group=QUIETLY)] = False
+    *, quiet: Annotated[bool, Parameter(name=_QUIET_NAMES, group=QUIETLY)] = False
 ) -> None:
-    """Only described by this, for help and completion: `as_meant` takes it out of the words."""
+    """Only described by this, for help and completion: `_run` takes it out of the words."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -158,10 +158,11 @@ def _is_wanted(record: logging.LogRecord) -> bool:
 
 
 def _run(arguments: Sequence[str], output: Output) -> int:
-    words, is_quiet = as_meant(arguments)
-    token = IS_QUIET.set(is_quiet)
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    words = [word for word in arguments[:end] if word not in _QUIET_NAMES]  # no ids of `delete`
+    token = IS_QUIET.set(len(words) < end)
     try:
-        code = app(words, exit_on_error=False, print_error=False)
+        code = app([*words, *arguments[end:]], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         output.failure("UsageError", _usage(error, arguments), 2)
         return 2
@@ -182,15 +183,11 @@ _MOMENTS = (datetime, Said, Said | None)
 
 
 def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
-    """The message about a wrong command line, and what to type instead."""
+    """The message about a wrong command line."""
     error.verbose = False
     chain, rest = list(error.command_chain or ()), error.unused_tokens or [""]
     called = " ".join(["postiz-async", *chain])
     see = f"See: {called} --help"
-    if isinstance(error, UnknownOptionError):
-        unknown = error.token.keyword or ""
-        advice = instead_of_option(unknown)
-        return f"Unknown option: {unknown}. {advice}" if advice else f"{error} {see}"
     if isinstance(error, CoercionError) and error.target_type in _MOMENTS and error.token:
         typed, option = error.token.value, error.token.keyword
         absent = f" ({error.msg})" if error.msg else ""
@@ -201,17 +198,9 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
         return f"{error} {see}"
     if rest[0].startswith("-"):
         return f"{called} needs a command before {rest[0]}. {see}"
-    is_group = any(not name.startswith("-") for name in (error.app or app).resolved_commands())
-    meant = instead_of([*chain, *rest], _exists) if is_group else ""
-    if meant:
-        return f"There is no command {' '.join([*chain, rest[0]])!r}. {meant}"
     if isinstance(error, UnusedCliTokensError):
         return f"{_stray(rest[0], called, arguments)} {see}"
     return f"{error} {see}"
-
-
-def _exists(words: Sequence[str]) -> bool:
-    return app.parse_commands(words)[0] == tuple(words)
 
 
 def _lacks(error: MissingArgumentError, called: str) -> str:

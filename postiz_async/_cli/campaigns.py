@@ -111,7 +111,6 @@ class _SendingFlags(TypedDict, total=False):
     late: Late
     on_doubt: OnDoubt
     existing: Existing
-    exact_seconds: bool
 
 
 @asynccontextmanager
@@ -238,13 +237,10 @@ class RunFlags(PlanFlags):
             once, or move it, like 15m.
         on_doubt: What to do with a post whose answer was lost and that is due before it is certain
             that it is not stored: skip it, or send it again, perhaps twice.
-        exact_seconds: Send dates without the milliseconds that identify requests. After a lost
-            answer, somebody else's equal post may then be taken for yours.
     """
 
     late: str = "skip"
     on_doubt: Annotated[OnDoubt, Parameter(group=SPECIAL)] = "skip"
-    exact_seconds: Annotated[bool, Parameter(group=SPECIAL)] = False
 
 
 async def run(
@@ -276,7 +272,6 @@ async def run(
         "late": late,
         "on_doubt": choices.on_doubt,
         "existing": choices.existing,
-        "exact_seconds": choices.exact_seconds,
     }
 
     async def do() -> int:

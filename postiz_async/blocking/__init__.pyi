@@ -698,7 +698,6 @@ class Postiz:
         skip_invalid: bool = False,
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
-        exact_seconds: bool = False,
         as_new: bool = False,
         guess: Guess = False,
     ) -> Campaign:
@@ -741,7 +740,6 @@ class Postiz:
                 sent, `adopt` adopts them as stored, `again` sends the rows once more, and also
                 those that `undo` has withdrawn. Posts that an earlier run or another host stored
                 for a row in the journal are always adopted.
-            exact_seconds: send dates without milliseconds. `remarks` says what does not work then.
             as_new: send rows without a `ref` that look like edits of sent rows as new posts. By
                 default they are not sent; `update` changes the existing posts.
             guess: read a table whose columns have other names as is most likely meant; what cannot

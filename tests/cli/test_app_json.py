@@ -137,5 +137,5 @@ def test_an_error_is_one_line_for_programs(cli: Cli, server: Server) -> None:
     assert unknown.error["status_code"] in {400, 404, 500}
     usage = cli("posts", "ls", "--json")
     assert usage.error["type"] == "UsageError"
-    assert "posts list" in usage.error["message"]
+    assert 'Did you mean "list"?' in usage.error["message"]
     assert json.loads(usage.err) == {"error": usage.error}

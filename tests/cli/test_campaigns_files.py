@@ -130,13 +130,3 @@ def test_a_run_that_moves_dates_says_so(cli: Cli, server: Server, staggered: Pat
     with staggered.with_suffix(".result.csv").open(encoding="utf-8-sig", newline="") as file:
         moved = [row["moved_from"] for row in csv.DictReader(file)]
     assert len([date for date in moved if date]) == 3
-
-
-def test_exact_seconds_warn_before_anything_is_sent(
-    cli: Cli, server: Server, staggered: Path
-) -> None:
-    ran = cli("run", staggered, "--exact-seconds", "--json")
-    assert ran.code == 0
-    assert "go without the milliseconds" in ran.err
-    document = json.loads(ran.out)
-    assert "exact seconds" in document["remarks"][0]

@@ -10,7 +10,6 @@ import pytest
 from spread import spread
 
 from postiz_async._cli.app import app
-from postiz_async._cli.suggestions import as_meant
 from postiz_async.errors import PostizError
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +72,7 @@ def test_the_documentation_lists_each_page() -> None:
 @pytest.mark.parametrize("line", spread(COMMANDS, every=2))
 def test_a_command_of_the_pages_is_understood(line: str) -> None:
     """Parsed only: every command and option exists and takes what is given."""
-    words, _ = as_meant(shlex.split(line))
+    words = [word for word in shlex.split(line) if word != "--quiet"]
     app.parse_args(words, exit_on_error=False, print_error=False)
 
 

@@ -364,7 +364,7 @@ class Runner:
             if stored_at(post) not in lost_dates:
                 self._look_ups.taken.add(post.id)
         for each in lost:
-            self._sender.marks.lost(each.sent)
+            self._sender.marks.take(parse_date(each.sent.body.date))
         calendar.posts.clear()
 
     async def _end(self, rows: Sequence[Row], state: RowState, note: str) -> None:

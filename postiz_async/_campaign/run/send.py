@@ -6,7 +6,7 @@ import logging
 import random
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -34,7 +34,7 @@ from postiz_async._delivery.record import DeliveryPost, DeliveryRecord, State
 from postiz_async._delivery.send import Refused, Sender, SendResult, Stored, Unsent
 from postiz_async._resources.create_body import build_item
 from postiz_async._scheduler.calls import PREPARED_SECONDS
-from postiz_async._wire import format_date, parse_date
+from postiz_async._wire import format_date
 from postiz_async.errors import (
     BadRequestError,
     DeliveryUnknownError,
@@ -127,49 +127,6 @@ def guilty_places(
     return places if len(places) == 1 else set()
 
 
-class Marking:
-    """Assigns marked dates to requests.
-
-    With exact seconds a request has no mark, unless one of its posts equals another post of the
-    same second: they could not be told apart.
-
-    Args:
-        exact_seconds: see above.
-        first: the milliseconds to begin with, different on each host.
-    """
-
-    def __init__(self, *, exact_seconds: bool, first: int) -> None:
-        self._exact = exact_seconds
-        self._marks = MillisecondMarks(first=first)
-        self._said: set[tuple[datetime, str, str]] = set()
-
-    def take(self, moment: datetime) -> None:
-        """Note that an exact moment is in use."""
-        self._marks.take(moment)
-
-    def lost(self, sent: SentRequest) -> None:
-        """Note a request of an earlier run whose outcome is unknown."""
-        moment = parse_date(sent.body.date)
-        self.take(moment)
-        second = moment.replace(microsecond=0)
-        self._said.update((second, p.channel.id, p.value[0].content) for p in sent.body.posts)
-
-    def mark(self, moment: datetime, posts: Iterable[tuple[Row, Channel]]) -> datetime:
-        """The marked date of a request.
-
-        Args:
-            moment: the date of its posts.
-            posts: its rows and their channels.
-        """
-        if not self._exact:
-            return self._marks.mark(moment)
-        second = moment.replace(microsecond=0)
-        says = {(second, channel.id, row.content) for row, channel in posts}
-        is_alone = says.isdisjoint(self._said)
-        self._said |= says
-        return second if is_alone else self._marks.mark(moment)
-
-
 log = logging.getLogger("postiz_async.campaign")
 
 
@@ -196,7 +153,7 @@ class RequestSender:
 
     def __init__(self, job: Job, medium: Callable[[str], Media]) -> None:
         first = random.randint(1, 999)  # noqa: S311
-        self.marks = Marking(exact_seconds=job.options.exact_seconds, first=first)
+        self.marks = MillisecondMarks(first=first)
         self._job = job
         self._medium = medium
         self._sender = Sender(
@@ -245,7 +202,7 @@ class _CampaignSending(DeliverySending):
     def __init__(
         self,
         job: Job,
-        marks: Marking,
+        marks: MillisecondMarks,
         medium: Callable[[str], Media],
         request: PlannedRequest,
     ) -> None:
@@ -292,10 +249,10 @@ class _CampaignSending(DeliverySending):
 
     async def intend(self, now: float) -> PostRequest | None:
         """Write the intent; None: other runs have some rows, and the rest is planned again."""
-        rows, channels = self.planned.rows, self._job.channels
+        rows = self.planned.rows
         moment = datetime.fromtimestamp(now, UTC) if rows[0].type == "now" else self.planned.date
         while True:
-            marked = self._marks.mark(moment, [(row, channels[row.ref]) for row in rows])
+            marked = self._marks.mark(moment)
             self._begin(self._body(marked))
             try:
                 await self.leave(self.handle.body.date, now)

@@ -195,7 +195,7 @@ class Update:
             doubts=context.doubts,
             checked=plan.checked,
             calendar=Calendar(context.outage.wrap(context.postiz.posts.list)),
-            options=replace(self.options, late="skip", exact_seconds=False),
+            options=replace(self.options, late="skip"),
             others=others,
             purpose=changes,
             on_left=others.stored.learn,

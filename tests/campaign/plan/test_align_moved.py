@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from campaign_lab import START, Lab, Watched, at
 
-from postiz_async import CampaignError, ConfigurationError, NewPost
+from postiz_async import CampaignError, ConfigurationError
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
@@ -159,50 +158,3 @@ async def test_without_a_journal_moved_posts_are_recognised_too(
     assert report.complete
     assert len(moves(report.rows)) == (6 if moved == "15m" else 0)
     lab.assert_each_once(contents(3))
-
-
-# ------------------------------------------------------------------ exact seconds
-
-
-async def test_exact_seconds_are_sent_and_what_is_lost_is_told(
-    lab: Lab, channels: list[str]
-) -> None:
-    lab.write(staggered(channels, 3))
-    async with lab.client() as postiz, lab.campaign(postiz, exact_seconds=True) as campaign:
-        assert "exact seconds" in campaign.remarks[0]
-        assert (await campaign.run()).complete
-    assert {post.date.microsecond for post in lab.sandbox.posts} == {0}
-
-
-@pytest.mark.parametrize("kind", ["drop_answer", "reset", "error_after"])
-async def test_lost_answers_are_found_without_marks_too(tmp_path: Path, kind: Any) -> None:
-    lab = Lab(tmp_path, release="v2.23.0")
-    async with lab.sandbox:
-        channels = [lab.channel(provider) for provider in ("mastodon", "telegram", "threads")]
-        async with lab.client() as other:  # somebody's post of the same second, there before
-            moment = datetime.fromisoformat(at(24))
-            await other.posts.schedule(NewPost(channels[0], "post 0 0"), at=moment)
-        lab.write(staggered(channels, 3))
-        lab.sandbox.faults.add(Fault(kind, route="create_post", times=2))
-        report = await lab.run(exact_seconds=True, existing="again")
-        assert report.counts == {"stored": 9}
-        assert lab.contents() == dict.fromkeys(contents(3), 1) | {"post 0 0": 2}
-        assert len({row.post_id for row in report.rows}) == 9
-        kept = {post.id for post in lab.sandbox.posts}
-        assert {row.post_id for row in report.rows} < kept
-
-
-async def test_an_equal_post_of_somebody_is_never_deleted_for_want_of_a_mark(
-    tmp_path: Path,
-) -> None:
-    lab = Lab(tmp_path, release="v2.23.0")
-    async with lab.sandbox:
-        channel = lab.channel("mastodon")
-        lab.write(staggered([channel], 1))
-        await lab.run(exact_seconds=True)
-        async with lab.client() as other:
-            moment = datetime.fromisoformat(at(24))
-            await other.posts.schedule(NewPost(channel, "post 0 0"), at=moment)
-        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            await campaign.reconcile()
-        assert lab.contents() == {"post 0 0": 2}
