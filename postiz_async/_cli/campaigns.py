@@ -24,7 +24,6 @@ from postiz_async._cli.after_run import (
 )
 from postiz_async._cli.annotations import annotated
 from postiz_async._cli.connection import zone_of
-from postiz_async._cli.failures import FailureTarget, OnFailure, watched
 from postiz_async._cli.forecasts import (
     SHOWN_AT_ONCE,
     say_edits,
@@ -40,7 +39,6 @@ from postiz_async._cli.problems import problem_lines
 from postiz_async._cli.results import (
     Result,
     edits_result,
-    error_result,
     plan_result,
     refused_result,
     report_result,
@@ -222,8 +220,6 @@ def refuse(output: Output, campaign: Campaign) -> int:
     wrong = {problem.row for problem in campaign.problems}
     if None not in wrong and any(row.number not in wrong for row in campaign.rows):
         output.err.print("Correct them, or leave these rows out: --skip-invalid")
-    if output.holds_error:  # somebody is told of it
-        output.failed = error_result(InvalidPostError(list(campaign.problems)), 2)
     return 2
 
 
@@ -251,7 +247,6 @@ async def run(
     wait_published: bool = False,
     watch: bool = False,
     html: HtmlOption = None,
-    on_failure: OnFailure = None,
     yes: Yes = False,
     json: Json = False,
     save: Save = False,
@@ -274,50 +269,44 @@ async def run(
         "existing": choices.existing,
     }
 
-    async def do() -> int:
-        async with open_campaign(output, file, choices, read_as, yes=yes, save=save, **sending) as (
-            postiz,
-            campaign,
-        ):
-            if campaign.problems and not choices.skip_invalid:
-                return refuse(output, campaign)
-            if not campaign.is_resumed and not campaign.requests:
-                raise InvalidPostError(list(campaign.problems))
-            zone = zone_of(read_as.connection, campaign.reading.timezone)
-            told = len(campaign.remarks)
-            lines = PublishLines(output, postiz, campaign, zone) if watch else None
-            code = await _send(
-                output, postiz, campaign, zone, late, waits=wait_published, lines=lines
-            )
-            ended = code is None or await campaign.has_journal()
-            report = await campaign.report() if ended else Report((), {}, 0)
-        fault = "" if output.as_json or code else write_result(result_path(campaign), report, zone)
+    async with open_campaign(output, file, choices, read_as, yes=yes, save=save, **sending) as (
+        postiz,
+        campaign,
+    ):
+        if campaign.problems and not choices.skip_invalid:
+            return refuse(output, campaign)
+        if not campaign.is_resumed and not campaign.requests:
+            raise InvalidPostError(list(campaign.problems))
+        zone = zone_of(read_as.connection, campaign.reading.timezone)
+        told = len(campaign.remarks)
+        lines = PublishLines(output, postiz, campaign, zone) if watch else None
+        code = await _send(output, postiz, campaign, zone, late, waits=wait_published, lines=lines)
+        ended = code is None or await campaign.has_journal()
+        report = await campaign.report() if ended else Report((), {}, 0)
+    fault = "" if output.as_json or code else write_result(result_path(campaign), report, zone)
 
-        def document() -> Result:
-            return {
-                **report_result(report),
-                "problems": campaign.problems,
-                "remarks": campaign.remarks,
-                "edits": edits_result(campaign.edits),
-                "paused": campaign.paused_at,
-            }
+    def document() -> Result:
+        return {
+            **report_result(report),
+            "problems": campaign.problems,
+            "remarks": campaign.remarks,
+            "edits": edits_result(campaign.edits),
+            "paused": campaign.paused_at,
+        }
 
-        output.document(document)
-        if not (output.as_json or code):
-            if code is None:
-                show_report(output, report, zone)
-                _say_remarks(output, campaign, told)
-            say_result(output, campaign, fault)
-        if html is not None and report.rows:
-            await write_file(output, html, await campaign.html_report(zone=zone), PAGE)
-        if code:
-            return code
-        is_fine = report.complete and not report.doubled and not campaign.problems
-        is_fine &= campaign.paused_at is None
-        return 0 if is_fine and not fault else 1
-
-    target = FailureTarget.of(on_failure, read_as.connection)
-    return await watched(output, "run", file, target, do)
+    output.document(document)
+    if not (output.as_json or code):
+        if code is None:
+            show_report(output, report, zone)
+            _say_remarks(output, campaign, told)
+        say_result(output, campaign, fault)
+    if html is not None and report.rows:
+        await write_file(output, html, await campaign.html_report(zone=zone), PAGE)
+    if code:
+        return code
+    is_fine = report.complete and not report.doubled and not campaign.problems
+    is_fine &= campaign.paused_at is None
+    return 0 if is_fine and not fault else 1
 
 
 def result_path(campaign: Campaign) -> Path:

@@ -22,7 +22,6 @@ from postiz_async._cli.campaigns import (
     say_result,
 )
 from postiz_async._cli.connection import zone_of
-from postiz_async._cli.failures import FailureTarget, OnFailure, watched
 from postiz_async._cli.forecasts import say_edits, say_state
 from postiz_async._cli.options import (
     CampaignFile,
@@ -95,7 +94,6 @@ class ChangeFlags:
     yes: Yes = False
     flags: CampaignFlags = CampaignFlags()
     json: Json = False
-    on_failure: OnFailure = None
     read_as: ReadAs = ReadAs()
 
 
@@ -149,29 +147,24 @@ async def _change(
     """
     output = Output(as_json=how.json, says_results=not how.yes)  # a question is about them
     flags, read_as = how.flags, how.read_as
-    target = FailureTarget.of(how.on_failure, read_as.connection)
-
-    async def change() -> int:
-        async with open_campaign(output, file, flags, read_as, yes=how.yes) as (postiz, campaign):
-            if campaign.problems and not flags.skip_invalid and not ignores_problems:
-                return refuse(output, campaign)
-            work = partial(work_of(campaign), force=how.force)
-            try:
-                would = await work(dry_run=True)
-            except InvalidInputError:
-                if not campaign.problems:  # it is an option that is wrong
-                    raise
-                return refuse(output, campaign)
-            zone = zone_of(read_as.connection, campaign.reading.timezone)
-            if not output.as_json:
-                show(output, campaign, would, zone)
-            if not (would.is_something or is_needed(campaign)):
-                return await _nothing_to_do(output, campaign, would)
-            if not (how.yes or (not output.as_json and ask("Do it?"))):
-                return _not_updated(output, campaign, would)
-            return await _do(output, postiz, campaign, would, zone, work, command)
-
-    return await watched(output, command, file, target, change)
+    async with open_campaign(output, file, flags, read_as, yes=how.yes) as (postiz, campaign):
+        if campaign.problems and not flags.skip_invalid and not ignores_problems:
+            return refuse(output, campaign)
+        work = partial(work_of(campaign), force=how.force)
+        try:
+            would = await work(dry_run=True)
+        except InvalidInputError:
+            if not campaign.problems:  # it is an option that is wrong
+                raise
+            return refuse(output, campaign)
+        zone = zone_of(read_as.connection, campaign.reading.timezone)
+        if not output.as_json:
+            show(output, campaign, would, zone)
+        if not (would.is_something or is_needed(campaign)):
+            return await _nothing_to_do(output, campaign, would)
+        if not (how.yes or (not output.as_json and ask("Do it?"))):
+            return _not_updated(output, campaign, would)
+        return await _do(output, postiz, campaign, would, zone, work, command)
 
 
 async def _nothing_to_do(output: Output, campaign: Campaign, would: UpdateResult) -> int:

@@ -98,12 +98,6 @@ class Output:
         self.err = _console(sys.stderr, stderr=True)
         self.notes = self.err if as_json else self.out
         """The console for progress and remarks."""
-        self.made: Callable[[], object] | None = None
-        """Makes the document of the command."""
-        self.failed: Result | None = None
-        """The last error that was shown."""
-        self.holds_error = False
-        """Whether the JSON of an error waits for `release_error`, so that it is the last line."""
 
     @property
     def shows_progress(self) -> bool:
@@ -116,8 +110,7 @@ class Output:
         _write_utf8(sys.stdout, text + b"\n")
 
     def document(self, make: Callable[[], object]) -> None:
-        """Print the document of the command with `--json`, and remember how it is made."""
-        self.made = make
+        """Print the document of the command with `--json`."""
         if self.as_json:
             self.json(make())
 
@@ -273,10 +266,8 @@ class Output:
 
     def error(self, error: PostizError, exit_code: int) -> None:
         """Print an error on stderr; with `--json` as one line of JSON."""
-        self.failed = error_result(error, exit_code)
         if self.as_json:
-            if not self.holds_error:
-                self._json_error(self.failed)
+            self._json_error(error_result(error, exit_code))
         elif isinstance(error, InvalidInputError):
             self.problems(error.problems)
         else:
@@ -285,12 +276,6 @@ class Output:
                 day = error.marks.date.date()
                 look = f"  On the command line: postiz-async posts list --from {day} --to {day}"
                 print_hanging(self.err, Text(look, style="red"))
-
-    def release_error(self) -> None:
-        """Print the JSON of an error that was held."""
-        if self.holds_error and self.as_json and self.failed is not None:
-            self._json_error(self.failed)
-        self.holds_error = False
 
     def failure(self, kind: str, message: str, exit_code: int, *, text: str = "") -> None:
         """Print another failure on stderr, like `error`; `text` is shown to people instead."""

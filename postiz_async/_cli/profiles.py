@@ -23,9 +23,7 @@ KEY_TIMEOUT = 60.0
 """Time limit in seconds of a command that prints the key; a person may type a passphrase."""
 
 _OF_WAY = ("headers", "proxy")
-_SETTINGS = (
-    "url", "key", "key_command", "timezone", "slots", "allow", "on_failure", *_OF_WAY,
-)  # fmt: skip
+_SETTINGS = ("url", "key", "key_command", "timezone", "slots", "allow", *_OF_WAY)
 _OTHERS = 0o077
 """The permission bits of group and others."""
 
@@ -49,7 +47,6 @@ class Profile:
     zone: ZoneInfo | None = None
     slots: str = ""
     allowed: Allowed | None = None
-    on_failure: Secret | None = None
     access: ServerAccess = field(default_factory=ServerAccess)
 
     @property
@@ -209,7 +206,6 @@ def _profile(name: str, table: object, where: str) -> Profile:
         zone=found,
         slots=settings["slots"].reveal() if "slots" in settings else "",
         allowed=_allowed(said.get("allow"), where),
-        on_failure=settings.get("on_failure"),
         access=_access(settings, where),
     )
 
