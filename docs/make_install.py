@@ -93,15 +93,6 @@ $ postiz-async mcp --allow read,draft,schedule
 ```
 """,
     ),
-    "docs/containers.md": (
-        """
-The action is not published yet: push a copy of this repository to GitHub, and write its owner for
-`OWNER` and a commit for `COMMIT`.
-""",
-        """
-Write `postiz-async` for `OWNER`, and the commit of a release for `COMMIT`.
-""",
-    ),
     "docs/deciding.md": (
         """
 Beta, and not on the index yet: it is installed from a clone of the repository. It has few users.

@@ -63,15 +63,20 @@ def test_hadolint_finds_nothing() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_compose_can_read_its_file() -> None:
+def problems_of(document: object, name: str) -> list[str]:
+    """What a schema of check-jsonschema finds wrong with a document."""
     found = importlib.util.find_spec("check_jsonschema")
     if found is None or found.origin is None:
-        pytest.skip("the group dev has the schema")
-    place = Path(found.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
+        pytest.skip("the group dev has the schemas")
+    place = Path(found.origin).parent / "builtin_schemas" / "vendor" / f"{name}.json"
     schema = json.loads(place.read_text(encoding="utf-8"))
     validator = jsonschema.validators.validator_for(schema)(schema)
+    return [error.message for error in validator.iter_errors(document)]
+
+
+def test_compose_can_read_its_file() -> None:
     document = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
-    assert [error.message for error in validator.iter_errors(document)] == []
+    assert problems_of(document, "compose-spec") == []
 
 
 def test_what_is_not_ours_is_pinned() -> None:
@@ -177,6 +182,27 @@ def test_commands_of_the_page_and_of_github_are_understood() -> None:
         understood(words[words.index("postiz-async") + 1 :] or json.loads(FINAL["CMD"]))
     assert f"runs as user {FINAL['USER'].partition(':')[0]}," in page
     assert f"at `{FINAL['WORKDIR']}` and a volume for the quota at `{FINAL['VOLUME']}`" in page
+
+
+def test_the_workflow_of_the_page_plans_and_runs() -> None:
+    page = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+    [text] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    document = yaml.safe_load(text)
+    document["on"] = document.pop(True)  # YAML 1.1 takes `on` for it
+    assert problems_of(document, "github-workflows") == []
+    [job] = document["jobs"].values()
+    assert document["permissions"] == {"contents": "read"}
+    assert text.count("secrets.") == 2
+    assert "pull_request_target" not in text
+    install, work = (step["run"] for step in job["steps"] if "run" in step)
+    extras = set(re.findall(r"\[(.*?)\]", install)[0].split(","))
+    assert extras <= set(PROJECT["optional-dependencies"])
+    first, *lines = work.splitlines()
+    assert first.startswith('echo "::stop-commands::$(')
+    for command in ("plan", "run"):
+        assert f"'{command}'" in work
+        for line in lines:
+            understood(re.sub(r"\$\{\{.*?\}\}", command, line).split()[1:])
 
 
 def test_the_example_runs_our_image_without_rights() -> None:

@@ -25,12 +25,11 @@ FOLDERS = {
 """Folders of tests that are not called after a package, and why."""
 
 ALONE = {
-    "test_action": "action.yml, and its workflow in docs/containers.md",
     "test_architecture": "the page at the top level",
     "test_benchmarks": "benchmarks/run.py, and what it runs",
     "test_concepts": "what stands once",
     "test_constants": "one name, one value",
-    "test_containers": "the Dockerfile, and the example's containers",
+    "test_containers": "the Dockerfile, the example's containers, and docs/containers.md",
     "test_facts": "tests/facts, and the script that makes it",
     "test_hover": "what an editor shows",
     "test_exports": "what `from postiz_async import ...` gives",

@@ -22,7 +22,6 @@ from postiz_async._cli.after_run import (
     write_file,
     write_result,
 )
-from postiz_async._cli.annotations import annotated
 from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import (
     SHOWN_AT_ONCE,
@@ -163,7 +162,6 @@ async def plan(
     *,
     flags: PlanFlags = PlanFlags(),
     ics: Path | None = None,
-    annotations: Annotated[Path | None, Parameter(group=SPECIAL)] = None,
     yes: Yes = False,
     json: Json = False,
     save: Save = False,
@@ -173,24 +171,15 @@ async def plan(
 
     Args:
         ics: Write planned and stored posts to a calendar file (iCalendar).
-        annotations: Write problems and warnings to a file as workflow commands, which GitHub shows
-            beside the rows.
     """
     output = Output(as_json=json, says_results=True)
     existing = flags.existing
-    async with (
-        annotated(output, file, annotations) as notes,
-        open_campaign(output, file, flags, read_as, yes=yes, save=save, existing=existing) as (
-            postiz,
-            campaign,
-        ),
-    ):
-        if annotations is not None:
-            await notes.take(campaign)
+    async with open_campaign(
+        output, file, flags, read_as, yes=yes, save=save, existing=existing
+    ) as (postiz, campaign):
         if campaign.problems and not flags.skip_invalid:
             return refuse(output, campaign)
         forecast = await campaign.plan()
-        notes.take_late(forecast)
         if json:
             output.json(plan_result(campaign, forecast))
         else:

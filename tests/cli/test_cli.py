@@ -22,7 +22,6 @@ PRIVATE = {
     "stores._files": "files that are replaced as a whole",
     "_outbox.places": "how an outbox stands, and what is removed from it",
     "_resources.api": "when a place in the queue leaves",
-    "_campaign.read.source": "the lines of a file on which its rows begin",
 }
 """What it imports that is not for users, and what for."""
 

@@ -295,7 +295,7 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
         NotReadable: the rest of the file is not CSV.
     """
     lines = _lines(file)
-    head, delimiter, _ = _head(lines, set(known))
+    head, delimiter = _head(lines, set(known))
     text = itertools.chain(head, lines)
     size = 0
 
@@ -320,28 +320,6 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
     except csv.Error as error:
         why = next((text for words, text in _NOT_CSV.items() if words in str(error)), None)
         raise NotReadable(why or f"cannot be read from here on: {error}") from None
-
-
-def first_lines(file: TextIO, known: Iterable[str]) -> Iterator[int]:
-    """Yield the line on which each row of a CSV file begins, and that of what is not CSV.
-
-    Args:
-        file: the text of the file.
-        known: as for `csv_lines`.
-    """
-    lines = _lines(file)
-    head, delimiter, ended = _head(lines, set(known))
-
-    def counted() -> Iterator[str]:
-        nonlocal ended
-        for line in itertools.chain(head, lines):
-            ended += line.endswith("\n")  # not a lone \r, after which nobody else counts
-            yield line
-
-    yield ended + 1
-    with suppress(csv.Error, NotReadable):
-        for _ in csv.reader(counted(), delimiter=delimiter, strict=True):
-            yield ended + 1
 
 
 def delimiter_of(file: TextIO, known: Iterable[str]) -> str:
@@ -400,12 +378,8 @@ def _is_comment(text: str) -> bool:
     return text.lstrip('"').startswith(COMMENT)
 
 
-def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str, int]:
-    """Read the lines up to the header.
-
-    Returns:
-        The lines, the delimiter, and the number of lines left out: 1 for that of Excel, or 0.
-    """
+def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str]:
+    """Read the lines up to the header; returns them, without that of Excel, and the delimiter."""
     head: list[str] = []
     header, best = "", _Split(0, 0, ",")
     for line in itertools.islice(lines, _HEAD):
@@ -419,10 +393,10 @@ def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str, int]:
             break
     said = _SEP.fullmatch(head[0]) if head else None
     if said:
-        return head[1:], said[1], 1
+        return head[1:], said[1]
     if best.cells == 1 and "|" in header:
         raise NotReadable("separates its columns by |; save it with ; or tabs between them")
-    return head, best.delimiter, 0
+    return head, best.delimiter
 
 
 class _Split(NamedTuple):

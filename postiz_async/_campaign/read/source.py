@@ -20,12 +20,9 @@ from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.columns import COLUMNS, EXPORT_ONLY, is_column, unknown_columns
 from postiz_async._campaign.read.dates import describe_drift, explain_dates
 from postiz_async._campaign.read.file_formats import (
-    MAX_FILE,
     Line,
     NotReadable,
     csv_lines,
-    first_lines,
-    is_array,
     is_json,
     is_spreadsheet,
     json_records,
@@ -170,21 +167,6 @@ def _read_table(path: Path, rules: Rules, words: ChannelWords, facts: SheetFacts
             lines = csv_lines(file.text, {*COLUMNS, *rules.columns})
             collector.take_table(lines, facts)
     return collector.campaign(path)
-
-
-def row_lines(path: Path, reading: ReadOptions) -> Sequence[int]:
-    """The line on which each row of a file begins, from row 1 on; empty if rows are no lines.
-
-    Args:
-        path: the file, which was read before.
-        reading: as it was read.
-    """
-    if is_spreadsheet(path):
-        return ()
-    with open_campaign(path, reading.encoding) as file:
-        if is_json(path):
-            return () if is_array(file.text) else range(1, MAX_FILE)
-        return tuple(first_lines(file.text, {*COLUMNS, *rules_of(reading).columns}))
 
 
 async def read_source(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from postiz_async._campaign.read.columns import COLUMNS
-from postiz_async._campaign.read.file_formats import first_lines, readable
+from postiz_async._campaign.read.file_formats import readable
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import ReadCampaign, read_campaign
 from postiz_async.errors import CampaignError
@@ -35,23 +32,6 @@ def contents(campaign: ReadCampaign) -> list[str]:
 
 def table(*texts: str) -> str:
     return HEADER + "".join(f"x;{WHEN};{text}\n" for text in texts)
-
-
-# ------------------------------------------------------------------ lines
-
-
-_CELLS = st.lists(st.text('ab ,;"\n\r'), min_size=3, max_size=3)
-
-
-@given(st.lists(_CELLS), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "sep=,\n"]))
-def test_the_lines_on_which_rows_begin(rows: list[list[str]], end: str, start: str) -> None:
-    text, begins = start, []
-    for row in [["channel", "date", "content"], *rows]:
-        begins.append(text.count("\n") + 1)
-        written = io.StringIO()
-        csv.writer(written, lineterminator=end, quoting=csv.QUOTE_ALL).writerow(row)
-        text += written.getvalue()
-    assert [*first_lines(io.StringIO(text, newline=""), COLUMNS)][: len(begins)] == begins
 
 
 # ------------------------------------------------------------------ encodings
