@@ -42,7 +42,7 @@ from postiz_async._cli.results import (
     refused_result,
     report_result,
 )
-from postiz_async._cli.sending import PublishLines, run_if_open, say_withdrawn, wait_until_published
+from postiz_async._cli.sending import run_if_open, say_withdrawn, wait_until_published
 from postiz_async._cli.understood import guess_of, keep_guess
 from postiz_async.errors import ConfigurationError, InvalidPostError
 from postiz_async.models._durations import read_duration
@@ -234,7 +234,6 @@ async def run(
     *,
     choices: RunFlags = RunFlags(),
     wait_published: bool = False,
-    watch: bool = False,
     html: HtmlOption = None,
     yes: Yes = False,
     json: Json = False,
@@ -248,7 +247,6 @@ async def run(
     Args:
         wait_published: Then wait until each post is published, has failed, or is a quarter of an
             hour late.
-        watch: Print a line when a post is published or fails; waits like --wait-published.
     """
     output = Output(as_json=json)
     late = cast("Late", read_duration(choices.late) or choices.late)  # which is checked there
@@ -268,8 +266,7 @@ async def run(
             raise InvalidPostError(list(campaign.problems))
         zone = zone_of(read_as.connection, campaign.reading.timezone)
         told = len(campaign.remarks)
-        lines = PublishLines(output, postiz, campaign, zone) if watch else None
-        code = await _send(output, postiz, campaign, zone, late, waits=wait_published, lines=lines)
+        code = await _send(output, postiz, campaign, zone, late, waits=wait_published)
         ended = code is None or await campaign.has_journal()
         report = await campaign.report() if ended else Report((), {}, 0)
     fault = "" if output.as_json or code else write_result(result_path(campaign), report, zone)
@@ -330,7 +327,6 @@ async def _send(
     late: Late,
     *,
     waits: bool,
-    lines: PublishLines | None,
 ) -> int | None:
     """Send a checked campaign, and if asked for wait until it is published.
 
@@ -343,14 +339,10 @@ async def _send(
         say_edits(output, campaign.edits, campaign.path, zone)
         say_state(output, campaign, campaign.shifted, zone)
     _say_remarks(output, campaign)
-    if lines is None:
-        code = await run_if_open(output, postiz, campaign, zone, late)
-    else:
-        async with lines.watching():
-            code = await run_if_open(output, postiz, campaign, zone, late, lines)
-    if code or not (waits or lines):
+    code = await run_if_open(output, postiz, campaign, zone, late)
+    if code or not waits:
         return code
-    return await wait_until_published(output, campaign, zone, lines.ended if lines else None)
+    return await wait_until_published(output, campaign, zone)
 
 
 def _say_remarks(output: Output, campaign: Campaign, told: int = 0) -> None:

@@ -26,16 +26,9 @@ LINE_EVERY = 10.0
 
 
 class DisplayGuard:
-    """Reports the first error of a display on standard error, and lets the work go on.
+    """Reports the first error of a display on standard error, and lets the work go on."""
 
-    Args:
-        what: the thing that is displayed.
-        level: the log level of the report; `--quiet`, which drops progress, keeps errors.
-    """
-
-    def __init__(self, what: str = "progress", level: int = logging.WARNING) -> None:
-        self._what = what
-        self._level = level
+    def __init__(self) -> None:
         self._is_told = False
 
     @contextmanager
@@ -47,8 +40,8 @@ class DisplayGuard:
             if not self._is_told:
                 self._is_told = True
                 kind = type(error).__name__
-                said = "%s is not shown any more (%s: %s); the work goes on"
-                log.log(self._level, said, self._what, kind, error)
+                said = "progress is not shown any more (%s: %s); the work goes on"
+                log.warning(said, kind, error)
                 log.debug("the error of the display", exc_info=True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
+from rich.text import Text
 
 from postiz_async import Channel, NewPost
 from postiz_async._cli.after_run import write_file
@@ -27,8 +28,7 @@ from postiz_async._cli.options import (
     moment_option,
     said_as_options,
 )
-from postiz_async._cli.output import Output, confirm, count, moment
-from postiz_async._cli.sending import event_line
+from postiz_async._cli.output import Output, confirm, count, moment, near_moment
 from postiz_async._cli.stored_posts import (
     change_posts,
     channel_name,
@@ -419,7 +419,11 @@ async def watch(
                 if json:
                     output.json_line(event)
                 else:
-                    state = "published" if event.is_published else "failed"
-                    where = f"{event.post.id}, {channel_name(event.post)}"
-                    what = event.link or event.reason
-                    output.show(event_line(postiz.clock.time(), state, where, what, zone))
+                    line = Text(f"{near_moment(postiz.clock.time(), zone)}  ")
+                    state, colour = (
+                        ("published", "green") if event.is_published else ("failed", "red")
+                    )
+                    line.append(f"{state:9}", colour)
+                    what = " ".join((event.link or event.reason).split())
+                    line.append(f"  {event.post.id}, {channel_name(event.post)}  {what}")
+                    output.show(line)

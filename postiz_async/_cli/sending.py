@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import tzinfo
-
-from rich.text import Text
 
 from postiz_async import Campaign, Postiz
 from postiz_async._cli.after_run import standing
-from postiz_async._cli.display import DisplayGuard, StatusDisplay
+from postiz_async._cli.display import StatusDisplay
 from postiz_async._cli.forecasts import (
     SHOWN_AT_ONCE,
     say_adopted,
@@ -25,7 +21,7 @@ from postiz_async._cli.output import PASSING, Output, command_on, count, exit_co
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
-from postiz_async.types import Late, Outcome, Report, RowState, WaitResult
+from postiz_async.types import Late, Report, RowState, WaitResult
 
 
 async def run_if_open(
@@ -34,7 +30,6 @@ async def run_if_open(
     campaign: Campaign,
     zone: tzinfo,
     late: Late,
-    lines: PublishLines | None = None,
 ) -> int | None:
     """Run the rest of a campaign, or say that there is nothing left to do.
 
@@ -66,7 +61,7 @@ async def run_if_open(
         open_rows=looked_up + sum(len(request.rows) for request in campaign.requests),
         zone=zone,
     )
-    work = run_campaign(output, postiz, campaign, display, zone, late=late, lines=lines)
+    work = run_campaign(output, postiz, campaign, display, zone, late=late)
     code = await _run(output, work, display.stopping, exit_code_of)
     if code is None or not await campaign.has_journal():
         return code
@@ -98,15 +93,8 @@ async def run_campaign(
     zone: tzinfo,
     *,
     late: Late = "skip",
-    lines: PublishLines | None = None,
 ) -> None:
     """Run a checked campaign and show its warnings and progress."""
-
-    async def saw(outcome: Outcome) -> None:
-        await display.saw(outcome)
-        if lines is not None:
-            await lines.stored(outcome)
-
     if campaign.requests:
         told = campaign.warnings
         forecast = await campaign.plan()
@@ -117,89 +105,11 @@ async def run_campaign(
             say_headline(output, postiz, campaign, forecast, zone)
             say_late(output, forecast, late)
     async with display:
-        await campaign.run(on_outcome=saw)
+        await campaign.run(on_outcome=display.saw)
 
 
-def event_line(at: float, state: str, where: str, what: str, zone: tzinfo) -> Text:
-    """A line about a post that was published or failed: date, channel, address or reason."""
-    line = Text(f"{near_moment(at, zone)}  ")
-    line.append(f"{state:9}", "green" if state == RowState.PUBLISHED else "red")
-    line.append(f"  {where}  {' '.join(what.split())}".rstrip())
-    return line
-
-
-class PublishLines:
-    """Prints a line for each post of a campaign that is published or fails.
-
-    While the campaign is sent, posts are watched; the others are reported by the wait for its end.
-
-    Args:
-        output: where to print them.
-        postiz: the client that watches posts.
-        campaign: the campaign.
-        zone: the zone of the dates.
-    """
-
-    def __init__(self, output: Output, postiz: Postiz, campaign: Campaign, zone: tzinfo) -> None:
-        self._output = output
-        self._postiz = postiz
-        self._channels = {row.ref: row.channel for row in campaign.rows}
-        self._zone = zone
-        self._stored: dict[str, Outcome] = {}
-        self._told: set[str] = set()
-        self._guarded = DisplayGuard("what is published", logging.ERROR)
-
-    @asynccontextmanager
-    async def watching(self) -> AsyncGenerator[None]:
-        """Watch posts during the block, and print their lines."""
-        task = asyncio.create_task(self._watch())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _watch(self) -> None:
-        with self._guarded():
-            try:
-                async with aclosing(self._postiz.posts.watch()) as events:
-                    async for event in events:
-                        outcome = self._stored.get(event.post.id)
-                        if outcome is not None:  # else told by `ended`, if it is the campaign's
-                            state = RowState.PUBLISHED if event.is_published else RowState.FAILED
-                            self._say(outcome, state.value, event.link or event.reason)
-            except PostizError as error:  # the run says it too, if it matters to it
-                self._output.say(f"Posts are not watched any more: {error}", "yellow")
-
-    async def stored(self, outcome: Outcome) -> None:
-        """Handle a row of the campaign that was stored as a post."""
-        if outcome.post_id is not None:
-            self._stored[outcome.post_id] = outcome
-
-    async def ended(self, outcome: Outcome) -> None:
-        """Print the outcome of a row, reported by the wait for the end of the campaign."""
-        is_over = outcome.state in {RowState.PUBLISHED, RowState.FAILED}
-        state = outcome.state.value if is_over else "stuck"
-        self._say(outcome, state, outcome.link or outcome.note)
-
-    def _say(self, outcome: Outcome, state: str, what: str) -> None:
-        post_id = outcome.post_id or outcome.ref
-        if post_id in self._told:
-            return
-        self._told.add(post_id)
-        where = f"row {outcome.row}, {self._channels.get(outcome.ref, '')}".rstrip(", ")
-        now = self._postiz.clock.time()
-        with self._guarded():
-            self._output.show(event_line(now, state, where, what, self._zone))
-
-
-async def wait_until_published(
-    output: Output,
-    campaign: Campaign,
-    zone: tzinfo,
-    on_outcome: Callable[[Outcome], Awaitable[None]] | None = None,
-) -> int | None:
-    """Wait until stored posts are published on their networks; `on_outcome` is called for each.
+async def wait_until_published(output: Output, campaign: Campaign, zone: tzinfo) -> int | None:
+    """Wait until stored posts are published on their networks.
 
     Returns:
         The exit code of a wait that was stopped, None if it came to its end.
@@ -207,7 +117,7 @@ async def wait_until_published(
 
     async def work() -> None:
         async with _WaitDisplay(output, zone) as display:
-            await campaign.wait_published(on_outcome=on_outcome, on_look=display.saw)
+            await campaign.wait_published(on_look=display.saw)
 
     code = await _run(output, work(), lambda: None, lambda _: 1)
     if code is not None:

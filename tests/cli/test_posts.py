@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 from functools import partial
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from cli_lab import Cli
-from processes import PATIENCE, Server, ended, start
+from cli_lab import Cli, misfits
+from processes import PATIENCE, Server, ended, read_line, start
 
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
@@ -227,3 +228,30 @@ def test_a_misspelled_option_is_no_id(cli: Cli, server: Server) -> None:
         assert wrong.code == 2
         assert f"error: posts delete has no {typed}. Did you mean {meant}?" in wrong.err
     assert "See: postiz-async posts delete --help" in cli("posts", "delete", "--dry").err
+
+
+@on_posix
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_posts_are_watched_until_it_is_interrupted(
+    cli: Cli, server: Server, home: Path, options: tuple[str, ...]
+) -> None:
+    made = cli("posts", "create", "Out", "--channel", "x", "--now", "--json").document
+    post = made[0]["postId"]
+    command = ["posts", "watch", "--from", "2020-01-01", *options]
+    with ended(start(command, home, server.environment)) as process:
+        line = read_line(process, lambda line: post in line)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    if options:
+        said = json.loads(line)
+        assert misfits("posts watch", said) == []
+        assert (said["post"]["state"], said["reason"]) == ("PUBLISHED", "")
+        assert json.loads(err)["error"] == {
+            "type": "Interrupted",
+            "message": "Stopped.",
+            "exit_code": 130,
+        }
+    else:
+        assert re.search(rf"published  {post}, Northwind on X  https://", line)
+        assert err == "Stopped.\n"
