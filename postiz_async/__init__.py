@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from postiz_async import providers as providers, texts as texts
-    from postiz_async._campaign.after.copy import copy_campaign as copy_campaign
     from postiz_async._campaign.campaign import Campaign as Campaign
     from postiz_async._campaign.read.read_options import (
         FileOptions as FileOptions,
@@ -77,7 +76,6 @@ if TYPE_CHECKING:
     from postiz_async.models.settings import RawSettings as RawSettings
 
 _NAMES = {
-    "_campaign.after.copy": "copy_campaign",
     "_campaign.status": "CampaignStatus",
     "_campaign.campaign": "Campaign",
     "_campaign.read.read_options": "FileOptions ReadOptions",

@@ -79,7 +79,6 @@ _COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
         changes.pause,
         changes.resume,
         changes.undo,
-        changes.copy,
         reconcile.reconcile,
         after_run.report,
         reconcile.export,

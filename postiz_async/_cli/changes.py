@@ -1,4 +1,4 @@
-"""Commands that change a campaign which was sent, and one that copies a campaign."""
+"""Commands that change a campaign which was sent."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async import Campaign, Postiz, copy_campaign
+from postiz_async import Campaign, Postiz
 from postiz_async._cli.after_run import show_report, standing, write_result
 from postiz_async._cli.campaigns import (
     CampaignFlags,
@@ -39,11 +38,10 @@ from postiz_async._cli.output import (
     bare_moment,
     command_on,
     count,
-    date_range,
     near_moment,
 )
 from postiz_async._cli.progress import CountDisplay
-from postiz_async._cli.results import copy_result, row_and_post, undo_result, update_result
+from postiz_async._cli.results import row_and_post, undo_result, update_result
 from postiz_async.errors import CampaignError, ConfigurationError, InvalidInputError, describe_rows
 from postiz_async.models._durations import describe_span
 from postiz_async.types import RowRecord, UndoResult, UpdateResult
@@ -492,42 +490,3 @@ def say_left(output: Output, left: Mapping[str, Iterable[int]], *, resends: bool
 
 def _numbers(left: Mapping[str, Sequence[RowRecord]]) -> dict[str, list[int]]:
     return {why: [row.number for row in rows] for why, rows in left.items()}
-
-
-async def copy(
-    file: CampaignFile,
-    /,
-    *,
-    to: str | None = None,
-    by: By | None = None,
-    as_: Annotated[
-        Path | None,
-        Parameter(name="--as", help="The new file; by default beside the campaign."),
-    ] = None,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
-    json: Json = False,
-    read_as: ReadAs = ReadAs(),
-) -> None:
-    """Copy a campaign to another month or other dates, as a new file.
-
-    The copy is a campaign of its own. Weekdays, times of day, texts, media and refs stay. Nothing
-    is sent.
-
-    Args:
-        to: The month, like 2027-01: the second Monday becomes its second Monday.
-        overwrite: Replace the new file, if there is one.
-    """
-    output = Output(as_json=json)
-    reading = await read_as.options(file)
-    copying = partial(copy_campaign, file, as_, to=to, by=by, reading=reading, overwrite=overwrite)
-    copied = await anyio.to_thread.run_sync(copying)
-    if json:
-        output.json(copy_result(copied))
-        return
-    zone = zone_of(read_as.connection, reading.timezone)
-    dates = date_range(copied.first, copied.last, zone)
-    output.result(f"{count(copied.rows, 'row')} in {copied.path}: {dates}", "bold green")
-    for row, date in copied.fifth:
-        lacks = f"its month has no fifth {date.astimezone(zone):%A}"
-        output.result(f"row {row}: {lacks}, so it is {bare_moment(date, zone)}", "yellow")
-    output.say(f"Check it: {command_on(copied.path, 'plan')}")

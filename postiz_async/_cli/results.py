@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from postiz_async import Campaign, CampaignStatus
     from postiz_async.models.insights import Figures
     from postiz_async.types import (
-        CopyResult,
         Edits,
         FileComparison,
         Forecast,
@@ -212,17 +211,6 @@ def undo_result(undone: UndoResult, *, done: bool) -> Result:
         "left": {why: list(map(row_and_post, left)) for why, left in undone.left.items()},
         "unsent": undone.unsent,
         "unknown": undone.unknown,
-    }
-
-
-def copy_result(copied: CopyResult) -> Result:
-    """The copy of a campaign."""
-    return {
-        "path": str(copied.path),
-        "rows": copied.rows,
-        "first": copied.first,
-        "last": copied.last,
-        "fifth": [{"row": row, "date": date} for row, date in copied.fifth],
     }
 
 

@@ -322,11 +322,6 @@ def csv_lines(file: TextIO, known: Iterable[str]) -> Iterator[Line]:
         raise NotReadable(why or f"cannot be read from here on: {error}") from None
 
 
-def delimiter_of(file: TextIO, known: Iterable[str]) -> str:
-    """The delimiter of a CSV file; `known` as for `csv_lines`."""
-    return _head(_lines(file), set(known))[1]
-
-
 _NOT_CSV = {
     "unexpected end of data": "has a quotation mark that is never closed",
     "field limit": f"has a cell of more than {csv.field_size_limit():,} characters; shorten it, or "
