@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from msgspec import structs
 
-from postiz_async._campaign.after.ics import calendar_file, event_of
 from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.data import read_facts
 from postiz_async._campaign.after.report.pages import Audience, make_page
@@ -27,7 +26,6 @@ from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.origin import Origin, check_campaign, understood
 from postiz_async._campaign.outcomes import CampaignRun, Outcomes
 from postiz_async._campaign.plan.plan import ChannelPlan
-from postiz_async._campaign.plan.row_state import is_there
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, save_options
 from postiz_async._campaign.run.job import Outcome, RunProgress, checked_hook
 from postiz_async._campaign.run.shift import shifts
@@ -259,26 +257,6 @@ class Campaign(SentCampaign):
     def is_done(self) -> bool:
         """Whether a run has nothing to send, to look up or to write down."""
         return self._known.is_done
-
-    def icalendar(self) -> str:
-        """The planned and stored posts as a calendar file (RFC 5545).
-
-        Rows with problems, refused ones and those that were deleted in Postiz are left out.
-        """
-        checked = self._known.checked
-        by_id = {channel.id: channel for channel in checked.listed}
-        events = [
-            event_of(row, checked.channels[row.ref])
-            for request in self.requests
-            for row in request.rows
-        ]
-        for row in self._known.valid():
-            record = checked.records.get(row.ref)
-            if record is not None and is_there(record) and record.channel in by_id:
-                date = datetime.fromtimestamp(record.seconds, UTC)
-                events.append(event_of(row.at(date), by_id[record.channel]))
-        made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
-        return calendar_file(self._known.origin.campaign, events, made_at=made_at)
 
     # -------------------------------------------------------------- running
 

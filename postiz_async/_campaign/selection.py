@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Unpack, get_args
 
 from postiz_async._campaign.after.check_posts import HABIT, ListedSpan
-from postiz_async._campaign.after.ics import calendar_file, event_of_post
 from postiz_async._campaign.read.dates import zone_named
 from postiz_async._campaign.run.bulk import (
     PostChanges,
@@ -163,19 +162,6 @@ class PostSelection(OfOneProcess):
             has_all=not any(map(self._which.get, ("state", "tag", "text"))),
         )
         return span.findings()
-
-    async def icalendar(self, *, name: str = "Postiz") -> str:
-        """The posts as a calendar file (RFC 5545). Costs no quota since v2.19.0.
-
-        Args:
-            name: the name of the calendar.
-
-        Raises:
-            ChannelNotFoundError: there is no such channel, or several have its name.
-        """
-        events = [event_of_post(post) for post in await self._listed()]
-        made_at = datetime.fromtimestamp(self._postiz.clock.time(), UTC)
-        return calendar_file(name, events, made_at=made_at)
 
     async def _listed(
         self, before: timedelta = timedelta(0), *, collapse_repeats: bool = True

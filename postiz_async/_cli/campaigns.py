@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, TypedDict, Unpack, cast
 
-import anyio.to_thread
 from cyclopts import Parameter
 
 from postiz_async import Campaign, Postiz
@@ -161,17 +160,12 @@ async def plan(
     /,
     *,
     flags: PlanFlags = PlanFlags(),
-    ics: Path | None = None,
     yes: Yes = False,
     json: Json = False,
     save: Save = False,
     read_as: Annotated[ReadAs, Parameter(name="*", group=FILE)] = ReadAs(),
 ) -> int:
-    """Check each row, and show requests and finish. Sends nothing.
-
-    Args:
-        ics: Write planned and stored posts to a calendar file (iCalendar).
-    """
+    """Check each row, and show requests and finish. Sends nothing."""
     output = Output(as_json=json, says_results=True)
     existing = flags.existing
     async with open_campaign(
@@ -192,9 +186,6 @@ async def plan(
             )
             if campaign.is_resumed:
                 say_withdrawn(output, campaign, await campaign.report())
-        if ics is not None:
-            calendar = await anyio.to_thread.run_sync(campaign.icalendar)
-            await write_file(output, ics, calendar, "The calendar")
         return 1 if forecast.late or campaign.problems else 0
 
 

@@ -13,7 +13,6 @@ from cyclopts import App, Parameter
 from rich.text import Text
 
 from postiz_async import Channel, NewPost
-from postiz_async._cli.after_run import write_file
 from postiz_async._cli.connection import Connection, zone_of
 from postiz_async._cli.help import COMMON
 from postiz_async._cli.options import (
@@ -67,21 +66,16 @@ async def list_posts(
     *,
     which: WhichPosts = WhichPosts(),
     collapse_repeats: bool = False,
-    ics: Annotated[list[Path] | None, Parameter(consume_multiple=True, negative="")] = None,
     api: ApiOptions = ApiOptions(),
 ) -> None:
     """List posts in order of date.
 
     Args:
         collapse_repeats: List a repeating post only once.
-        ics: Write a calendar file (iCalendar) of them; without a name to standard output.
     """
     output, zone = Output(as_json=api.json), api.zone
     async with api.client() as postiz, said_as_options():
         wanted = which.filter(postiz, zone)
-        if ics is not None:
-            await _write_calendar(output, await postiz.stored_posts(**wanted).icalendar(), ics)
-            return
         listing = postiz.posts.list(**wanted, collapse_repeats=collapse_repeats)
         posts = [post async for post in listing]
     if api.json:
@@ -89,15 +83,6 @@ async def list_posts(
         return
     show_posts(output, posts, zone)
     output.say(f"{count(len(posts), 'post')} {span_text(wanted, zone)}")
-
-
-async def _write_calendar(output: Output, calendar: str, to: list[Path]) -> None:
-    if output.as_json or len(to) > 1:
-        raise ConfigurationError("--ics takes one file, and goes without --json.")
-    if to:
-        await write_file(output, to[0], calendar, "The calendar")
-    else:
-        output.file(calendar)
 
 
 @app.command

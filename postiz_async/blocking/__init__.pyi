@@ -165,11 +165,6 @@ class Campaign:
             CampaignError: the campaign was never run.
             ConfigurationError: there is no such audience.
         """
-    def icalendar(self) -> str:
-        """The planned and stored posts as a calendar file (RFC 5545).
-
-        Rows with problems, refused ones and those that were deleted in Postiz are left out.
-        """
     @property
     def is_done(self) -> bool:
         """Whether a run has nothing to send, to look up or to write down."""
@@ -1700,15 +1695,6 @@ class _PostSelection:
             ChannelNotFoundError: there is no such channel, or several have its name.
             InvalidInputError: there is nothing to change, or no such type.
             PostizError: the job had to stop; call it again to go on.
-        """
-    def icalendar(self, *, name: str = "Postiz") -> str:
-        """The posts as a calendar file (RFC 5545). Costs no quota since v2.19.0.
-
-        Args:
-            name: the name of the calendar.
-
-        Raises:
-            ChannelNotFoundError: there is no such channel, or several have its name.
         """
 
 class _Posts:

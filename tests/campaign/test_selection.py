@@ -639,22 +639,3 @@ async def _killed(lab: Lab, dice: random.Random) -> bool:
     with suppress(asyncio.CancelledError, PostizError):
         await task
     return died.is_set()
-
-
-# ------------------------------------------------------------------ calendar
-
-
-async def test_a_calendar_of_stored_posts(lab: Lab, mastodon: str) -> None:
-    daily, draft = await store(lab, mastodon, 2, tags=("launch",))
-    lab.sandbox.change_post(daily, interval=1, content="<p>Good &amp; morning</p>")
-    lab.sandbox.change_post(draft, state="DRAFT")
-    async with lab.client() as postiz:
-        text = await chosen(postiz).icalendar(name="Our posts")
-    assert text.count("BEGIN:VEVENT") == 2
-    assert "X-WR-CALNAME:Our posts\r\n" in text
-    assert f"UID:{daily}@" in text
-    assert "SUMMARY:News: Good & morning\r\n" in text
-    assert "RRULE:FREQ=DAILY;INTERVAL=1\r\n" in text
-    assert "STATUS:TENTATIVE\r\n" in text
-    assert "CATEGORIES:launch\r\n" in text
-    assert "DTSTART:20270102T080000Z\r\n" in text

@@ -1,4 +1,4 @@
-"""`posts edit`, `posts check`, `posts delete` with a filter, and `posts list --ics`."""
+"""`posts edit`, `posts check`, and `posts delete` with a filter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import anyio.to_thread
 import pytest
@@ -262,22 +261,6 @@ async def test_a_check_of_posts_that_fail_exits_with_one(
         assert "fails" in told.out
         assert "the channel is disabled, and 1 of its posts wait. Enable it in Postiz" in told.out
         assert told.out.splitlines()[-1].startswith("1 finding, 1 of posts that fail from 2099")
-
-
-def test_a_list_as_a_calendar(cli: Cli, three: list[str], tmp_path: Path) -> None:
-    file = tmp_path / "posts.ics"
-    written = cli("posts", "list", *DAYS, "--ics", file)
-    assert (written.code, written.out) == (0, f"The calendar: {file}\n")
-    text = file.read_bytes().decode()
-    assert text.count("BEGIN:VEVENT\r\n") == 3
-    assert f"UID:{three[0]}@Postiz\r\n" in text
-    assert "SUMMARY:Northwind on Mastodon: Spring 1\r\n" in text
-    printed = cli("posts", "list", *DAYS, "--channel", "telegram", "--ics")
-    assert printed.out.count("BEGIN:VEVENT") == 1
-    for wrong in (("--ics", file, file), ("--ics", "--json")):
-        refused = cli("posts", "list", *DAYS, *wrong)
-        assert refused.code == 2
-        assert "--ics takes one file, and goes without --json." in refused.err
 
 
 def test_an_export_takes_the_same_filter(cli: Cli, three: list[str]) -> None:
