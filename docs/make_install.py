@@ -66,7 +66,7 @@ python3 -m venv .venv && . .venv/bin/activate && python -m pip install .
 ```
 
 Some features need an extra. To install several, list them in one pair of brackets, as in
-`'.[postgres,xlsx]'`. From another folder, write the path of the clone in place of the dot.
+`'.[mcp,postgres]'`. From another folder, write the path of the clone in place of the dot.
 """,
         """
 ```console
@@ -74,7 +74,7 @@ python3 -m venv .venv && . .venv/bin/activate && python -m pip install postiz-as
 ```
 
 Some features need an extra. To install several, list them in one pair of brackets, as in
-`'postiz-async[postgres,xlsx]'`.
+`'postiz-async[mcp,postgres]'`.
 """,
     ),
     "docs/agents.md": (

@@ -350,8 +350,8 @@ class Api(OfOneProcess, Resources):
         v2.19.0.
 
         Args:
-            path: JSON lines or `.xlsx` depending on its name, else CSV; None: no file is written,
-                and `content` of the result has it.
+            path: JSON lines depending on its name, else CSV; None: no file is written, and
+                `content` of the result has it.
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
@@ -360,8 +360,7 @@ class Api(OfOneProcess, Resources):
             text: only posts whose text has this in it, in upper or lower case.
             naming: how the file names channels: `id`, or `name` if it is unique.
             analytics: whether to include figures of published posts, such as views and likes.
-            excel: CSV in the form that spreadsheets expect, with local dates and names; `.xlsx`
-                files always have it.
+            excel: CSV in the form that spreadsheets expect, with local dates and names.
             timezone: the zone of dates for spreadsheets; None: UTC.
             overwrite: whether to replace an existing file.
             format: the format of `content` if no file is written; None: CSV.
@@ -369,7 +368,7 @@ class Api(OfOneProcess, Resources):
         Raises:
             CampaignError: the file exists already, or cannot be written.
             InvalidInputError: `format` contradicts the file's name, or does not go with `excel`.
-            ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
+            ConfigurationError: there is no such zone.
         """
         from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `campaign`)
 

@@ -152,12 +152,9 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
 
 
 def write_result(path: Path, report: Report, zone: tzinfo, figures: Figures | None = None) -> str:
-    """Write the result as CSV, or as a workbook by its name; returns why not, else ""."""
+    """Write the result as CSV; returns why not, else ""."""
     try:
-        if path.suffix.lower() == ".xlsx":
-            replace_file(path, report.to_xlsx(figures, zone=zone))
-        else:
-            replace_file(path, report.to_csv(figures, zone=zone, excel=True))
+        replace_file(path, report.to_csv(figures, zone=zone, excel=True))
     except OSError as error:
         return error.strerror or str(error)
     return ""
@@ -205,7 +202,7 @@ async def report(
         html: The page; by default campaign.report.html next to the campaign.
         audience: Who reads the page. For a client it has the posts with pictures and links, in
             campaign.client.html, and nothing of the work.
-        result: Also write what became of each row, as CSV, or as a workbook if it ends in .xlsx.
+        result: Also write what became of each row, as CSV.
         analytics: Fetch figures of published posts, such as views and likes; otherwise no server is
             contacted.
     """

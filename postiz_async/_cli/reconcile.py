@@ -96,9 +96,8 @@ async def export(
         file: The file; by default standard output.
         naming: How to name channels; names also work in another organisation.
         format: The format; by default from the name of the file, else CSV.
-        excel: For a spreadsheet: .xlsx depending on the name, else CSV as the Excel of your country
-            opens it; channels by name, no comments, dates in the zone of --timezone or the profile,
-            else in UTC.
+        excel: CSV as the Excel of your country opens it: channels by name, no comments, dates in
+            the zone of --timezone or the profile, else in UTC.
         analytics: Include figures of published posts, such as views and likes.
         overwrite: Replace the file, if there is one.
     """

@@ -801,8 +801,8 @@ class Postiz:
         v2.19.0.
 
         Args:
-            path: JSON lines or `.xlsx` depending on its name, else CSV; None: no file is written,
-                and `content` of the result has it.
+            path: JSON lines depending on its name, else CSV; None: no file is written, and
+                `content` of the result has it.
             start: the start of the range, with a time zone.
             end: the end of the range, inclusive.
             state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
@@ -811,8 +811,7 @@ class Postiz:
             text: only posts whose text has this in it, in upper or lower case.
             naming: how the file names channels: `id`, or `name` if it is unique.
             analytics: whether to include figures of published posts, such as views and likes.
-            excel: CSV in the form that spreadsheets expect, with local dates and names; `.xlsx`
-                files always have it.
+            excel: CSV in the form that spreadsheets expect, with local dates and names.
             timezone: the zone of dates for spreadsheets; None: UTC.
             overwrite: whether to replace an existing file.
             format: the format of `content` if no file is written; None: CSV.
@@ -820,7 +819,7 @@ class Postiz:
         Raises:
             CampaignError: the file exists already, or cannot be written.
             InvalidInputError: `format` contradicts the file's name, or does not go with `excel`.
-            ConfigurationError: there is no such zone, or the extra `xlsx` is missing.
+            ConfigurationError: there is no such zone.
         """
     @property
     def is_open(self) -> bool:

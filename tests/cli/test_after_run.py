@@ -5,13 +5,11 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 from cli_lab import Cli, write_campaign
 from processes import PATIENCE, Server, ended, read_line, start
-from python_calamine import CalamineWorkbook
 
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
@@ -78,15 +76,11 @@ def test_report_writes_the_page_beside_the_campaign(
     nowhere = cli("report", file, "--result", tmp_path / "none" / "r.csv", "--quiet")
     assert nowhere.code == 2
     assert "r.csv: No such file or directory." in nowhere.out
-    for name in ("r.ods", "r.json"):
+    for name in ("r.ods", "r.json", "r.xlsx"):
         refused = cli("report", file, "--result", tmp_path / name)
         assert refused.code == 2
-        assert "name it .xlsx or .csv" in refused.err
+        assert "name it .csv" in refused.err
         assert not (tmp_path / name).exists()
-    assert cli("report", file, "--result", tmp_path / "r.xlsx").code == 0
-    [head, line] = CalamineWorkbook.from_path(tmp_path / "r.xlsx").get_sheet_by_index(0).to_python()
-    assert head[:3] == ["text", "channel", "date"]
-    assert line[:3] == ["Hello, page", "mastodon", datetime(2031, 1, 20, 9)]  # noqa: DTZ001
     assert cli("report", file, "--json").document["counts"] == {"stored": 1}
     file.unlink()
     assert cli("report", tmp_path / "c.journal", "--html", tmp_path / "j.html").code == 0

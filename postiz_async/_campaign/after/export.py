@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import Literal, NotRequired, TypeAlias, Unpack
@@ -84,7 +84,7 @@ async def export_posts(
     wanted: Literal["csv", "jsonl"] | None = None,
     **which: Unpack[Which],
 ) -> ExportResult:
-    """Export the posts of a range as a campaign file: JSON or a workbook by its name, else CSV.
+    """Export the posts of a range as a campaign file: JSON by its name, else CSV.
 
     Without a path, only the content is returned.
 
@@ -93,7 +93,7 @@ async def export_posts(
     Raises:
         CampaignError: the file exists already, or cannot be written.
         InvalidInputError: the requested format does not exist.
-        ConfigurationError: there is no such time zone, or an extra is not installed.
+        ConfigurationError: there is no such time zone.
         PostizError: the posts could not be listed.
     """
     if path is not None and wanted is not None and is_json(path) != (wanted == "jsonl"):
@@ -103,41 +103,27 @@ async def export_posts(
         raise InvalidInputError([Problem("excel", "is not for JSON lines")])
     if path is None:
         posts = await gathered(postiz, "excel" if excel else wanted or "csv", **which)
-        return await in_thread(lambda: replace(posts.exported, content=str(posts.content())))
+        return await in_thread(lambda: replace(posts.exported, content=posts.content()))
     form = form_of(path, excel=excel)
-    await in_thread(partial(refuse_existing, path, overwrite=overwrite))
+    await in_thread(partial(_refuse_existing, path, overwrite=overwrite))
     posts = await gathered(postiz, form, **which)
 
     def write() -> ExportResult:
-        write_campaign(path, posts.content(is_workbook=path.suffix.lower() == ".xlsx"))
+        try:
+            replace_file(path, posts.content())
+        except OSError as error:
+            raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
         return posts.exported
 
     return await in_thread(write)
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Refuse to write a file that is there already, unless that is asked for.
-
-    Raises:
-        CampaignError: the file is there.
-    """
+def _refuse_existing(path: Path, *, overwrite: bool) -> None:
     if not overwrite and os.path.lexists(path):
         option = by_reader("--overwrite", "overwrite=True")
         raise CampaignError(
             f"{path} is there already; somebody may have filled it in. {option} writes over it."
         )
-
-
-def write_campaign(path: Path, content: str | bytes) -> None:
-    """Write a campaign file as a whole.
-
-    Raises:
-        CampaignError: it cannot be written.
-    """
-    try:
-        replace_file(path, content)
-    except OSError as error:
-        raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +147,8 @@ class Gathered:
         """The result of the export."""
         return ExportResult(len(self.posts), _notes(self.posts, self.figures))
 
-    def content(self, *, is_workbook: bool = False) -> str | bytes:
-        """The content of the file: text, or a workbook for spreadsheets."""
+    def content(self) -> str:
+        """The content of the file."""
         if self.form == "jsonl":
             return self._json_lines()
         names, read = FOR_PEOPLE, self._cells
@@ -172,13 +158,12 @@ class Gathered:
         table = Table([*names, *(f"{FIGURE} {name}" for name in self.figure_names)], rows)
         if self.form == "csv":
             return table.csv(head=self._head)
-        return table.workbook() if is_workbook else table.excel_csv()
+        return table.excel_csv()
 
     def _json_lines(self) -> str:
         lines: list[dict[str, object]] = [{"#": line} for line in self._head]
-        return json_lines(
-            [*lines, *(_json_record(post, self.names, self.figures) for post in self.posts)]
-        )
+        lines += (_json_record(post, self.names, self.figures) for post in self.posts)
+        return "".join(msgspec.json.encode(each).decode() + "\n" for each in lines)
 
     def _record(self, post: Post) -> Iterable[object]:
         return _record(post, self.names).values()
@@ -195,7 +180,7 @@ class Gathered:
 
     def _cells(self, post: Post) -> Iterable[object]:
         """The cells of a post for spreadsheets, with its date in the chosen zone."""
-        date = {"date": date_cell(post.publish_date, self.zone), "timezone": self.zone.key}
+        date = {"date": local_cell(post.publish_date, self.zone), "timezone": self.zone.key}
         record = _record(post, self.names) | date
         return [record[name] for name in FOR_PEOPLE]
 
@@ -224,18 +209,6 @@ async def gathered(postiz: OpenClient, form: Form, **which: Unpack[Which]) -> Ga
     what = f"{server}, {start.astimezone(UTC):%Y-%m-%d} to {end.astimezone(UTC):%Y-%m-%d}"
     figure_names = figures.names if figures is not None else []
     return Gathered(form, what, posts, names, figures, figure_names, zone)
-
-
-def json_lines(records: Iterable[Mapping[str, object]]) -> str:
-    """The content of a file of JSON lines."""
-    return "".join(msgspec.json.encode(each).decode() + "\n" for each in records)
-
-
-def date_cell(moment: datetime, zone: ZoneInfo) -> datetime | str:
-    """A local date; midnight is a text, because a sheet is read as a day without a time there."""
-    wall = local_cell(moment, zone)
-    is_midnight = isinstance(wall, datetime) and wall.time() == time()
-    return f"{wall:%Y-%m-%d %H:%M}" if is_midnight else wall
 
 
 def _notes(posts: Sequence[Post], figures: Figures | None) -> tuple[str, ...]:

@@ -68,11 +68,11 @@ def form_of(path: Path, *, excel: bool = False) -> Form:
     """
     if is_json(path):
         if excel:
-            raise CampaignError(f"{path} would be JSON; name it .xlsx or .csv for a spreadsheet.")
+            raise CampaignError(f"{path} would be JSON; name it .csv for a spreadsheet.")
         return "jsonl"
-    if path.suffix.lower() not in {".xlsx", ".csv", ".txt", ""} and is_spreadsheet(path):
-        raise CampaignError(f"{path} cannot be written: name it .xlsx or .csv.")
-    return "excel" if excel or path.suffix.lower() == ".xlsx" else "csv"
+    if is_spreadsheet(path):
+        raise CampaignError(f"{path} cannot be written: name it .csv.")
+    return "excel" if excel else "csv"
 
 
 @contextmanager

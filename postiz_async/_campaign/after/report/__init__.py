@@ -312,18 +312,6 @@ class Report:
         table = self._table(figures, zone)
         return table.excel_csv() if excel else table.csv()
 
-    def to_xlsx(self, figures: Figures | None = None, *, zone: tzinfo = UTC) -> bytes:
-        """A workbook with the columns of `to_csv`, with dates as dates and links that open.
-
-        Args:
-            figures: figures of the posts; each name becomes a column, `figure Likes`.
-            zone: the zone of the dates.
-
-        Raises:
-            ConfigurationError: the extra `xlsx` is not installed.
-        """
-        return self._table(figures, zone).workbook()
-
     def _table(self, figures: Figures | None, zone: tzinfo) -> Table:
         columns = _columns(figures)
         columns.insert(columns.index("date") + 1, "timezone")
