@@ -3,7 +3,6 @@
 from postiz_async._campaign.after.export import ExportResult as ExportResult, Naming as Naming
 from postiz_async._campaign.after.reconcile import ReconcileResult as ReconcileResult
 from postiz_async._campaign.after.report import Report as Report
-from postiz_async._campaign.after.report.pages import Audience as Audience
 from postiz_async._campaign.after.wait_published import WaitResult as WaitResult
 from postiz_async._campaign.journal.rows import Finding as Finding, RowRecord as RowRecord
 from postiz_async._campaign.options import Existing as Existing, Guess as Guess

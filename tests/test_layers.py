@@ -206,7 +206,6 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
             "stores._postgres_blocking",
             "_campaign.journal.database",
         },
-        "PIL": {"_campaign.after.report.pages"},
         "asyncpg": set(),
         "sqlalchemy": {"stores._postgres_connections"},
     }

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.data import read_facts
-from postiz_async._campaign.after.report.pages import Audience, make_page
+from postiz_async._campaign.after.report.html import html_report
 from postiz_async._campaign.changing import Changing
 from postiz_async._campaign.dates import Dates
 from postiz_async._campaign.journal.summary import read_summary
@@ -433,20 +433,14 @@ class Campaign(SentCampaign):
         summary = await in_thread(partial(read_summary, self._journal.place))
         return make_report(summary.rows, summary.requests, self.problems)
 
-    async def html_report(
-        self, *, zone: tzinfo | None = None, audience: Audience = "operator"
-    ) -> str:
+    async def html_report(self, *, zone: tzinfo | None = None) -> str:
         """The outcome of the campaign as an HTML page without external resources.
 
         Args:
             zone: the time zone of its dates; None for the machine's.
-            audience: who reads it: `client` has the posts with small pictures of their media (extra
-                `pictures`) and no word about requests, ids and reasons. A log record says which
-                pictures are left out.
 
         Raises:
             CampaignError: the campaign was never run.
-            ConfigurationError: there is no such audience.
         """
         await self._settle()
         reading = partial(
@@ -458,8 +452,7 @@ class Campaign(SentCampaign):
             zone=zone,
             remarks=tuple(self.remarks),
         )
-        folder, roots = self._known.origin.folder, self._known.options.media_root
-        return await in_thread(lambda: make_page(reading(), audience, folder, roots))
+        return await in_thread(lambda: html_report(reading()))
 
     @property
     def _rows_read(self) -> Sequence[Row]:

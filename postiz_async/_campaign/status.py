@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.data import read_facts
-from postiz_async._campaign.after.report.pages import Audience, make_page
+from postiz_async._campaign.after.report.html import html_report
 from postiz_async._campaign.journal.places import JournalPlace
 from postiz_async._campaign.journal.rows import ChosenDate
 from postiz_async._campaign.journal.state import CampaignState
@@ -141,7 +141,6 @@ class CampaignStatus:
         reading: ReadOptions | None = None,
         zone: tzinfo | None = None,
         figures: Figures | None = None,
-        audience: Audience = "operator",
     ) -> str:
         """The outcome of the campaign as an HTML page without external resources.
 
@@ -149,13 +148,9 @@ class CampaignStatus:
             reading: how to read the file, besides what is saved next to it.
             zone: the time zone of its dates; None for the machine's.
             figures: figures of the posts, as from `analytics.posts`.
-            audience: who reads it: `client` has the posts with small pictures of their media (extra
-                `pictures`) and no word about requests, ids and reasons. A log record says which
-                pictures are left out.
 
         Raises:
             CampaignError: the journal cannot be read.
-            ConfigurationError: there is no such audience.
         """
         rows: tuple[Row, ...] = ()
         problems: tuple[Problem, ...] = ()
@@ -173,7 +168,7 @@ class CampaignStatus:
             zone=zone,
             figures=figures,
         )
-        return make_page(facts, audience, self.path.parent, FileOptions.saved(self.path).media_root)
+        return html_report(facts)
 
     def _reading(self, said: ReadOptions | None) -> ReadOptions:
         return merged_reading(said or ReadOptions(), FileOptions.saved(self.path))

@@ -26,7 +26,7 @@ from postiz_async.errors import CampaignError, ConfigurationError, describe_rows
 from postiz_async.models._durations import describe_seconds
 from postiz_async.models.insights import Figures
 from postiz_async.stores._files import replace_file
-from postiz_async.types import Audience, FileComparison, Finding, Report, RowRecord, RowState
+from postiz_async.types import FileComparison, Finding, Report, RowRecord, RowState
 
 MAX_TROUBLES = 30
 """Most kinds of trouble that are listed with their rows."""
@@ -188,7 +188,6 @@ async def report(
     /,
     *,
     html: Path | None = None,
-    audience: Annotated[Audience, Parameter(name="--for")] = "operator",
     result: Path | None = None,
     journal: JournalOptions = JournalOptions(),
     analytics: bool = False,
@@ -200,8 +199,6 @@ async def report(
     Args:
         file: The campaign that was run, or its journal.
         html: The page; by default campaign.report.html next to the campaign.
-        audience: Who reads the page. For a client it has the posts with pictures and links, in
-            campaign.client.html, and nothing of the work.
         result: Also write what became of each row, as CSV.
         analytics: Fetch figures of published posts, such as views and likes; otherwise no server is
             contacted.
@@ -222,10 +219,8 @@ async def report(
         form_of(result, excel=True)  # which refuses other names
         fault = write_result(result, found, zone, figures)
         say_written(output, result, fault)
-    page = partial(
-        status.html_report, reading=reading, zone=zone, figures=figures, audience=audience
-    )
-    to = html or file.with_suffix(".client.html" if audience == "client" else ".report.html")
+    page = partial(status.html_report, reading=reading, zone=zone, figures=figures)
+    to = html or file.with_suffix(".report.html")
     await write_file(output, to, await anyio.to_thread.run_sync(page), PAGE)
     if json:
         output.json(report_result(found, figures))

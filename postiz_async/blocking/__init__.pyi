@@ -26,7 +26,6 @@ from postiz_async._campaign.after.export import ExportResult
 from postiz_async._campaign.after.export import Naming
 from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.after.report import Report
-from postiz_async._campaign.after.report.pages import Audience
 from postiz_async._campaign.after.wait_published import WaitResult
 from postiz_async._campaign.options import Existing
 from postiz_async._campaign.options import Guess
@@ -152,18 +151,14 @@ class Campaign:
         Raises:
             StoreError: the database that has its journal cannot be used.
         """
-    def html_report(self, *, zone: tzinfo | None = None, audience: Audience = "operator") -> str:
+    def html_report(self, *, zone: tzinfo | None = None) -> str:
         """The outcome of the campaign as an HTML page without external resources.
 
         Args:
             zone: the time zone of its dates; None for the machine's.
-            audience: who reads it: `client` has the posts with small pictures of their media (extra
-                `pictures`) and no word about requests, ids and reasons. A log record says which
-                pictures are left out.
 
         Raises:
             CampaignError: the campaign was never run.
-            ConfigurationError: there is no such audience.
         """
     @property
     def is_done(self) -> bool:

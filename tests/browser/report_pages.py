@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from postiz_async._campaign.after.report.client import client_page
 from postiz_async._campaign.after.report.data import Facts, Sent
 from postiz_async._campaign.after.report.html import html_report
 from postiz_async._campaign.journal.rows import Finding, RowRecord
-from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.models.insights import Figures
 
@@ -142,80 +138,6 @@ def hostile() -> str:
     return page(records, campaign=HOSTILE[0], server=HOSTILE[1], texts=texts, remarks=list(HOSTILE))
 
 
-def for_client() -> str:
-    """For a client: of posts with pictures and without, on several channels, in all states."""
-    figures = {f"p{n}": {"Views": n * 1_250, "Likes": n * 37} for n in range(2, 9)}
-    rows = [
-        _post(n, text, media, where, state)
-        for n, (text, media, where, state) in enumerate(_for_client(), start=2)
-    ]
-    return _client_page(rows, figures=Figures(figures))
-
-
-def client_hostile() -> str:
-    """For a client: of texts, names and links that would be markup if they could."""
-    rows = [
-        _post(n, evil, (evil, "a.jpg"), evil, RowState.PUBLISHED, link=f"https://x.example/{evil}")
-        for n, evil in enumerate((*HOSTILE, BIDI, LONG_NAME, EMOJI, HEBREW), start=2)
-    ]
-    return _client_page(rows, campaign=HOSTILE[0], figures=Figures({"p2": {HOSTILE[1]: 5}}))
-
-
-def _for_client() -> Iterable[tuple[str, tuple[str, ...], str, RowState]]:
-    out, stored = RowState.PUBLISHED, RowState.STORED
-    long = "Good morning, Northwind!\n\n" + "The new roast is here: " * 8 + "\n#coffee #morning"
-    for where in CHANNELS[:3]:
-        yield long, ("wide.jpg",), where, out
-    yield (
-        "Four pictures of the shop",
-        ("wide.jpg", "tall.jpg", "wide.jpg", "tall.jpg"),
-        CHANNELS[0],
-        out,
-    )
-    yield "Six pictures", ("tall.jpg",) * 6, CHANNELS[1], out
-    yield "How it is made", ("film.mp4",), CHANNELS[3], out
-    yield ARABIC, ("tall.jpg",), CHANNELS[1], stored
-    yield "Only words, no picture", (), CHANNELS[2], stored
-    yield "A picture that is gone", ("gone.jpg",), CHANNELS[2], RowState.PLANNED
-    yield "Not accepted by the network", ("wide.jpg",), CHANNELS[0], RowState.REFUSED
-    yield "Taken back", (), CHANNELS[0], RowState.WITHDRAWN
-
-
-def _post(
-    number: int, text: str, media: tuple[str, ...], where: str, state: RowState, **more: Any
-) -> RowRecord:
-    together = FIRST + (2 if number < 5 else number * 9) * HOUR
-    said = SaidRow(
-        content=text, media=media, date=datetime.fromtimestamp(together, UTC), channel="x"
-    )
-    given = {"link": f"https://news.example.com/{number}" if state is RowState.PUBLISHED else ""}
-    values = given | {"note": "A reason for the operator", "post_id": f"p{number}"} | more
-    return record(number, state, date=together, name=where, said=said.write(), **values)
-
-
-def _client_page(rows: Iterable[RowRecord], **said: Any) -> str:
-    given = {
-        "campaign": "spring.csv",
-        "server": "https://postiz.example.com",
-        "made_at": FIRST + 30 * HOUR,
-        "zone": ZoneInfo("Europe/Berlin"),
-    }
-    facts = Facts(rows=tuple(rows), sent=[Sent(FIRST, 2)], limit=30, **(given | said))
-    return client_page(facts, lambda name: _drawn(*_SIZES[name]) if name in _SIZES else "")
-
-
-def _drawn(width: int, height: int) -> str:
-    """A picture of this size, as the page embeds it."""
-    from PIL import Image  # noqa: PLC0415  (the group browser has it)
-
-    out = io.BytesIO()
-    Image.linear_gradient("L").resize((width, height)).convert("RGB").save(out, "PNG")
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-
-
-_SIZES = {"wide.jpg": (180, 101), "tall.jpg": (101, 180), "a.jpg": (60, 60)}
-
-
 def large(rows: int = 50_000) -> str:
     """Of so many rows."""
     states = list(RowState)
@@ -236,12 +158,9 @@ def large(rows: int = 50_000) -> str:
 
 PAGES = {
     made.__name__: made
-    for made in (
-        *(empty, one, mixed, fine, right_to_left, long_words, hostile),
-        *(for_client, client_hostile),
-    )
+    for made in (*(empty, one, mixed, fine, right_to_left, long_words, hostile),)
 }
 """Those that every rule is tried on."""
 
-PICTURED = {"report": mixed, "client": for_client}
+PICTURED = {"report": mixed}
 """Those of which pictures are kept."""

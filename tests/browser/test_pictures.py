@@ -49,5 +49,5 @@ async def test_a_page_that_lost_a_part_of_its_style_is_far_from_it(
 
 async def test_pictures_are_few_and_small() -> None:
     sizes = [path.stat().st_size for path in PICTURES.iterdir()]
-    assert len(sizes) == 8
+    assert len(sizes) == 4
     assert max(sizes) < 60_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -142,23 +141,3 @@ def test_a_row_that_changed_after_it_was_stored_is_known_also_when_nothing_is_le
     for _ in range(2):
         assert cli("run", write("First")).code == 0
         assert "changed" not in cli("status", tmp_path / "c.csv").out
-
-
-def test_a_report_for_a_client(cli: Cli, server: Server, sample: Path, tmp_path: Path) -> None:
-    shutil.copy(sample / "steam.gif", tmp_path / "steam.gif")
-    row = ("mastodon", FAR, f"For the client {tmp_path.name}", "steam.gif")
-    file = write_campaign(tmp_path / "c.csv", row, columns="channel,date,content,media")
-    assert cli("run", file).code == 0
-    result = cli("report", file, "--for", "client")
-    assert result.code == 0
-    assert f"The report for the browser: {tmp_path / 'c.client.html'}" in result.out
-    page = (tmp_path / "c.client.html").read_text(encoding="utf-8")
-    assert f"For the client {tmp_path.name}" in page
-    assert server.url not in page
-    assert not (tmp_path / "c.report.html").exists()
-    assert cli("report", file, "--for", "operator").code == 0
-    assert (tmp_path / "c.report.html").exists()
-    refused = cli("report", file, "--for", "boss")
-    assert refused.code == 2
-    assert "operator" in refused.err
-    assert "client" in refused.err
