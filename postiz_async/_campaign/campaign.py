@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Self
 from msgspec import structs
 
 from postiz_async._campaign.after.report import Report, make_report
-from postiz_async._campaign.after.report.data import read_facts
-from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.after.report.page import html_page
 from postiz_async._campaign.changing import Changing
 from postiz_async._campaign.dates import Dates
 from postiz_async._campaign.journal.summary import read_summary
@@ -442,17 +441,17 @@ class Campaign(SentCampaign):
         Raises:
             CampaignError: the campaign was never run.
         """
-        await self._settle()
-        reading = partial(
-            read_facts,
-            self._journal.place,
-            made_at=self._postiz.clock.time(),
-            rows=self.rows,
-            problems=self.problems,
+        report = await self.report()
+        page = partial(
+            html_page,
+            report,
+            campaign=self._known.origin.campaign,
+            server=self._postiz.base_url.removesuffix("/public/v1"),
+            made_at=datetime.fromtimestamp(self._postiz.clock.time(), UTC),
             zone=zone,
             remarks=tuple(self.remarks),
         )
-        return await in_thread(lambda: html_report(reading()))
+        return await in_thread(page)
 
     @property
     def _rows_read(self) -> Sequence[Row]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -10,22 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from postiz_async._campaign.after.report import Report, make_report
-from postiz_async._campaign.after.report.data import read_facts
-from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.after.report.page import html_page
 from postiz_async._campaign.journal.places import JournalPlace
 from postiz_async._campaign.journal.rows import ChosenDate
 from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import sent_place
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, merged_reading
-from postiz_async._campaign.read.rows import Row
-from postiz_async._campaign.read.source import read_campaign
-from postiz_async._campaign.run.resume import FileComparison, compare_file, recorded_words
+from postiz_async._campaign.run.resume import FileComparison, compare_file
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._quota import SILENT
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import CampaignError, Problem
-from postiz_async.models.insights import Figures
 
 
 class RecordedQuota(NamedTuple):
@@ -135,40 +129,19 @@ class CampaignStatus:
         rows, reading = self.report.rows, self._reading(reading)
         return compare_file(self.path, rows, self._chosen, self._state, reading=reading, now=now)
 
-    def html_report(
-        self,
-        *,
-        reading: ReadOptions | None = None,
-        zone: tzinfo | None = None,
-        figures: Figures | None = None,
-    ) -> str:
+    def html_report(self, *, zone: tzinfo | None = None) -> str:
         """The outcome of the campaign as an HTML page without external resources.
 
         Args:
-            reading: how to read the file, besides what is saved next to it.
             zone: the time zone of its dates; None for the machine's.
-            figures: figures of the posts, as from `analytics.posts`.
-
-        Raises:
-            CampaignError: the journal cannot be read.
         """
-        rows: tuple[Row, ...] = ()
-        problems: tuple[Problem, ...] = ()
-        try:
-            words = recorded_words(self.report.rows)
-            said = read_campaign(self.path, reading=self._reading(reading), words=words)
-            rows, problems = said.rows, said.problems
-        except CampaignError:
-            """The file is gone, or it is the journal."""
-        facts = read_facts(
-            self._place,
-            made_at=time.time(),
-            rows=rows,
-            problems=problems,
+        return html_page(
+            self.report,
+            campaign=self.name,
+            server=self.base_url.removesuffix("/public/v1"),
+            made_at=datetime.now(UTC),
             zone=zone,
-            figures=figures,
         )
-        return html_report(facts)
 
     def _reading(self, said: ReadOptions | None) -> ReadOptions:
         return merged_reading(said or ReadOptions(), FileOptions.saved(self.path))

@@ -15,16 +15,15 @@ from rich.text import Text
 
 from postiz_async import CampaignStatus, ReadOptions
 from postiz_async._campaign.read.file_formats import form_of
-from postiz_async._cli.connection import Connection, find_target, open_client, zone_of
+from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import say_chosen, say_edits, say_state
 from postiz_async._cli.help import JOURNAL
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
 from postiz_async._cli.results import report_result, status_result
 from postiz_async._cli.waiting import doubt_text
-from postiz_async.errors import CampaignError, ConfigurationError, describe_rows, group_problems
+from postiz_async.errors import CampaignError, describe_rows, group_problems
 from postiz_async.models._durations import describe_seconds
-from postiz_async.models.insights import Figures
 from postiz_async.stores._files import replace_file
 from postiz_async.types import FileComparison, Finding, Report, RowRecord, RowState
 
@@ -32,8 +31,6 @@ MAX_TROUBLES = 30
 """Most kinds of trouble that are listed with their rows."""
 _SINGLY = 5
 """Most rows whose findings in Postiz are listed one by one."""
-_FIGURES = 4
-"""Most figures that a table shows; JSON and the result CSV have all."""
 _GONE = (Finding.DELETED, Finding.HIDDEN)
 """Findings with which a row does not count as stored or published."""
 _NAMED = 5
@@ -151,10 +148,10 @@ def channel_table(output: Output, rows: Sequence[RowRecord]) -> None:
     )
 
 
-def write_result(path: Path, report: Report, zone: tzinfo, figures: Figures | None = None) -> str:
+def write_result(path: Path, report: Report, zone: tzinfo) -> str:
     """Write the result as CSV; returns why not, else ""."""
     try:
-        replace_file(path, report.to_csv(figures, zone=zone, excel=True))
+        replace_file(path, report.to_csv(zone=zone, excel=True))
     except OSError as error:
         return error.strerror or str(error)
     return ""
@@ -190,18 +187,15 @@ async def report(
     html: Path | None = None,
     result: Path | None = None,
     journal: JournalOptions = JournalOptions(),
-    analytics: bool = False,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
-    """Write a report as an HTML page, even while the campaign runs.
+    """Write a report as an HTML page, even while the campaign runs. Contacts no server.
 
     Args:
         file: The campaign that was run, or its journal.
         html: The page; by default campaign.report.html next to the campaign.
         result: Also write what became of each row, as CSV.
-        analytics: Fetch figures of published posts, such as views and likes; otherwise no server is
-            contacted.
     """
     output = Output(as_json=json)
     status = await read_status(file, journal)
@@ -213,69 +207,19 @@ async def report(
         )
     reading = await read_as.options(file)
     zone = zone_of(read_as.connection, reading.timezone)
-    figures = await _ask_figures(read_as.connection, status.base_url, found) if analytics else None
     fault = ""
     if result is not None:
         form_of(result, excel=True)  # which refuses other names
-        fault = write_result(result, found, zone, figures)
+        fault = write_result(result, found, zone)
         say_written(output, result, fault)
-    page = partial(status.html_report, reading=reading, zone=zone, figures=figures)
+    page = partial(status.html_report, zone=zone)
     to = html or file.with_suffix(".report.html")
     await write_file(output, to, await anyio.to_thread.run_sync(page), PAGE)
     if json:
-        output.json(report_result(found, figures))
+        output.json(report_result(found))
     else:
-        if figures is not None:
-            _show_figures(output, found, figures)
         output.result(standing(found))
     return 2 if fault else 0
-
-
-async def _ask_figures(connection: Connection, server: str, report: Report) -> Figures:
-    """Fetch the figures of the posts of a campaign.
-
-    Raises:
-        ConfigurationError: the campaign was run at another server.
-        PostizError: the key is not accepted.
-    """
-    target = find_target(connection)
-    if target.root != server:
-        raise ConfigurationError(
-            f"The campaign was run at {server}, and the key is for {target.root}. Its figures are "
-            "at the former: say --url or --profile."
-        )
-    async with open_client(target) as postiz:
-        due = report.due(datetime.fromtimestamp(postiz.clock.time(), UTC))
-        asked = [(row.post_id, row.channel) for row in due if row.post_id is not None]
-        return await postiz.analytics.posts(asked)
-
-
-def _show_figures(output: Output, report: Report, figures: Figures) -> None:
-    names = figures.names[:_FIGURES]
-    rows = [row for row in report.rows if row.post_id in figures.by_post]
-    if rows:
-        output.table(
-            ["row", "channel", *names],
-            [
-                (str(row.number), row.name or row.channel, *_cells(figures, row, names))
-                for row in rows
-            ],
-            numbers=["row", *names],
-        )
-    for told in figures.notes:
-        output.result(told, "yellow")
-    if not figures.by_post and not figures.missing:
-        output.result("No post of this campaign is due yet, so there are no figures.", "yellow")
-
-
-def _cells(figures: Figures, row: RowRecord, names: Sequence[str]) -> list[str]:
-    found = figures.of(row.post_id)
-    return [_number(found[name]) if name in found else "-" for name in names]
-
-
-def _number(value: float) -> str:
-    """A figure for people: `1,250`, `3.5`."""
-    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
 
 PAGE = "The report for the browser"

@@ -11,7 +11,6 @@ from postiz_async.models._durations import write_duration
 
 if TYPE_CHECKING:
     from postiz_async import Campaign, CampaignStatus
-    from postiz_async.models.insights import Figures
     from postiz_async.types import (
         Edits,
         FileComparison,
@@ -50,10 +49,10 @@ def refused_result(campaign: Campaign) -> Result:
     }
 
 
-def report_result(report: Report, figures: Figures | None = None) -> Result:
-    """The rows of a campaign, with figures of their posts if they were fetched."""
+def report_result(report: Report) -> Result:
+    """The rows of a campaign."""
     return {
-        "rows": [_row(row, figures) for row in report.rows],
+        "rows": list(map(_row, report.rows)),
         "counts": report.counts,
         "requests": report.requests,
         "complete": report.complete,
@@ -61,8 +60,8 @@ def report_result(report: Report, figures: Figures | None = None) -> Result:
     }
 
 
-def _row(row: RowRecord, figures: Figures | None) -> Result:
-    said: Result = {
+def _row(row: RowRecord) -> Result:
+    return {
         **row_and_post(row),
         "state": row.state,
         "channel": row.channel,
@@ -75,12 +74,6 @@ def _row(row: RowRecord, figures: Figures | None) -> Result:
         "remark": row.remark,
         "link": row.link,
     }
-    post_id = row.post_id or ""
-    if figures is not None and figures.of(post_id):
-        said["figures"] = figures.of(post_id)
-    if figures is not None and post_id in figures.missing:
-        said["no_figures"] = figures.missing[post_id]
-    return said
 
 
 def edits_result(edits: Edits) -> Result:

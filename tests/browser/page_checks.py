@@ -23,7 +23,6 @@ __all__ = [
     "misplaced",
     "opened",
     "tab_stops",
-    "unfold",
 ]
 
 PHONE, SCREEN = 390, 1280
@@ -91,8 +90,6 @@ _INTERACTIVE = """() => {
     each.checkVisibility() && (each.matches(kinds) || scrolls(each)) ? [[order, name(each)]] : []);
 }""".replace("NAME", _NAME)
 
-_UNFOLD = "() => document.querySelectorAll('details').forEach(each => { each.open = true; })"
-
 _BACKGROUND = """() => {
   const painted = [document.body, document.documentElement].map(
     each => getComputedStyle(each).backgroundColor).find(each => each !== "rgba(0, 0, 0, 0)");
@@ -155,11 +152,6 @@ async def opened(
         assert [each for each in said if not may_say or may_say not in each] == []
     finally:
         await context.close()
-
-
-async def unfold(page: Page) -> None:
-    """Open whatever is folded up."""
-    await page.evaluate(_UNFOLD)
 
 
 async def misplaced(page: Page) -> list[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from postiz_async._campaign.after.report.data import Facts, Sent
-from postiz_async._campaign.after.report.html import html_report
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.after.report.page import html_page
 from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._delivery.outcomes import RowState
-from postiz_async.models.insights import Figures
+from postiz_async.errors import Problem
 
 __all__ = ["FIRST", "PAGES", "PICTURED", "empty", "large", "mixed", "record"]
 
@@ -35,18 +37,29 @@ HOSTILE = (
 def record(number: int, state: RowState = RowState.STORED, **said: Any) -> RowRecord:
     """A row; unless it is said otherwise, one each hour."""
     given = {"name": CHANNELS[number % 4], "date": FIRST + number * HOUR} | said
-    return RowRecord(f"r{number}", number, "f", "c1", given.pop("date"), state, **given)
+    date = given.pop("date")
+    return RowRecord(f"r{number}", number, "f", f"c-{given['name']}", date, state, **given)
 
 
-def page(records: Iterable[RowRecord], **said: Any) -> str:
-    """The report of rows."""
+def page(
+    records: Iterable[RowRecord], *, texts: Mapping[str, str] | None = None, **said: Any
+) -> str:
+    """The report of rows; their texts are by ref."""
     given = {
         "campaign": "spring.csv",
         "server": "https://postiz.example.com",
-        "made_at": FIRST + 30 * HOUR,
+        "made_at": datetime.fromtimestamp(FIRST + 30 * HOUR, UTC),
         "zone": ZoneInfo("Europe/Berlin"),
     }
-    return html_report(Facts(rows=tuple(records), **(given | said)))
+    rows = [
+        replace(each, said=_said(texts[each.ref])) if texts and each.ref in texts else each
+        for each in records
+    ]
+    return html_page(make_report(rows, 70, said.pop("problems", ())), **(given | said))
+
+
+def _said(text: str) -> str:
+    return SaidRow(content=text, date=datetime.fromtimestamp(FIRST, UTC), channel="x").write()
 
 
 def empty() -> str:
@@ -56,7 +69,7 @@ def empty() -> str:
 
 def one() -> str:
     """Of a single post, which is out."""
-    return page([record(2, RowState.PUBLISHED, link="https://x.example/1")], sent=[Sent(FIRST, 1)])
+    return page([record(2, RowState.PUBLISHED, link="https://x.example/1")])
 
 
 def mixed() -> str:
@@ -78,15 +91,11 @@ def mixed() -> str:
         record(103, RowState.WITHDRAWN),
         record(104, RowState.STORED, asked_seconds=FIRST + 103.5 * HOUR),
     ]
-    likes = {f"p{n}": {"Likes": n * 37, "Views": n * 1_250.0, "Shares": 3} for n in range(2, 12)}
     texts = {each.ref: f"Post {each.number}: {'a cup of coffee, ' * 6}" for each in records}
     return page(
         records,
-        sent=[Sent(FIRST + n * 130, 2) for n in range(70)],
-        limit=30,
-        names={each.ref: each.name for each in records},
         texts=texts | {"r83": ARABIC, "r84": EMOJI},
-        figures=Figures(likes, {"p84": "the post is not published"}),
+        problems=[Problem("date", "is missing", 105)],
         remarks=["What people did to the posts since could not be looked at."],
     )
 
@@ -94,7 +103,7 @@ def mixed() -> str:
 def fine() -> str:
     """Of a campaign without trouble, over more than a hundred days and 30 channels."""
     days = [record(n, date=FIRST + n * 20 * HOUR, name=f"Channel {n % 30}") for n in range(2, 142)]
-    return page(days, sent=[Sent(FIRST + n * 4_000, 3) for n in range(100)], limit=30)
+    return page(days)
 
 
 def right_to_left() -> str:
@@ -122,9 +131,7 @@ def long_words() -> str:
         server=f"https://{'postiz.' * 30}example.com/{LONG_NAME}",
         texts={each.ref: LONG_NAME for each in records},
         remarks=[f"{LONG_NAME} was read as a name."],
-        sent=[Sent(FIRST, 4)],
-        limit=1_000_000,
-        figures=Figures({"p5": {LONG_NAME: 123_456_789_012}}, {"p4": LONG_NAME}),
+        problems=[Problem(LONG_NAME, LONG_NAME, 6)],
     )
 
 
@@ -152,13 +159,11 @@ def large(rows: int = 50_000) -> str:
         for n in range(2, rows + 2)
     ]
     texts = {each.ref: f"Post {each.number}: {HEBREW}" for each in records}
-    sent = [Sent(FIRST + n * 120, 3) for n in range(rows // 3)]
-    return page(records, sent=sent, limit=30, texts=texts)
+    return page(records, texts=texts)
 
 
 PAGES = {
-    made.__name__: made
-    for made in (*(empty, one, mixed, fine, right_to_left, long_words, hostile),)
+    made.__name__: made for made in (empty, one, mixed, fine, right_to_left, long_words, hostile)
 }
 """Those that every rule is tried on."""
 

@@ -34,7 +34,7 @@ async def test_it_looks_as_it_did(browser: Browser, name: str, width: int, schem
 
 @pytest.mark.parametrize(
     ("part", "instead"),
-    [("<style>", "<style media='speech'>"), (".tiles {", ".none {"), ("section {", ".none {")],
+    [("<style>", "<style media='speech'>"), (".bars {", ".none {"), ("section {", ".none {")],
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", SIZES)

@@ -32,7 +32,7 @@ def test_run_waits_until_the_posts_are_out_and_writes_a_page(
     assert "1 published" in result.out
     assert [row.state for row in read_summary(tmp_path / "c.journal").rows] == [RowState.PUBLISHED]
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "The post is published." in page
+    assert ">1 published</span>" in page
     assert "Out soon &lt;b&gt;" in page
     assert KEY not in page
     assert "1 published" in cli("status", file).out
@@ -71,7 +71,12 @@ def test_report_writes_the_page_beside_the_campaign(
     assert "Hello, page" in page
     assert "Dates in Europe/Berlin" in page
     assert "Mon 20 Jan 2031 10:00" in page
-    assert (tmp_path / "r.csv").read_text(encoding="utf-8").startswith("\ufefftext,channel,date,")
+    assert (
+        (tmp_path / "r.csv")
+        .read_text(encoding="utf-8")
+        .startswith("\ufeffnumber,ref,channel,date,state,reason,link\n2,")
+    )
+    assert ",2031-01-20 10:00:00+01:00,stored," in (tmp_path / "r.csv").read_text(encoding="utf-8")
     nowhere = cli("report", file, "--result", tmp_path / "none" / "r.csv", "--quiet")
     assert nowhere.code == 2
     assert "r.csv: No such file or directory." in nowhere.out
@@ -101,7 +106,7 @@ def test_a_report_has_the_rows_that_the_run_left_out(
     assert cli("run", file, "--skip-invalid").code == 1
     lines = reported().splitlines()
     assert "\n".join(lines) == (tmp_path / "c.result.csv").read_text(encoding="utf-8").strip()
-    assert [line.split(",")[-4] for line in lines[1:] if "left out" in line] == ["3", "4"]
+    assert [line.split(",")[0] for line in lines[1:] if "left out" in line] == ["3", "4"]
     assert "there is no channel 'nowhere'" in lines[-1]
     assert "1 stored of 1 row, and 2 rows left out" in cli("status", file).out
     again = cli("run", file, "--skip-invalid")

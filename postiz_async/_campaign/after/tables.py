@@ -11,9 +11,6 @@ from datetime import datetime, tzinfo
 from postiz_async._campaign.read.file_formats import COMMENT, csv_line
 from postiz_async._campaign.read.texts import cell_text
 
-MAX_CELL = 32_767
-"""Characters of an Excel cell, at most."""
-
 _COMMA = {"en", "zh", "ch", "ja", "ko", "he", "th", "hi", "es_mx", "es_us"}
 """Languages in which lists are separated by a comma, because it is not the decimal sign."""
 

@@ -39,9 +39,9 @@ class Summary:
     """A summary of a journal.
 
     `contents` is the fingerprint of the file's rows (`Meta`). `chosen` are the dates that were
-    chosen for rows, by ref. `sent` are all requests that left,
-    the oldest first, `unanswered` those of them without a known outcome. `left_out` are the
-    problems of rows that the last run left out.
+    chosen for rows, by ref. `requests` is the number of those that left, `unanswered` are those of
+    them without a known outcome, the oldest first. `left_out` are the problems of rows that the
+    last run left out.
     """
 
     base_url: str
@@ -50,15 +50,10 @@ class Summary:
     rows: tuple[RowRecord, ...]
     chosen: Mapping[str, ChosenDate]
     state: CampaignState
-    sent: tuple[Sent, ...]
+    requests: int
     unanswered: tuple[Sent, ...]
     kept: Snapshot | None
     left_out: tuple[Problem, ...]
-
-    @property
-    def requests(self) -> int:
-        """The number of requests that left."""
-        return len(self.sent)
 
 
 def read_summary(place: JournalPlace | Path) -> Summary:
@@ -73,6 +68,7 @@ def read_summary(place: JournalPlace | Path) -> Summary:
 
 def _summary(t: Tables) -> Summary:
     meta = read_meta(t)
+    unanswered = t.execute(_UNANSWERED.format(s="{s}", which=OPEN))
     return Summary(
         base_url=meta.base_url,
         campaign=meta.campaign,
@@ -80,19 +76,18 @@ def _summary(t: Tables) -> Summary:
         rows=tuple(read_rows(t)),
         chosen=read_chosen(t),
         state=read_state(t),
-        sent=_read_sent(t, SENT),
-        unanswered=_read_sent(t, OPEN),
+        requests=t.execute(_REQUESTS.format(s="{s}", which=SENT)).fetchall()[0][0],
+        unanswered=tuple(Sent(in_seconds(at), posts) for at, posts in unanswered),
         kept=read_kept(t),
         left_out=read_left_out(t),
     )
 
 
-def _read_sent(t: Tables, which: str) -> tuple[Sent, ...]:
-    found = t.execute(_SENT.format(s="{s}", which=which))
-    return tuple(Sent(in_seconds(at), posts) for at, posts in found)
+_REQUESTS = """
+SELECT count(*) FROM {s}campaign_requests WHERE campaign = :campaign {which}
+"""
 
-
-_SENT = """
+_UNANSWERED = """
 SELECT sent_at, posts FROM {s}campaign_requests
 WHERE campaign = :campaign {which} ORDER BY sent_at, number
 """

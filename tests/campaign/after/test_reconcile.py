@@ -77,11 +77,11 @@ async def test_a_row_without_its_tag_is_told_wherever_its_result_is(tmp_path: Pa
         status = CampaignStatus.read(lab.path, journal=lab.journal)
     assert report.complete
     assert [row.number for row in report.troubles()] == [2]
-    (line,) = [line for line in report.to_records() if line["finding"] == "untagged"]
-    assert line["remark"] == report_result(report)["rows"][1]["remark"]
-    assert line["row"] == 2
+    (line,) = [line for line in report.to_records() if line["reason"]]
+    assert line["reason"] == report_result(report)["rows"][1]["remark"]
+    assert (line["number"], line["state"]) == (2, "stored")
     page = status.html_report()
-    assert "1 post was stored without a tag" in page
+    assert ">1 untagged</span> Postiz leaves out tags" in page
     assert "&lt;b&gt;" in page
     assert "<b>;" not in page
     assert "\x1b" not in page

@@ -4,16 +4,17 @@ import csv
 import io
 import json
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 
 from postiz_async._campaign.after.report import make_report
-from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._wire import parse_date
 from postiz_async.errors import Problem
-from postiz_async.models.insights import Figures
 
 DATE = parse_date("2027-01-15T08:00:00.000Z")
 
@@ -46,44 +47,52 @@ def test_a_report_of_stored_rows_is_complete() -> None:
 def test_rows_that_were_left_out_have_their_problems_in_the_csv() -> None:
     wrong = [Problem("date", "is missing", 4, "write one"), Problem("content", "is long", 4)]
     report = make_report([record(2, RowState.STORED)], 1, [*wrong, Problem("media", "=gone", 9)])
-    figures = Figures({"cm1": {"Likes": 3.0}})
-    [stored, both, gone] = csv.DictReader(io.StringIO(report.to_csv(figures)))
+    [stored, both, gone] = csv.DictReader(io.StringIO(report.to_csv()))
     assert stored["state"] == "stored"
     assert {name: value for name, value in both.items() if value} == {
-        "row": "4",
+        "number": "4",
         "state": "left out",
-        "note": "date: is missing (write one); content: is long",
+        "reason": "date: is missing (write one); content: is long",
     }
-    assert (gone["row"], gone["state"], gone["note"]) == ("9", "left out", "media: =gone")
+    assert (gone["number"], gone["state"], gone["reason"]) == ("9", "left out", "media: =gone")
     assert report.complete
 
 
 def test_records_are_flat_and_have_the_columns_of_the_csv() -> None:
-    shifted = record(3, RowState.STORED, post_id="cm1", link="https://x.com/1", name="Brewers")
     rows = [
-        record(2, RowState.REFUSED, note="no"),
-        replace(shifted, asked_seconds=DATE.timestamp()),
+        record(2, RowState.REFUSED, note="no", remark="again"),
+        record(3, RowState.STORED, link="https://x.com/1", name="Brewers", post_id="cm1"),
+        replace(record(4, RowState.STORED), finding=Finding.DELETED, remark="gone"),
     ]
-    figures = Figures({"cm1": {"Likes": 3.0}})
     report = make_report(rows, requests=1)
-    records = report.to_records(figures)
+    records = report.to_records()
+    names = ("number", "ref", "channel", "date", "state", "reason", "link")
     assert records == [
-        {
-            "text": "", "channel": "c1", "date": DATE, "state": "refused", "link": "",
-            "note": "no", "finding": "", "remark": "", "moved_from": None, "figure Likes": None,
-            "row": 2, "ref": "r2", "post_id": None, "channel_id": "c1",
-        },
-        {
-            "text": "", "channel": "Brewers", "date": DATE, "state": "stored",
-            "link": "https://x.com/1", "note": "", "finding": "", "remark": "", "moved_from": DATE,
-            "figure Likes": 3.0, "row": 3, "ref": "r3", "post_id": "cm1", "channel_id": "c1",
-        },
-    ]  # fmt: skip
+        dict(zip(names, values, strict=True))
+        for values in (
+            (2, "r2", "c1", DATE, "refused", "no; again", ""),
+            (3, "r3", "Brewers", DATE, "stored", "", "https://x.com/1"),
+            (4, "r4", "c1", DATE, "deleted", "gone", ""),
+        )
+    ]
     assert records[0]["date"].tzinfo is UTC  # type: ignore[attr-defined]
     assert type(records[0]["state"]) is str
-    [first, _] = csv.DictReader(io.StringIO(report.to_csv(figures)))
-    assert list(first) == [*list(records[0])[:3], "timezone", *list(records[0])[3:]]
-    assert list(report.to_records()[0]) == [name for name in records[0] if "figure" not in name]
+    assert report.to_csv().splitlines()[0] == ",".join(names)
     assert make_report([], requests=0).to_records() == []
     said = json.loads(json.dumps(report, default=msgspec.to_builtins))
     assert said["rows"][1]["post_id"] == "cm1"
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        ("2027-01-14T23:00:00Z", "2027-01-15 00:00:00+01:00"),
+        ("2027-10-31T00:30:00Z", "2027-10-31 02:30:00+02:00"),
+        ("2027-10-31T01:30:00.250Z", "2027-10-31 02:30:00+01:00"),
+    ],
+)
+def test_a_date_has_its_offset(at: str, shown: str) -> None:
+    row = replace(record(2, RowState.STORED), seconds=datetime.fromisoformat(at).timestamp())
+    report = make_report([row], 1)
+    [line] = csv.DictReader(io.StringIO(report.to_csv(zone=ZoneInfo("Europe/Berlin"))))
+    assert line["date"] == shown

@@ -34,11 +34,9 @@ HARMLESS = ["", "plain", "'quoted'", '"quoted"', "a=b", "''", "'", "5"]
 
 
 def result_cells(text: str) -> list[str]:
-    row = RowRecord(
-        "ref", 2, "f", "c1", START.timestamp(), RowState.REFUSED, note=text, remark=text
-    )
+    row = RowRecord("ref", 2, "f", "c1", START.timestamp(), RowState.REFUSED, note=text, name=text)
     lines = list(csv.DictReader(io.StringIO(make_report([row], requests=1).to_csv())))
-    return [lines[0]["note"], lines[0]["remark"]]
+    return [lines[0]["reason"], lines[0]["channel"] if text else ""]
 
 
 @pytest.mark.parametrize("text", RUN)

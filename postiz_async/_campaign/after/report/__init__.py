@@ -1,219 +1,138 @@
-"""The report of a campaign: counts, a table of rows, and a CSV of results."""
+"""The report of a campaign: what became of each row, the words for it, and a CSV of results."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from postiz_async._campaign.after.tables import MAX_CELL, Table, local_cell
+from postiz_async._campaign.after.tables import Table
 from postiz_async._campaign.journal.rows import OPEN_STATES, Finding, RowRecord
-from postiz_async._campaign.read.columns import FIGURE
-from postiz_async._campaign.read.rows import SaidRow
-from postiz_async._content import plain_text
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import Problem
-from postiz_async.models.insights import Figures
 
 
 class RowLabel(NamedTuple):
-    """The label of a state, or of a finding that outweighs the state.
+    """The colour of a state or a finding in a page, and what to do about it; empty if nothing."""
 
-    `sign` replaces the name where space is short, `tone` is the colour in a page. `advice` says
-    what to do; empty if nothing. `one` follows "1 post" in titles. `many` follows "2 posts", where
-    that is not `one` with the plural of its words.
-    """
-
-    name: str
-    sign: str
     tone: str
     advice: str = ""
-    one: str = ""
-    many: str = ""
 
 
-_STATES = (
-    RowLabel(RowState.PUBLISHED, "●", "out"),
-    RowLabel(RowState.STORED, "✓", "good"),
-    RowLabel(RowState.PLANNED, "○", "open"),
-    RowLabel(RowState.SENDING, "…", "open"),
-    RowLabel(
-        RowState.UNKNOWN,
-        "¿",
+LEFT_OUT = "left out"
+"""The state of a row that was not sent because of its problems."""
+
+KINDS: Mapping[str, RowLabel] = {
+    RowState.PUBLISHED: RowLabel("out"),
+    RowState.STORED: RowLabel("good"),
+    RowState.PLANNED: RowLabel("open"),
+    RowState.SENDING: RowLabel("open"),
+    RowState.UNKNOWN: RowLabel(
         "doubt",
         "The answer was lost. Run the campaign again: the post is looked up, and sent again only "
         "if it is proved not to be there.",
-        "got no answer yet",
     ),
-    RowLabel(
-        RowState.UNDECIDED,
-        "?",
+    RowState.UNDECIDED: RowLabel(
         "doubt",
         "Nobody could find out in time whether the post is stored, so it was not sent again. Look "
         "in Postiz at its date. If it is missing, give the row a later date, or take it out of "
         "the file, and run the campaign again.",
-        "may be stored or not",
     ),
-    RowLabel(
-        RowState.REFUSED,
-        "\N{MULTIPLICATION SIGN}",
+    RowState.REFUSED: RowLabel(
         "bad",
-        "Postiz refused the post, in these words. Correct the row in the campaign file and run the "
-        "campaign again; only what is not stored is sent.",
-        "was refused by Postiz",
+        "Postiz refused the post, in these words. Correct the row in the campaign file and run "
+        "the campaign again; only what is not stored is sent.",
     ),
-    RowLabel(
-        RowState.FAILED,
-        "!",
+    RowState.FAILED: RowLabel(
         "bad",
         "The network refused the post when it was due. Correct what it says, then publish the "
         "post in Postiz, or give its row a new ref and a later date and run again.",
-        "was refused by its network",
-        "were refused by their networks",
     ),
-    RowLabel(
-        RowState.LATE,
-        "►",
+    RowState.LATE: RowLabel(
         "warn",
         "The date passed before a request could leave, so it was not sent. Give the row a later "
         "date and run again, or run with --late send or --late 15m.",
-        "was not sent because its date had passed",
-        "were not sent because their dates had passed",
     ),
-    RowLabel(
-        RowState.WITHDRAWING,
-        "¬",
+    RowState.WITHDRAWING: RowLabel(
         "doubt",
         "It was to be deleted, and it is not certain yet that it is. Repeat the command that "
         "deletes it: postiz-async undo, or update --prune.",
-        "was to be deleted and may still be there",
     ),
-    RowLabel(RowState.WITHDRAWN, "↶", "open"),
-    RowLabel(
-        RowState.SKIPPED,
-        "-",
+    RowState.WITHDRAWN: RowLabel("open"),
+    RowState.SKIPPED: RowLabel(
         "open",
         "Not sent, because the row is not in the campaign file any more. Put it back if that was "
         "a mistake, and run again.",
-        "was not sent because it is no longer in the file",
     ),
-)
-_FINDINGS = (
-    RowLabel(
-        Finding.STUCK,
-        "▲",
+    Finding.STUCK: RowLabel(
         "warn",
         "The date is over and Postiz has not published the post. Look whether the part of Postiz "
         "that publishes is running. Do not send it again: it may still go out.",
-        "is due and not published",
     ),
-    RowLabel(
-        Finding.DELETED,
-        "÷",
+    Finding.DELETED: RowLabel(
         "warn",
         "Somebody deleted the post in Postiz; it stays so. To have it after all, give its row a "
         "new ref and run again.",
-        "was deleted in Postiz",
     ),
-    RowLabel(
-        Finding.DOUBLED,
-        "‖",
+    Finding.DOUBLED: RowLabel(
         "bad",
         "The post was stored more than once. Where it still is, delete the other one, which is "
         "named with its row, in Postiz.",
-        "was stored more than once",
     ),
-    RowLabel(
-        Finding.DEDUPLICATED,
-        "~",
+    Finding.DEDUPLICATED: RowLabel(
         "open",
         "The post was stored more than once, as by two hosts at a time; the others were deleted. "
         "Nothing has to be done.",
-        "was stored twice and is stored once now",
     ),
-    RowLabel(
-        Finding.HIDDEN,
-        "◊",
+    Finding.HIDDEN: RowLabel(
         "warn",
         "The channel is gone from Postiz, which does not list its posts then. Connect it again "
         "and look with: postiz-async reconcile",
-        "is on a channel that is gone",
-        "are on channels that are gone",
     ),
-    RowLabel(
-        Finding.EQUAL,
-        "=",
+    Finding.EQUAL: RowLabel(
         "warn",
         "Somebody else stored the same text for the same moment. Delete one of the two in Postiz "
         "if that was not meant.",
-        "equals one of somebody else",
     ),
-    RowLabel(
-        Finding.CHANGED,
-        "≠",
+    Finding.CHANGED: RowLabel(
         "warn",
         "The campaign file says something else than what is stored. postiz-async update changes "
         "the post.",
-        "differs from the campaign file",
     ),
-    RowLabel(
-        Finding.UNTAGGED,
-        "#",
+    Finding.UNTAGGED: RowLabel(
         "warn",
         "Postiz leaves out tags that it does not know, and its API cannot make them. Make the tag "
         "in Postiz and add it to the posts there; or correct it in the campaign file, and "
         "postiz-async update changes the posts.",
-        "was stored without a tag",
     ),
-    RowLabel(
-        Finding.EDITED,
-        "↔",
+    Finding.EDITED: RowLabel(
         "open",
         "Somebody moved or edited the post in Postiz; it stays so. Nothing has to be done.",
-        "was moved or edited in Postiz",
     ),
-    RowLabel(
-        Finding.SHIFTED,
-        "→",
+    Finding.SHIFTED: RowLabel(
         "open",
         "The post was late and got a later date, as was asked for. Nothing has to be done.",
-        "was late and got a later date",
     ),
-)
-
-KINDS: dict[str, RowLabel] = {kind.name: kind for kind in (*_STATES, *_FINDINGS)}
-"""Labels by the value of the state or finding."""
+    LEFT_OUT: RowLabel("bad", "The row has a problem. Correct it in the file and run again."),
+}
+"""By the value of a state or a finding."""
 
 _OUTWEIGHS = {Finding.STUCK, Finding.DELETED, Finding.DOUBLED, Finding.HIDDEN}
-"""Findings and states that matter more than that a post was stored."""
+"""Findings that matter more than that a post was stored."""
 
 
-def kind_of(row: RowRecord) -> RowLabel:
-    """The state of a row, or a finding that outweighs it."""
-    return KINDS[row.finding.value if row.finding in _OUTWEIGHS else row.state.value]
+class ResultRow(NamedTuple):
+    """A line of the result CSV. `reason` says why it is so, or what else was found."""
 
-
-def findings(row: RowRecord) -> list[RowLabel]:
-    """All remarks on a row that somebody should know."""
-    kinds = [KINDS[name] for name in (row.state.value, row.finding.value) if name in KINDS]
-    return [kind for kind in kinds if kind.advice]
-
-
-_PLURALS = {"was": "were", "is": "are", "it": "they", "differs": "differ", "equals": "equal"}
-
-
-def title_of(kind: RowLabel, number: int) -> str:
-    """The title of a number of rows of one kind: `30 posts were refused by Postiz`."""
-    one = kind.one or kind.name
-    if number == 1:
-        return f"1 post {one}"
-    many = kind.many or " ".join(_PLURALS.get(word, word) for word in one.split())
-    return f"{number:,} posts {many}"
-
-
-# ------------------------------------------------------------------ the report
+    number: int | None
+    ref: str
+    channel: str
+    date: datetime | None
+    state: str
+    reason: str
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,130 +197,53 @@ class Report:
             and row.finding in {Finding.NOTHING, Finding.UNTAGGED}
         )
 
-    def due(self, now: datetime) -> list[RowRecord]:
-        """The rows whose posts are published, or should be by now.
+    def to_csv(self, *, zone: tzinfo = UTC, excel: bool = False) -> str:
+        """A CSV with one line a row: its number, ref, channel, date, state, reason and link.
+
+        A cell that a spreadsheet would run (it begins with `=`, `+`, `-`, `@`, a tab or a line
+        break, perhaps after quotes or spaces) has an apostrophe before it. Rows that were left out
+        are listed with their problems: their state is `left out`.
 
         Args:
-            now: the present, with a time zone.
+            zone: the zone of the dates, which have their offset: `2027-01-15 09:00:00+01:00`.
+            excel: with a byte order mark, and with `;` where the locale of this machine has decimal
+                commas, as its Excel opens it. Else with commas.
         """
-        gone = {Finding.DELETED, Finding.HIDDEN, Finding.STUCK}
-        return [
-            row
-            for row in self.rows
-            if row.post_id is not None
-            and row.finding not in gone
-            and (row.state is RowState.PUBLISHED or (row.state is RowState.STORED and row.at < now))
-        ]
-
-    def to_csv(
-        self, figures: Figures | None = None, *, zone: tzinfo = UTC, excel: bool = False
-    ) -> str:
-        """A CSV with one line for each row: its text, channel, date, state, address, and the rest.
-
-        `moved_from` is the date in the campaign, if the post has another; both are in the zone that
-        `timezone` names. A cell that a spreadsheet would run (it begins with `=`, `+`, `-`, `@`, a
-        tab or a line break, perhaps after quotes or spaces) has an apostrophe before it. Rows that
-        were left out are listed with their problems: their state is `left out`.
-
-        Args:
-            figures: figures of the posts; each name becomes a column, `figure Likes`.
-            zone: the zone of the dates.
-            excel: with a byte order mark, and with `;` and decimal commas where the locale of this
-                machine has them, as its Excel opens it. Else with commas.
-        """
-        table = self._table(figures, zone)
+        lines = ([_cell(value, zone) for value in row] for row in results_of(self))
+        table = Table(ResultRow._fields, lines)
         return table.excel_csv() if excel else table.csv()
 
-    def _table(self, figures: Figures | None, zone: tzinfo) -> Table:
-        columns = _columns(figures)
-        columns.insert(columns.index("date") + 1, "timezone")
-        lines = self.to_records(figures)
-        for line in lines:
-            line["timezone"] = str(zone) if line["date"] else ""
-        return Table(columns, ([_cell(line[name], zone) for name in columns] for line in lines))
-
-    def to_records(self, figures: Figures | None = None) -> list[dict[str, object]]:
+    def to_records(self) -> list[dict[str, object]]:
         """One flat dict a row, with the names of `to_csv`: `pandas.DataFrame(report.to_records())`.
 
-        `date` and `moved_from` are datetimes in UTC. Missing values are None: `post_id`,
-        `moved_from`, and figures of a post without figures. Rows that were left out have a `row`, a
-        `note` and the state `left out`.
-
-        Args:
-            figures: figures of the posts; each name becomes a key, `figure Likes`.
+        `date` is a datetime in UTC. A row that was left out has neither a date nor a ref.
         """
-        columns = _columns(figures)
-        records = [_record(row, columns, figures) for row in self.rows]
-        nothing = dict.fromkeys(columns)
-        return [*records, *(nothing | told for told in _left_out(self.left_out))]
+        return [row._asdict() for row in results_of(self)]
 
 
-LEFT_OUT = "left out"
-"""The state of a row that was not sent because of its problems."""
-
-_BEGINNING = 1_000
-"""Characters shown of a text, at most."""
-
-
-def said_by(row: RowRecord) -> SaidRow | None:
-    """What was sent of a row, or would be; None if its journal does not know."""
-    return SaidRow.read(row.said) if row.said else None
-
-
-def text_of(row: RowRecord) -> str:
-    """The beginning of a row's text, as readers see it."""
-    said = said_by(row)
-    text = "" if said is None else said.content[:_BEGINNING]
-    return plain_text(text) if said is not None and said.format == "html" else text
-
-
-_FOR_PEOPLE: Mapping[str, Callable[[RowRecord], object]] = {
-    "text": text_of,
-    "channel": lambda row: row.name or row.channel,
-    "date": lambda row: row.at,
-    "state": lambda row: row.state.value,
-    "link": lambda row: row.link,
-    "note": lambda row: row.note,
-    "finding": lambda row: row.finding.value,
-    "remark": lambda row: row.remark,
-    "moved_from": lambda row: row.moved_from,
-}
-_FOR_PROGRAMS: Mapping[str, Callable[[RowRecord], object]] = {
-    "row": lambda row: row.number,
-    "ref": lambda row: row.ref,
-    "post_id": lambda row: row.post_id,
-    "channel_id": lambda row: row.channel,
-}
-"""Columns of a result by name; between the two are those with figures."""
-
-
-def _columns(figures: Figures | None) -> list[str]:
-    names = figures.names if figures is not None else []
-    return [*_FOR_PEOPLE, *(f"{FIGURE} {name}" for name in names), *_FOR_PROGRAMS]
-
-
-def _record(row: RowRecord, columns: Iterable[str], figures: Figures | None) -> dict[str, object]:
-    known: Mapping[str, float] = {} if figures is None else figures.of(row.post_id)
-    cells: dict[str, object] = {f"{FIGURE} {name}": number for name, number in known.items()}
-    cells |= {name: of(row) for name, of in {**_FOR_PEOPLE, **_FOR_PROGRAMS}.items()}
-    return {name: cells.get(name) for name in columns}
-
-
-def _left_out(problems: Iterable[Problem]) -> Iterator[dict[str, object]]:
-    """The values for each row with problems; its note has all of them."""
+def results_of(report: Report) -> list[ResultRow]:
+    """What became of each row; those that were left out come last, with their problems."""
     by_row: dict[int | None, list[str]] = {}
-    for problem in problems:
+    for problem in report.left_out:
         by_row.setdefault(problem.row, []).append(str(replace(problem, row=None)))
-    for number, said in by_row.items():
-        yield {"row": number, "state": LEFT_OUT, "note": "; ".join(said)}
+    left_out = (
+        ResultRow(number, "", "", None, LEFT_OUT, "; ".join(said), "")
+        for number, said in by_row.items()
+    )
+    return [*map(_result, report.rows), *left_out]
 
 
 def _cell(value: object, zone: tzinfo) -> object:
     if isinstance(value, datetime):
-        return local_cell(value, zone)
-    if isinstance(value, str) and len(value) >= MAX_CELL:
-        return f"{value[: MAX_CELL - 2]}…"  # and an apostrophe may come before it
+        return value.astimezone(zone).isoformat(" ", "seconds")
     return "" if value is None else value
+
+
+def _result(row: RowRecord) -> ResultRow:
+    fate = row.finding if row.finding in _OUTWEIGHS else row.state
+    why = "; ".join(filter(None, (row.note, row.remark)))
+    channel = row.name or row.channel
+    return ResultRow(row.number, row.ref, channel, row.at, fate.value, why, row.link)
 
 
 def make_report(
