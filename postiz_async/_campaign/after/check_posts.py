@@ -29,12 +29,12 @@ from collections.abc import (
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
+from statistics import median
 from typing import TypeAlias
 
 import msgspec
 
 from postiz_async._campaign.after.wait_published import PATIENCE
-from postiz_async._campaign.plan.advice import close_together
 from postiz_async._campaign.plan.doubles import alike
 from postiz_async._delivery.matching import CLIENT_REF, listed_settings
 from postiz_async._resources.listing import first_occurrences
@@ -50,6 +50,12 @@ _FEW_DAYS = 3
 
 _LEAST = 2
 """Posts on a weekday, at least, from which on it is usual."""
+
+_CLOSE, _APART = 3_600, 14_400
+"""Seconds between two posts that are close, on a channel whose posts are usually apart."""
+
+_USUAL = 5
+"""Posts of a channel from which on the time between two is usual."""
 
 DAY = timedelta(days=1)
 
@@ -140,9 +146,15 @@ class ListedSpan:
                     yield _of("double", [post, before], message, hint)
 
     def _close(self, posts: Sequence[Post]) -> Iterator[PostFinding]:
-        for before, post, gap, _ in close_together(posts, lambda post: post.publish_date):
-            if self._waits(post) and seen_text(before.content) != seen_text(post.content):
-                after = f"{describe_seconds(gap.total_seconds())} after" if gap else "together with"
+        ordered = sorted(posts, key=lambda post: post.publish_date)
+        pairs = list(pairwise(ordered))
+        gaps = [(post.publish_date - before.publish_date).total_seconds() for before, post in pairs]
+        if len(ordered) >= _USUAL and median(gaps) < _APART:
+            return
+        for (before, post), gap in zip(pairs, gaps, strict=True):
+            is_other = seen_text(before.content) != seen_text(post.content)
+            if gap < _CLOSE and self._waits(post) and is_other:
+                after = f"{describe_seconds(gap)} after" if gap else "together with"
                 message = f"is published {after} {before.id} on the same channel"
                 yield _of("close", [post, before], message, "move one of them if it is a mistake")
 

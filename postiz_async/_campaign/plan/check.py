@@ -24,7 +24,7 @@ import msgspec
 from postiz_async._campaign.journal.rows import ChosenDate, RowRecord
 from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.options import CampaignOptions
-from postiz_async._campaign.plan.advice import advice
+from postiz_async._campaign.plan.advice import unknown_tags
 from postiz_async._campaign.plan.doubles import repeated_rows
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import limits_for
@@ -401,7 +401,8 @@ async def check_rows(
         found = repeated_rows(usable, others, checked.records, Resolver(checked.listed).ids())
         problems += [problem for problem in found if problem.severity == "error"]
         warnings += [problem for problem in found if problem.severity == "warning"]
-    warnings += await advice(postiz, usable, channels, ignore)
+    if "tags" not in ignore and any(row.tags for row in usable):
+        warnings += await unknown_tags(postiz, usable)
     labels = checked.campaign.labels
     return replace(
         checked,

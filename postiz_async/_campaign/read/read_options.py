@@ -26,9 +26,7 @@ from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError, ConfigurationError, Problem
 from postiz_async.stores._files import replace_file
 
-Advice: TypeAlias = Literal[
-    "doubles", "encoding", "formulas", "midnight", "repeats", "rhythm", "tags"
-]
+Advice: TypeAlias = Literal["doubles", "encoding", "formulas", "midnight", "repeats", "tags"]
 """Kinds of warnings that can be turned off."""
 
 

@@ -43,32 +43,6 @@ async def warned(
         return campaign.warnings
 
 
-DAILY = [row(24 * n) for n in range(1, 9)]
-
-
-@pytest.mark.parametrize(
-    ("hours", "when"), [(48.5, "30 min after row 2"), (48, "when row 2"), (47.75, "15 min")]
-)
-async def test_a_post_against_the_rhythm_of_its_channel(lab: Lab, hours: float, when: str) -> None:
-    async with lab.sandbox:
-        rows = [*DAILY, row(hours, "odd")]
-        (warning,) = await warned(lab, rows)
-        assert when in warning.message
-        assert warning.row == (2 if hours < 48 else 9)
-        assert "on 'Our page', whose posts are usually 1 d apart" in warning.message
-        assert warning.hint == "is the date right?; --ignore rhythm"
-        assert await warned(lab, rows, "rhythm") == ()
-
-
-async def test_what_is_no_breach_of_a_rhythm(lab: Lab) -> None:
-    async with lab.sandbox:
-        assert await warned(lab, [row(n / 4) for n in range(4, 40)]) == (), "it is the rhythm"
-        assert await warned(lab, [*DAILY[:3], row(48.5)]) == (), "too few for a rhythm"
-        assert await warned(lab, [*DAILY, row(48.5, channel="c2")]) == (), "another channel"
-        assert await warned(lab, [*DAILY, row(48.5, type="draft")]) == (), "a draft"
-        assert await warned(lab, [*DAILY, row(49)]) == (), "an hour apart"
-
-
 async def test_rows_that_are_equal_but_for_case_or_spaces(lab: Lab) -> None:
     rows = [row(24, "Good morning"), row(24, "good  Morning "),
             row(25, "GOOD MORNING"), row(24, "good morning", "c2")]  # fmt: skip
