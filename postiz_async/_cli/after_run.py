@@ -212,9 +212,8 @@ async def report(
         form_of(result, excel=True)  # which refuses other names
         fault = write_result(result, found, zone)
         say_written(output, result, fault)
-    page = partial(status.html_report, zone=zone)
-    to = html or file.with_suffix(".report.html")
-    await write_file(output, to, await anyio.to_thread.run_sync(page), PAGE)
+    page = await anyio.to_thread.run_sync(partial(status.html_report, zone=zone))
+    await write_page(output, html or file.with_suffix(".report.html"), page)
     if json:
         output.json(report_result(found))
     else:
@@ -222,21 +221,17 @@ async def report(
     return 2 if fault else 0
 
 
-PAGE = "The report for the browser"
-
-
-async def write_file(output: Output, to: Path, content: str, what: str = "") -> None:
-    """Write a file that the user asked for, and say where it is, and what.
+async def write_page(output: Output, to: Path, page: str) -> None:
+    """Write the page of a report that the user asked for, and say where it is.
 
     Raises:
         CampaignError: it cannot be written.
     """
     try:
-        await anyio.to_thread.run_sync(replace_file, to, content)
+        await anyio.to_thread.run_sync(replace_file, to, page)
     except OSError as error:
         raise CampaignError(f"{to} cannot be written: {error.strerror}.") from error
-    if what:
-        output.say(f"{what}: {to}")
+    output.say(f"The report for the browser: {to}")
 
 
 async def status(

@@ -14,11 +14,10 @@ from cyclopts import Parameter
 
 from postiz_async import Campaign, Postiz
 from postiz_async._cli.after_run import (
-    PAGE,
     HtmlOption,
     say_written,
     show_report,
-    write_file,
+    write_page,
     write_result,
 )
 from postiz_async._cli.connection import zone_of
@@ -278,7 +277,7 @@ async def run(
             _say_remarks(output, campaign, told)
         say_result(output, campaign, fault)
     if html is not None and report.rows:
-        await write_file(output, html, await campaign.html_report(zone=zone), PAGE)
+        await write_page(output, html, await campaign.html_report(zone=zone))
     if code:
         return code
     is_fine = report.complete and not report.doubled and not campaign.problems

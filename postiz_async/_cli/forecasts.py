@@ -203,14 +203,9 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
     fate = "They are sent anyway." if late == "send" else "They get a later date."
     if late == "skip":
         fate = "Move them, or run with --late send or --late 15m."
-    output.say(f"{late_line(forecast)} {fate}", "bold yellow")
-
-
-def late_line(forecast: Forecast) -> str:
-    """Which posts have no slot of the quota before their date."""
     rows = row_ranges(row.number for row in forecast.late)
     what = f"{count(len(forecast.late), 'post')} would be late (rows {rows}):"
-    return f"{what} the quota has no slot before their date."
+    output.say(f"{what} the quota has no slot before their date. {fate}", "bold yellow")
 
 
 _Shifted: TypeAlias = Mapping[timedelta, Sequence[int]]

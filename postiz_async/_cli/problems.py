@@ -12,7 +12,7 @@ import msgspec
 
 from postiz_async import Campaign
 from postiz_async._uploads.urls import shown_name
-from postiz_async.errors import Problem, ProblemGroup, group_problems
+from postiz_async.errors import Problem, group_problems
 from postiz_async.types import Row
 
 _SHOWN = 40
@@ -21,11 +21,6 @@ _SHOWN = 40
 
 def problem_lines(campaign: Campaign, found: Iterable[Problem]) -> Iterator[str]:
     """A line for each problem, and one for equal problems of several rows."""
-    return (text for _, text in described(campaign, found))
-
-
-def described(campaign: Campaign, found: Iterable[Problem]) -> Iterator[tuple[ProblemGroup, str]]:
-    """Each problem with its line, and equal problems of several rows with one."""
     by_number = {row.number: row for row in campaign.rows}
     columns = {own.strip().lower(): to for own, to in campaign.reading.columns.items()}
     for group in group_problems(found):
@@ -33,7 +28,7 @@ def described(campaign: Campaign, found: Iterable[Problem]) -> Iterator[tuple[Pr
         texts = {_offending(group.problem, by_number.get(number), columns) for number in group.rows}
         text = texts.pop() if len(texts) == 1 else ""
         is_new = text and not _is_said(text.removesuffix("..."), said)
-        yield group, f"{said}  {text}" if is_new else said
+        yield f"{said}  {text}" if is_new else said
 
 
 def _is_said(text: str, problem: str) -> bool:
