@@ -159,7 +159,8 @@ async def test_what_a_server_repeats_is_not_in_its_data_either(key: str) -> None
         body = json.dumps(
             [{"id": f"c{n}", "name": name, "identifier": "x"} for n, name in enumerate(names)]
         )
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nX-Was: {key}\r\nX-{HEX}: 1"
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}"
+        head += f"\r\nX-Was: {key}\r\nX-{HEX}: 1"
         writer.write(f"{head}\r\n\r\n{body}".encode())
 
     async with listening(handler) as url, client(key, url) as postiz:
@@ -175,7 +176,8 @@ async def test_what_a_server_repeats_is_not_in_its_data_either(key: str) -> None
 async def test_what_a_server_repeats_is_not_in_the_response_of_an_error(key: str) -> None:
     async def handler(heard: Heard, writer: asyncio.StreamWriter) -> None:
         body = json.dumps({"msg": "\n".join(repeated(heard))})
-        head = f"HTTP/1.1 404 No\r\nContent-Length: {len(body)}\r\nX-Was: {key}\r\nX-Id: 7"
+        head = f"HTTP/1.1 404 No\r\nConnection: close\r\nContent-Length: {len(body)}"
+        head += f"\r\nX-Was: {key}\r\nX-Id: 7"
         writer.write(f"{head}\r\n\r\n{body}".encode())
 
     async with listening(handler) as url, client(key, url) as postiz:
@@ -242,7 +244,7 @@ def echoing() -> Iterator[str]:
             answer = {"statusCode": 400, "message": f"posts.0.value.0.content {said}"}
         status = 400 if heard.method == "POST" else 200
         body = json.dumps(answer)
-        head = f"HTTP/1.1 {status} x\r\nContent-Type: application/json"
+        head = f"HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Type: application/json"
         head += "\r\nX-RateLimit-Limit: 30\r\nX-RateLimit-Remaining: 9\r\nX-RateLimit-Reset: 99"
         writer.write(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
 
