@@ -8,7 +8,7 @@ from datetime import date, time
 from pathlib import Path
 
 from samples import PNG
-from spreadsheet_files import COVERED, Down, Noted, write_ods, write_xlsx
+from spreadsheet_files import Noted, write_ods, write_xlsx
 
 __all__ = ["HEADER", "POSTS", "write_plan"]
 
@@ -30,11 +30,7 @@ POSTS = 11
 def _rows(picture: str, video: str, *, as_cells: bool) -> list[list[object]]:
     nine = time(9) if as_cells else "9 Uhr"
     day = date(2031, 3, 18) if as_cells else "18.3.2031"
-    several = Down if as_cells else lambda value, _: value
     noted = Noted if as_cells else lambda value, _: value
-
-    def covered(value: object) -> object:
-        return COVERED if as_cells else value
 
     return [
         [
@@ -43,17 +39,17 @@ def _rows(picture: str, video: str, *, as_cells: bool) -> list[list[object]]:
             *("", "", "", "", "freigegeben", "Anna", ""),
         ],
         [
-            *("twitter / Bluesky und Northwind News", several("16. März 2031", 3), "14.30 Uhr"),
-            *(several("Unsere Röstung des Monats", 2), "bilder\\sonne.png", "", ""),
+            *("twitter / Bluesky und Northwind News", "16. März 2031", "14.30 Uhr"),
+            *("Unsere Röstung des Monats", "bilder\\sonne.png", "", ""),
             *("", "", "", "", "freigegeben", "Ben", "Link folgt"),
         ],
         [
-            *("Threads", covered("16. März 2031"), "15.30 Uhr"),
-            *(covered("Unsere Röstung des Monats"), "", "", "https://example.com/roestung"),
+            *("Threads", "16. März 2031", "15.30 Uhr"),
+            *("Unsere Röstung des Monats", "", "", "https://example.com/roestung"),
             *("", "", "", "", "Entwurf", "Ben", ""),
         ],
         [
-            *("Northwind Brewing School", covered("16. März 2031"), "18 Uhr"),
+            *("Northwind Brewing School", "16. März 2031", "18 Uhr"),
             *(noted("So brühen wir", "Kürzen?"), video, "", ""),
             *("Brühen in drei Minuten", "", "", "", "freigegeben", "Cem", ""),
         ],

@@ -13,6 +13,7 @@ import xlsxwriter
 
 __all__ = [
     "COVERED",
+    "LINE_BREAK",
     "Down",
     "Error",
     "Noted",
@@ -69,6 +70,9 @@ class Noted(NamedTuple):
 COVERED = None
 """A cell that is merged with the one above."""
 
+
+LINE_BREAK = "\x0b"
+"""A line break within a paragraph of an .ods."""
 
 _NO_VALUE = 8.75e-300
 
@@ -212,4 +216,9 @@ def _ods_value(cell: object) -> str:
 
 def _ods_text(text: str) -> str:
     """A line, with runs of spaces as the standard writes them."""
-    return escape(text).replace("  ", ' <text:s text:c="1"/>').replace("\t", "<text:tab/>")
+    return (
+        escape(text)
+        .replace("  ", ' <text:s text:c="1"/>')
+        .replace("\t", "<text:tab/>")
+        .replace(LINE_BREAK, "<text:line-break/>")
+    )

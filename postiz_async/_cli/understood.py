@@ -51,5 +51,3 @@ def show_understood(output: Output, understood: Understood) -> None:
     channels = understood.channels
     on = f" on {count(len(channels), 'channel')}: {', '.join(channels)}" if channels else ""
     output.say(f"{count(understood.posts, 'post')}{on}")
-    if understood.comments:
-        output.say(f"{count(understood.comments, 'comment')} in cells: never sent")

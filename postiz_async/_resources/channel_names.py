@@ -67,7 +67,7 @@ class Resolver:
                 hint = "postiz-async channels lists them"
             else:
                 hint = "the organisation has no channels"
-            problem = Problem(where, f"there is no channel {wanted!r}", hint=hint)
+            problem = Problem(where, f"there is no channel {wanted[:100]!r}", hint=hint)
         return ChannelNotFoundError([problem], word=wanted, close=close)
 
     def ids(self) -> Callable[[str], str]:

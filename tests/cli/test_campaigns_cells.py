@@ -43,14 +43,13 @@ def test_a_number_of_a_workbook_that_is_shown_otherwise_is_refused(
 
 
 @pytest.mark.parametrize("cell", [PERCENT, MONEY, GROUPED])
-def test_a_number_of_an_open_document_is_read_as_it_is_shown(
-    cli: Cli, server: Server, tmp_path: Path, cell: Shown
+def test_a_number_of_an_open_document_that_is_shown_otherwise_is_refused(
+    cli: Cli, tmp_path: Path, cell: Shown
 ) -> None:
-    head = [*HEAD, "price"]
-    path = write_ods(tmp_path / "p.ods", [head, ["mastodon", WHEN, f"{tmp_path} {{price}}", cell]])
-    assert cli("run", path, "--template").code == 0
-    (post,) = (post for post in server.posts if str(tmp_path) in post["content"])
-    assert f"{tmp_path} {cell.text}" in post["content"]
+    refused = cli("plan", write_ods(tmp_path / "p.ods", [HEAD, ["mastodon", WHEN, cell]]))
+    assert refused.code == 2
+    words = f"is {cell.value} in the file, which the spreadsheet shows as {cell.text!r}"
+    assert f"row 2, content: {words}" in said(refused.err)
 
 
 def test_a_plan_says_how_many_posts_a_row_makes(cli: Cli, tmp_path: Path) -> None:

@@ -80,12 +80,13 @@ def test_without_its_mistakes_it_is_planned(cli: Cli, tmp_path: Path, name: str)
     assert (result.document["posts"], result.document["media_files"]) == (50, 1)
 
 
-def test_the_extra_sheets_of_a_workbook_are_named(cli: Cli, tmp_path: Path) -> None:
+def test_the_sheet_that_is_read_is_named(cli: Cli, tmp_path: Path) -> None:
     head = ["channel", "date", "content"]
     sheets = {"Mai": [head, ["mastodon", "2031-05-01T09:00Z", "a"]], "Juni": [head]}
     path = write_xlsx(tmp_path / "plan.xlsx", sheets=sheets)
-    assert "Say which one: --sheet Mai or --sheet Juni." in cli("plan", path).err
-    assert cli("plan", path, "--sheet", "Mai").code == 0
+    planned = cli("plan", path)
+    assert (planned.code, "file: has 2 sheets; 'Mai' is read (--sheet " in planned.out) == (0, True)
+    assert "is read" not in cli("plan", path, "--sheet", "Mai").out
 
 
 def test_options_are_said_once(cli: Cli, tmp_path: Path) -> None:

@@ -295,6 +295,7 @@ def document(rows: str, before: str = "") -> bytes:
     names = " ".join(f'xmlns:{name}="{OFFICE}:{name}:1.0"' for name in ("office", "table", "text"))
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        packed.writestr("META-INF/manifest.xml", "<manifest/>")
         packed.writestr(
             "content.xml",
             f"{before}<office:document-content {names}><office:body><office:spreadsheet>"

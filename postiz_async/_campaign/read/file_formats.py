@@ -23,20 +23,18 @@ from typing import Literal, NamedTuple, TextIO, TypeAlias, cast
 import msgspec
 
 from postiz_async._campaign.read.columns import LONGEST_NAME, column_named
-from postiz_async._campaign.read.packages import DAMAGE, Package
-from postiz_async._campaign.read.texts import MAX_ROW_TEXT, NO_JSON, foreign_byte, read_json, shown
+from postiz_async._campaign.read.sheet_reader import MAX_ROW_TEXT
+from postiz_async._campaign.read.texts import NO_JSON, foreign_byte, read_json, shown
 from postiz_async._resources.channel_names import folded
 from postiz_async.errors import CampaignError, Problem
 from postiz_async.models._base import describe_json_error
 
-CAMPAIGNS_ARE = "a campaign is a file of CSV, JSON, .xlsx or .ods."
+CAMPAIGNS_ARE = "a campaign is a file of CSV, JSON, .xlsx, .xls or .ods."
 """The advice for a file of an unsupported kind."""
 
 
-_SHEETS = frozenset((".xlsx", ".xlsm", ".ods"))
-"""Suffixes of supported spreadsheets. In an .xls, errors and empty cells look alike."""
-
-_FOREIGN = frozenset((".xls", ".xlsb", ".numbers", ".gsheet"))
+_SHEETS = frozenset((".xlsx", ".xlsm", ".xls", ".ods"))
+_FOREIGN = frozenset((".xlsb", ".numbers", ".gsheet"))
 
 
 Form: TypeAlias = Literal["csv", "jsonl", "excel"]
@@ -175,17 +173,11 @@ def open_campaign(path: Path, encoding: str | None = None) -> Generator[Opened]:
 
 
 def _refuse_spreadsheet(file: io.BufferedReader, path: Path) -> None:
-    start = file.peek(8)[:8]
-    if start.startswith(b"PK\x03\x04"):
-        with suppress(*DAMAGE):
-            package = Package(file, path)
-            if not ("content.xml" in package or "xl/workbook.xml" in package):
-                raise CampaignError(f"{path} {package.describe()}; {CAMPAIGNS_ARE}")
-    elif not start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        return
-    raise CampaignError(
-        f"{path} is a spreadsheet, not text. Name it .xlsx or .ods, or save it as CSV UTF-8."
-    )
+    if file.peek(8)[:8].startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+        raise CampaignError(
+            f"{path} is not text; {CAMPAIGNS_ARE} Name a spreadsheet .xlsx, .xls or .ods, or save "
+            "it as CSV (UTF-8)."
+        )
 
 
 def _marked_encoding(start: bytes, path: Path) -> str:

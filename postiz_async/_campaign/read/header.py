@@ -23,7 +23,6 @@ from postiz_async._campaign.read.columns import (
     meant_columns,
 )
 from postiz_async._campaign.read.file_formats import Line, NotReadable
-from postiz_async._campaign.read.packages import SheetFacts
 from postiz_async._campaign.read.read_options import ReadOptions, Rules, options_path
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.read.settings_columns import is_setting, network_of
@@ -36,6 +35,7 @@ from postiz_async._campaign.read.texts import (
     nearest_second,
     shown,
 )
+from postiz_async._campaign.read.workbooks import Sheet
 from postiz_async._resources.channel_names import folded
 from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError
@@ -226,6 +226,11 @@ def _place_below(seen: Sequence[Line], rules: Rules, names: Sequence[str]) -> in
     return first - 1 if first else None
 
 
+def is_header(rules: Rules, cells: Iterable[object]) -> bool:
+    """Whether a row of a workbook with several sheets has the columns that a campaign needs."""
+    return _is_header(map(cell_text, cells), rules, column_named if rules.guesses else str.strip)
+
+
 def _is_header(
     names: Iterable[str], rules: Rules, meaning: Callable[[str], str] = str.strip
 ) -> bool:
@@ -286,7 +291,7 @@ class Understood:
     """How a file was understood: its columns, and where they stand.
 
     `sheet` is empty for a file that has none, `header` is the row with the names of the columns.
-    `comments` counts the comments in cells, which are never sent. `is_guessed` is whether any of it
+    `is_guessed` is whether any of it
     was neither given nor saved; then `new` and `gone` name the columns that differ from what is
     saved, if anything is.
     """
@@ -297,7 +302,6 @@ class Understood:
     posts: int
     channels: tuple[str, ...]
     timezone: str
-    comments: int
     is_guessed: bool
     new: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
@@ -315,7 +319,7 @@ class ReadTable:
     """A table that was read: its header, and what its first rows have."""
 
     columns: Columns
-    facts: SheetFacts
+    sheet: Sheet | None
     is_kept: bool
     """Whether the meaning of columns is saved next to the file."""
     filled: set[str] = field(default_factory=set[str])
@@ -345,7 +349,7 @@ class ReadTable:
         """The options with which the file was read, with what was guessed."""
         gone = set(map(folded, self.columns.gone))
         columns = {own: to for own, to in reading.columns.items() if folded(own) not in gone}
-        sheet = self.facts.name if self.facts.is_guessed else reading.sheet
+        sheet = reading.sheet or (self.sheet.name if self.sheet else None)
         return structs.replace(reading, columns=columns | self.guessed, sheet=sheet)
 
     def understood(
@@ -368,7 +372,7 @@ class ReadTable:
                 values["date"] = f"{first[0].date.astimezone(zone):%a %d %b %Y %H:%M}"
         columns, guessed = self.columns, self.guessed
         return Understood(
-            sheet=self.facts.name,
+            sheet=self.sheet.name if self.sheet else "",
             header=columns.number,
             columns=tuple(
                 UnderstoodColumn(own, to, values.get(to, self._firsts.get(place, "")))
@@ -378,8 +382,7 @@ class ReadTable:
             posts=len(rows),
             channels=channels,
             timezone=str(zone),
-            comments=self.facts.comments,
-            is_guessed=bool(guessed or columns.gone or self.facts.is_guessed),
+            is_guessed=bool(guessed or columns.gone),
             new=tuple(guessed) if self.is_kept else (),
             gone=columns.gone,
         )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,8 +28,7 @@ from postiz_async._campaign.read.file_formats import (
     open_campaign,
     without_escape,
 )
-from postiz_async._campaign.read.header import Columns, ReadTable, read_header
-from postiz_async._campaign.read.packages import SheetFacts
+from postiz_async._campaign.read.header import Columns, ReadTable, is_header, read_header
 from postiz_async._campaign.read.read_options import Advice, ReadOptions, Rules, rules_of, warning
 from postiz_async._campaign.read.rows import (
     CampaignRow,
@@ -40,7 +38,6 @@ from postiz_async._campaign.read.rows import (
     with_refs,
 )
 from postiz_async._campaign.read.settings_columns import field_of, is_setting
-from postiz_async._campaign.read.spreadsheets import sheet_rows
 from postiz_async._campaign.read.texts import (
     BEGINNINGS,
     Odd,
@@ -50,6 +47,7 @@ from postiz_async._campaign.read.texts import (
     shown,
     tidied,
 )
+from postiz_async._campaign.read.workbooks import Sheet, open_sheet
 from postiz_async._resources.channel_names import folded
 from postiz_async._resources.create_body import input_type_problems
 from postiz_async.errors import CampaignError, Problem, UsageError
@@ -64,9 +62,6 @@ MAX_ROWS = 1_000_000
 
 TOO_MANY_PROBLEMS = 100_000
 """Number of problems after which reading stops."""
-
-_MOST_SHEETS = 20
-"""Sheets in which a campaign is looked for, at most."""
 
 _READ_AT_ONCE = 500
 """Rows of a program that are read before other tasks may run."""
@@ -125,33 +120,16 @@ def read_campaign(
 
 
 def _read_file(path: Path, rules: Rules, words: ChannelWords) -> ReadCampaign:
-    facts = SheetFacts()
-    try:
-        return _read_table(path, rules, words, facts)
-    except CampaignError:
-        if not rules.guesses or facts.name or len(facts.visible) > _MOST_SHEETS:
-            raise
-        found: list[ReadCampaign] = []
-        for name in facts.visible:
-            with suppress(CampaignError):  # it is no campaign
-                its = SheetFacts(is_guessed=True)
-                found.append(_read_table(path, replace(rules, sheet=name), words, its))
-        if len(found) != 1:
-            raise
-        return found[0]
-
-
-def _read_table(path: Path, rules: Rules, words: ChannelWords, facts: SheetFacts) -> ReadCampaign:
     collector = _Collector(str(path), rules, words)
     if is_spreadsheet(path):
         if rules.encoding is not None:
             raise CampaignError(f"{path} is a spreadsheet, which has no encoding. Leave it out.")
-        lines: Iterator[Line] = (
-            Line(number, cells)
-            for number, cells in sheet_rows(path, rules.sheet, facts)
-            if not _is_blank(cells)
-        )
-        collector.take_table(lines, facts)
+        with open_sheet(path, rules.sheet, partial(is_header, rules)) as sheet:
+            if rules.sheet is None and len(sheet.visible) > 1:
+                message = f"has {len(sheet.visible)} sheets; {sheet.name!r} is read"
+                hint = "--sheet names it, or another"
+                collector.warnings.append(Problem("file", message, hint=hint, severity="warning"))
+            collector.take_table(sheet.lines, sheet)
         return collector.campaign(path)
     if rules.sheet is not None:
         raise CampaignError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
@@ -165,7 +143,7 @@ def _read_table(path: Path, rules: Rules, words: ChannelWords, facts: SheetFacts
                 collector.take(number, record)
         else:
             lines = csv_lines(file.text, {*COLUMNS, *rules.columns})
-            collector.take_table(lines, facts)
+            collector.take_table(lines)
     return collector.campaign(path)
 
 
@@ -294,10 +272,10 @@ class _Collector:
         if kind not in self.rules.ignore:
             self.warnings.append(warning(kind, column, message, row, hint))
 
-    def take_table(self, lines: Iterator[Line], facts: SheetFacts) -> None:
+    def take_table(self, lines: Iterator[Line], sheet: Sheet | None = None) -> None:
         """Take the header and the rows of a table."""
         columns, lines = read_header(lines, self.name, self.rules, self.words)
-        self.table = table = ReadTable(columns, facts, bool(self.rules.kept))
+        self.table = table = ReadTable(columns, sheet, bool(self.rules.kept))
         guessed = {folded(own): to for own, to in columns.guessed.items()}
         self.rules = replace(self.rules, columns={**self.rules.columns, **guessed})
         number = columns.number
@@ -503,9 +481,3 @@ class _Collector:
                     f"{self.name} has no row for {self.rules.written[name]!r}, which was given a "
                     f"time zone or slots. It has rows for: {there}."
                 )
-
-
-def _is_blank(cells: Sequence[object]) -> bool:
-    return not any(
-        cell.strip() or isinstance(cell, Odd) if isinstance(cell, str) else True for cell in cells
-    )

@@ -14,12 +14,6 @@ import msgspec
 from postiz_async._resources.channel_names import folded
 from postiz_async._validation.messages import did_you_mean
 
-MAX_TEXT = 131_072
-"""Characters of one cell, at most; a request has room for 102,400 bytes."""
-
-MAX_ROW_TEXT = 2_000_000
-"""Characters of one row, at most."""
-
 MAX_COLUMNS = 1_024
 """Number of columns with text, at most."""
 
@@ -48,11 +42,7 @@ def is_cell_error(cell: str) -> bool:
     return text in _ERRORS or _CODE.fullmatch(text) is not None
 
 
-_AS_TEXT = "format the cells as text, and type the values again"
-UNCALCULATED = (
-    "is a formula without a value",
-    "open the file in the spreadsheet program and save it, or copy the values",
-)
+AS_TEXT = "format the cells as text, and type the values again"
 
 
 class Odd(str):
@@ -63,7 +53,7 @@ class Odd(str):
     why: str
 
     @classmethod
-    def of(cls, stored: str, why: str, hint: str = _AS_TEXT) -> Odd:
+    def of(cls, stored: str, why: str, hint: str = AS_TEXT) -> Odd:
         """Make one from the stored text, the reason for the difference, and the advice."""
         cell = cls(stored)
         cell.why, cell.hint = why, hint

@@ -43,7 +43,6 @@ async def test_a_guess_is_accepted_and_told(lab: Lab, path: Path) -> None:
                 posts=3,
                 channels=("News", "Ours"),
                 timezone="Europe/Berlin",
-                comments=1,
                 is_guessed=True,
             )
             assert (campaign.reading.sheet, campaign.reading.columns["Status"]) == ("März", "")

@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_read_at_all(write: Write, text: str | bytes, word
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for path, words in (
         (tmp_path / "no.csv", "There is no file"),
-        (tmp_path, r"is a directory; a campaign is a file of CSV, JSON, \.xlsx or \.ods"),
+        (tmp_path, r"is a directory; a campaign is a file of CSV, JSON, \.xlsx, \.xls or \.ods"),
         (Path("nul\0.csv"), "cannot be read"),
         (tmp_path / ("n" * 400), "cannot be read"),
     ):
