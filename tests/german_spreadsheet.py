@@ -49,7 +49,7 @@ def german_rows(*, as_cells: bool) -> list[list[object]]:
 
 
 def write_german(folder: Path, name: str) -> Path:
-    """The spreadsheet, with its pictures beside it: .xlsx, .ods, or CSV in Windows-1252."""
+    """The spreadsheet, with its pictures beside it: .xlsx, .ods, or CSV UTF-8."""
     (folder / "bilder").mkdir(exist_ok=True)
     (folder / "bilder" / "sonne.png").write_bytes(PNG)
     path = folder / name
@@ -62,5 +62,5 @@ def write_german(folder: Path, name: str) -> Path:
     writer.writerow(HEADER)
     writer.writerows(german_rows(as_cells=False))
     writer.writerows([[""] * len(HEADER)] * 40)  # what Excel leaves behind
-    path.write_bytes(out.getvalue().encode("cp1252"))
+    path.write_bytes(out.getvalue().encode("utf-8-sig"))
     return path

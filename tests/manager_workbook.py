@@ -66,7 +66,7 @@ def _rows(picture: str, video: str, *, as_cells: bool) -> list[list[object]]:
 
 
 def write_plan(folder: Path, name: str, picture: str = "", video: str = "film.mp4") -> Path:
-    """The plan, with its pictures beside it: .xlsx or .ods, or CSV in Windows-1252.
+    """The plan, with its pictures beside it: .xlsx or .ods, or CSV UTF-8.
 
     Args:
         folder: where it is written.
@@ -83,7 +83,7 @@ def write_plan(folder: Path, name: str, picture: str = "", video: str = "film.mp
     if is_csv:
         out = io.StringIO(newline="")
         csv.writer(out, delimiter=";").writerows(rows)
-        path.write_bytes(out.getvalue().encode("cp1252"))
+        path.write_bytes(out.getvalue().encode("utf-8-sig"))
         return path
     legend = [["Farbe", "Bedeutung"], ["grün", "freigegeben"], ["gelb", "Entwurf"]]
     if path.suffix == ".xlsx":

@@ -132,7 +132,7 @@ class ReadAs:
         date_format: The format of dates, like '%d.%m.%Y %H:%M' (as for strptime).
         column: The meaning of a column with another name, like Text=content; Notes= ignores a
             column. Can be repeated.
-        encoding: The encoding of a text file, like cp1250; by default UTF-8 or detected.
+        encoding: The encoding of a text file, like cp1252; by default UTF-8, or UTF-16 with a mark.
         sheet: The name of the sheet, if a spreadsheet has several.
         default: The value of empty cells of a column, like tags=news; can be repeated.
         template: Replace {name} in texts and settings with the row's value in that column.

@@ -70,7 +70,7 @@ def write(folder: Path, name: str, rows: list[list[Any]]) -> Path:
     if path.suffix == ".csv":
         out = io.StringIO(newline="")
         csv.writer(out, delimiter=";").writerows(table)
-        path.write_bytes(out.getvalue().encode("cp1252"))
+        path.write_bytes(out.getvalue().encode("utf-8-sig"))
         return path
     return write_xlsx(path, table) if path.suffix == ".xlsx" else write_ods(path, table)
 

@@ -1,13 +1,11 @@
 """Read campaign files in the encodings and delimiters that spreadsheets and programs write.
 
-Files are read in a stream, so that only the rows that were read take memory. A file without any
-UTF-8 letters is read as Windows-1252, if it looks like it. If only some rows are not UTF-8, their
-bytes stay in the cells as surrogates, and these rows are refused.
+Files are read in a stream, so that only the rows that were read take memory. Bytes that are not
+UTF-8 stay in the cells as surrogates, and their rows are refused.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import itertools
@@ -137,16 +135,9 @@ class Line(NamedTuple):
     cells: Sequence[object]
 
 
-class Opened(NamedTuple):
-    """The text of a campaign file; `guessed` is a sample of it if its encoding was guessed."""
-
-    text: TextIO
-    guessed: str
-
-
 @contextmanager
-def open_campaign(path: Path, encoding: str | None = None) -> Generator[Opened]:
-    """Open a campaign file as text: in the given encoding, else by its mark or by a guess.
+def open_campaign(path: Path, encoding: str | None = None) -> Generator[TextIO]:
+    """Open a campaign file as text: in the given encoding, else UTF-16 by its mark, or UTF-8.
 
     Raises:
         CampaignError: there is no such file, or it is empty, too large or unreadable.
@@ -160,15 +151,13 @@ def open_campaign(path: Path, encoding: str | None = None) -> Generator[Opened]:
                 "of its own, and they share the quota."
             )
         _refuse_spreadsheet(file, path)
-        found, guessed = encoding or _marked_encoding(file.peek(4)[:4], path), ""
-        if found == "utf-8" and not encoding:
-            found, guessed = _guess(file, path)
+        found = encoding or _marked_encoding(file.peek(16)[:16], path)
         errors = "surrogateescape" if found.startswith("utf-8") else "surrogatepass"
         if not found.startswith("utf"):
             errors = "strict"
         newline = "\n" if is_json(path) else ""
         text = io.TextIOWrapper(file, found, errors, newline)
-        yield Opened(text, guessed)
+        yield text
         text.detach()
 
 
@@ -186,71 +175,9 @@ def _marked_encoding(start: bytes, path: Path) -> str:
     for bom, encoding in _BOMS:
         if start.startswith(bom):
             return encoding
-    if start[1:2] == b"\0" and start[:1] != b"\0":
-        return "utf-16-le"
-    return "utf-16-be" if start[:1] == b"\0" and start[1:2] != b"\0" else "utf-8"
-
-
-_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_HIGH = re.compile(rb"(?<!\w)\w*[\x80-\xff][\w\x80-\xff]*")
-_ASCII = bytes(range(128))
-_NOT_WESTERN = re.compile(
-    rb"(?<!\w)\w*[\xc0-\xff]{4}[\xc0-\xff]*"  # Cyrillic and Greek are written in these alone
-    # signs and capitals within a word: Central European, and what a Mac or DOS wrote
-    rb"|(?<!\w)\w*[A-Za-z\xc0-\xff][\xa1-\xa9\xac\xae-\xb6\xb8\xb9\xbb-\xbf][a-z\xe0-\xff]\w*"
-    rb"|(?<!\w)\w*[a-z][\x80-\x84\x86-\x90\x93-\x95\x98\x99\x9b\x9d\x9f][a-z\x80-\xff]\w*"
-    rb"|(?<!\w)\w*[\x81\x8d\x8f\x90\x9d]\w*"
-)
-
-
-def _guess(file: io.BufferedReader, path: Path) -> tuple[str, str]:
-    """Guess the encoding of a file without a mark: Windows-1252 if little in it is UTF-8.
-
-    Returns:
-        The encoding, and a sample of the text.
-
-    Raises:
-        CampaignError: the file is most likely neither UTF-8 nor Windows-1252.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for chunk in _chunks(file):
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        pass
-    else:
-        return "utf-8", ""
-    high, valid, sample = 0, 0, b""
-    odd: re.Match[bytes] | None = None
-    for chunk in _chunks(file):
-        if b"\0" in chunk:
-            raise CampaignError(f"{path} is not text; {CAMPAIGNS_ARE}")
-        high += len(chunk.translate(None, _ASCII))
-        valid += sum(len(found) for found in _UTF8.findall(chunk))
-        some = None if sample else _HIGH.search(chunk)
-        sample = some[0] if some else sample
-        odd = odd or _NOT_WESTERN.search(chunk)
-    if valid * 2 > high:
-        return "utf-8", ""
-    if odd:
-        text = shown(odd[0].decode("cp1252", "replace").strip())
-        raise CampaignError(
-            f"{path} is not UTF-8, nor most likely Windows-1252, as which it would say {text!r}. "
-            "Say what it is: --encoding cp1250 (Central Europe), cp1251 (Cyrillic), cp1253 "
-            "(Greek), mac_roman; or save it as UTF-8 (in Excel: CSV UTF-8)."
-        )
-    return "cp1252", shown(sample.decode("cp1252", "replace").strip())
-
-
-def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
-    """Yield the file from its beginning in chunks, and rewind it at the end."""
-    file.seek(0)
-    try:
-        while chunk := file.read(_CHUNK):
-            yield chunk
-    finally:
-        file.seek(0)
+    if b"\0" in start:
+        raise CampaignError(f"{path} is not text; {CAMPAIGNS_ARE}")
+    return "utf-8"
 
 
 def _lines(file: TextIO) -> Iterator[str]:

@@ -134,15 +134,11 @@ def _read_file(path: Path, rules: Rules, words: ChannelWords) -> ReadCampaign:
     if rules.sheet is not None:
         raise CampaignError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
     with open_campaign(path, rules.encoding) as file:
-        if file.guessed:
-            message = f"is not UTF-8 and is read as Windows-1252: {file.guessed!r}"
-            hint = "if letters are wrong, say --encoding"
-            collector.warn("encoding", "file", message, None, hint)
         if is_json(path):
-            for number, record in json_records(file.text, collector.problems):
+            for number, record in json_records(file, collector.problems):
                 collector.take(number, record)
         else:
-            lines = csv_lines(file.text, {*COLUMNS, *rules.columns})
+            lines = csv_lines(file, {*COLUMNS, *rules.columns})
             collector.take_table(lines)
     return collector.campaign(path)
 

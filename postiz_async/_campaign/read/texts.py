@@ -84,7 +84,7 @@ def foreign_byte(text: str) -> CellProblem | None:
     guess = f" ({meant!r} in Windows-1252)" if meant.isprintable() and meant else ""
     return CellProblem(
         f"is not UTF-8: byte 0x{byte:02x}{guess} at character {found.start() + 1}",
-        "save the file as UTF-8 (in Excel: CSV UTF-8)",
+        "say --encoding cp1252, or save the file as UTF-8 (in Excel: CSV UTF-8)",
     )
 
 

@@ -38,58 +38,24 @@ def table(*texts: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "texts",
-    [
-        ("Schöne Grüße", "„MENÜ“ für 5 €"),
-        ("L\u2019été à Besançon \u2013 déjà vu ?", "« Où ? »"),
-        ("¿Qué tal, señor?", "¡Olé!"),
-        ("São João, pão-de-ló nº 1", "1ª edição"),
-        ("Æblegrød på Øen", "Smörgåsbord 20 °C"),
-    ],
-)
-def test_windows_1252_is_recognised_and_said_once(tmp_path: Path, texts: tuple[str, ...]) -> None:
-    campaign = read(tmp_path, table("plain", *texts).encode("cp1252"))
-    assert contents(campaign) == ["plain", *texts]
-    (warning,) = campaign.warnings
-    assert (warning.where, warning.row, warning.severity) == ("file", None, "warning")
-    assert warning.message.startswith("is not UTF-8 and is read as Windows-1252: ")
-
-
-@pytest.mark.parametrize(
     ("text", "encoding"),
     [
+        ("Schöne Grüße", "cp1252"),
         ("Привет, мир", "cp1251"),
         ("Καλημέρα κόσμε", "cp1253"),
         ("Zażółć gęślą jaźń", "cp1250"),
-        ("Schöne Grüße", "mac_roman"),
-        ("für alle", "cp850"),
-        ("Größe", "cp850"),
     ],
 )
-def test_what_is_most_likely_something_else_is_refused_until_it_is_said(
+def test_what_is_not_utf_8_is_refused_until_its_encoding_is_said(
     tmp_path: Path, text: str, encoding: str
 ) -> None:
-    data = table(text).encode(encoding)
-    with pytest.raises(CampaignError, match="nor most likely Windows-1252"):
-        read(tmp_path, data)
-    campaign = read(tmp_path, data, encoding=encoding)
-    assert contents(campaign) == [text]
-    assert campaign.warnings == ()
-
-
-def test_one_very_long_word_is_no_more_work_to_guess_by_than_many(tmp_path: Path) -> None:
-    word = "A" * 130_000  # that took minutes when each of its letters was tried as its beginning
-    assert (
-        contents(read(tmp_path, table(word, "Schöne Grüße").encode("cp1252")))[1] == "Schöne Grüße"
-    )
-    with pytest.raises(CampaignError, match="nor most likely Windows-1252"):
-        read(tmp_path, table(word, "Привет").encode("cp1251"))
-
-
-def test_utf_8_with_few_letters_is_not_taken_for_anything_else(tmp_path: Path) -> None:
-    campaign = read(tmp_path, table(*["a" * 100] * 2_000, "Ä“é").encode())
-    assert contents(campaign)[-1] == "Ä“é"
-    assert campaign.warnings == ()
+    data = table("plain", text).encode(encoding)
+    refused = read(tmp_path, data)
+    assert [row.content for row in refused.rows] == ["plain"]
+    [problem] = refused.problems
+    assert (problem.row, problem.message[:12]) == (3, "is not UTF-8")
+    assert problem.hint.startswith("say --encoding cp1252, or save the file as UTF-8")
+    assert contents(read(tmp_path, data, encoding=encoding)) == ["plain", text]
 
 
 def test_an_encoding_that_does_not_fit_says_from_where_on(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_rows_in_another_encoding_are_named_with_byte_and_character(
     campaign = read_campaign(write(data))
     assert faults(campaign) == [
         f"row {number}, content: is not UTF-8: byte 0xdf ('ß' in Windows-1252) at character 4 "
-        "(save the file as UTF-8 (in Excel: CSV UTF-8))"
+        "(say --encoding cp1252, or save the file as UTF-8 (in Excel: CSV UTF-8))"
         for number in (2, 4)
     ]
     assert [row.content for row in campaign.rows] == ["Grüße"]
