@@ -135,7 +135,6 @@ class ReadAs:
         encoding: The encoding of a text file, like cp1252; by default UTF-8, or UTF-16 with a mark.
         sheet: The name of the sheet, if a spreadsheet has several.
         default: The value of empty cells of a column, like tags=news; can be repeated.
-        template: Replace {name} in texts and settings with the row's value in that column.
         ignore: A kind of warning to turn off; can be repeated.
     """
 
@@ -146,7 +145,6 @@ class ReadAs:
     encoding: str | None = None
     sheet: str | None = None
     default: list[str] | None = None
-    template: bool | None = None
     ignore: list[Advice] | None = None
     connection: Connection = Connection()
 
@@ -172,7 +170,6 @@ class ReadAs:
             slots=self._slots(kept),
             encoding=self.encoding,
             sheet=self.sheet,
-            template=self.template,
             ignore=tuple(self.ignore or ()),
         )
 

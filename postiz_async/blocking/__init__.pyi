@@ -712,7 +712,7 @@ class Postiz:
             slots: when rows without a date are published, like "mon-fri 9:00 13:00; sat 11:00":
                 each in the next free slot of its channel. By channel as a mapping, with `default`
                 for the others.
-            reading: how to read the file: columns, defaults, dates, zones and templates.
+            reading: how to read the file: columns, defaults, dates and zones.
             media_root: one or more folders from which the campaign may take media, besides its own
                 folder (for rows from a program: the working directory). Cells cannot refer to other
                 files, neither with `..` nor through a symbolic link; a `Path` from a program can.

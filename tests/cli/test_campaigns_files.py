@@ -14,22 +14,20 @@ from processes import Server
 FOREIGN = (
     "--column", "Kanal=channel", "--column", "Wann=date", "--column", "Text=content",
     "--column", "Notiz=", "--default", "tags=news", "--date-format", "%d.%m.%Y %H:%M",
-    "--channel-timezone", "mastodon=Asia/Tokyo", "--timezone", "Europe/Berlin", "--template",
+    "--channel-timezone", "mastodon=Asia/Tokyo", "--timezone", "Europe/Berlin",
 )  # fmt: skip
 
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
     rows = [
-        ("mastodon", "20.01.2027 18:00", "Hallo {ort}", "intern", "Berlin"),
-        ("bluesky", "20.01.2027 09:00", "Hallo {ort}", "", "Wien"),
+        ("mastodon", "20.01.2027 18:00", "Hallo Berlin", "intern"),
+        ("bluesky", "20.01.2027 09:00", "Hallo Wien", ""),
     ]
-    return write_campaign(tmp_path / "f.csv", *rows, columns="Kanal,Wann,Text,Notiz,Ort")
+    return write_campaign(tmp_path / "f.csv", *rows, columns="Kanal,Wann,Text,Notiz")
 
 
-def test_columns_dates_zones_defaults_and_templates(
-    cli: Cli, server: Server, foreign: Path
-) -> None:
+def test_columns_dates_zones_and_defaults(cli: Cli, server: Server, foreign: Path) -> None:
     planned = cli("plan", foreign, *FOREIGN, "--json")
     assert planned.document["posts"] == 2
     ran = cli("run", foreign, *FOREIGN)

@@ -34,7 +34,6 @@ from postiz_async._campaign.read.settings_columns import is_setting, network_of,
 from postiz_async._campaign.read.texts import (
     NO_JSON,
     CellProblem,
-    Template,
     cell_text,
     foreign_byte,
     is_storable,
@@ -76,12 +75,10 @@ class RowReader:
 
     number: int
     record: dict[str, object]
-    fields: Mapping[str, object]
     rules: Rules
     post: NewPost | None = None
     provider: str = ""
     providers: Collection[str] = ("",)
-    template: Template | None = None
     problems: list[Problem] = field(default_factory=list[Problem])
     zone: ZoneInfo | None = None
     """The time zone of the date, if one is given."""
@@ -98,9 +95,6 @@ class RowReader:
     unread_date: str = ""
     """The text of a date that no format can read."""
 
-    def __post_init__(self) -> None:
-        self.template = Template(self.fields) if self.rules.template else None
-
     def rows(self) -> list[Row]:
         """The rows of the record: one, or one for each date of a series; none with problems."""
         row = self.read()
@@ -115,8 +109,7 @@ class RowReader:
         has_others = not self.record.keys() <= COLUMNS.keys()
         if has_others:
             self.problems.extend(unknown_columns(self.record, self.number))
-        cells = itertools.chain(self.record.values(), self.fields.values())
-        if not any(map(_is_filled, cells)):
+        if not any(map(_is_filled, self.record.values())):
             self._wrong("row", "is empty", "delete it")
             return None
         if "needs_media" in self.record:
@@ -191,10 +184,7 @@ class RowReader:
             self._wrong(name, "contains characters that are not text (NUL or half a character)")
 
     def _content(self, name: str) -> str:
-        text = self._text(name)
-        if self.template is not None:
-            text = cast("str", self._filled(name, text, self.template))
-        text = tidied(text)
+        text = tidied(self._text(name))
         return self._with_link(text) if "link" in self.record else text
 
     def _with_link(self, text: str) -> str:
@@ -222,16 +212,6 @@ class RowReader:
             texts_ = f"{len(texts)} text{'' if len(texts) == 1 else 's'}"
             self._wrong("alt", f"has {texts_} for {files} files", "write one a line")
         return tuple(texts) if any(texts) else ()
-
-    def _filled(self, name: str, value: object, template: Template) -> object:
-        """The value with the fields of the template filled in."""
-        filled = template.fill_all(value)
-        for fault in template.faults:
-            self._wrong(name, *fault)
-        template.faults.clear()
-        if isinstance(filled, str) and filled != value and not is_storable(filled):
-            self._refuse_characters(name, filled)
-        return filled
 
     def _refuse_unfinished(self) -> None:
         """Refuse an exported post until its media and thread are filled in."""
@@ -447,8 +427,6 @@ class RowReader:
         settings = cast("Mapping[str, object]", value)
         if not isinstance(self.record.get(name), str):
             settings = dict(settings)  # a program may change its own
-        if self.template is not None:
-            settings = cast("dict[str, object]", self._filled(name, settings, self.template))
         try:
             msgspec.json.encode(settings)
         except (TypeError, ValueError, RecursionError) as error:
@@ -475,9 +453,6 @@ class RowReader:
         numbers = {each: n for each in others if (n := thread_column(each)) is not None}
         texts = [self._text(each) for each in sorted(numbers, key=numbers.__getitem__)]
         parts = self._thread_list(name) + tuple(t.replace("\r\n", "\n") for t in texts if t)
-        if parts and self.template is not None:
-            filled = cast("list[str]", self._filled(name, parts, self.template))
-            parts = tuple(filled)
         given = () if self.post is None else self.post.thread
         has_media = [isinstance(part, ThreadPart) and bool(part.media) for part in given]
         for part, is_shown in itertools.zip_longest(parts, has_media):

@@ -133,7 +133,7 @@ def read_header(
     unmapped = [own if folded(own) == to else to for own, to in pairs]
     cells = [line.cells for line in seen]
     meant = meant_columns(unmapped, cells, words) if missing or rules.guesses else {}
-    guessed = {own: to for own, to in meant.items() if rules.guesses and (to or not rules.template)}
+    guessed = meant if rules.guesses else {}
     pairs = [(own, guessed.get(own, to)) for own, to in pairs]
     targets = [to for _, to in pairs]
     missing = _missing(targets, rules)
@@ -151,7 +151,7 @@ def read_header(
     for place, (own, target) in enumerate(pairs):
         if target not in {"", names[place]}:
             labels[target] = own
-        if own and (rules.template or is_column(target)):
+        if own and is_column(target):
             kept.append((place, names[place]))
         elif own and (target or own in guessed):
             unknown[place] = own

@@ -53,8 +53,6 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
             `default` for the others.
         encoding: the encoding of a text file that is not UTF-8 and has no mark, like `cp1252`.
         sheet: the name of the sheet of a spreadsheet that has several.
-        template: fill `{name}` in content, thread and settings with the row's column of that
-            name, whichever columns the file has. `{{` is a brace.
         ignore: kinds of warnings to turn off.
     """
 
@@ -66,7 +64,6 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
     slots: str | Mapping[str, str] = ""
     encoding: str | None = None
     sheet: str | None = None
-    template: bool | None = None
     ignore: tuple[Advice, ...] = ()
 
 
@@ -111,7 +108,6 @@ class Rules:
     slots: Mapping[str, Slots]
     encoding: str | None
     sheet: str | None
-    template: bool
     ignore: frozenset[Advice]
     written: Mapping[str, str]
     """Names of columns and channels as written, by their lower-case form."""
@@ -173,7 +169,6 @@ def rules_of(reading: ReadOptions, kept: Iterable[str] = (), *, guess: bool = Fa
         slots=_slots_of(reading.slots),
         encoding=_encoding(reading.encoding) if reading.encoding is not None else None,
         sheet=reading.sheet,
-        template=bool(reading.template),
         ignore=frozenset(reading.ignore),
         kept=frozenset(map(folded, kept)),
         guesses=guess,
@@ -310,7 +305,6 @@ def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:
         slots=_merged_slots(said.slots, kept.slots),
         encoding=kept.encoding if said.encoding is None else said.encoding,
         sheet=kept.sheet if said.sheet is None else said.sheet,
-        template=kept.template if said.template is None else said.template,
         ignore=tuple(dict.fromkeys((*kept.ignore, *said.ignore))),
     )
 

@@ -110,7 +110,7 @@ def read_campaign(
     Args:
         path: the file; `.jsonl`, `.ndjson` and `.json` are JSON lines or an array, `.xlsx`,
             `.xlsm` and `.ods` spreadsheets, everything else is CSV.
-        reading: columns, defaults, dates, zones and templates, where they are not the usual ones.
+        reading: columns, defaults, dates and zones, where they are not the usual ones.
         words: the words that mean a channel; None: only the names of providers.
 
     Raises:
@@ -355,7 +355,7 @@ class _Collector:
                 f"{self.name} has more than {MAX_ROWS:,} rows, which is as many as one campaign "
                 "may have. Split it: each part is a campaign of its own, and they share the quota."
             )
-        record, fields = self._renamed(number, values)
+        record = self._renamed(number, values)
         said = record.get("channel") or self.rules.defaults.get("channel")
         channels = self._channels_of(said) if isinstance(said, str) else {"": ""}
         providers = list(map(self._provider_of, channels.values()))
@@ -365,7 +365,7 @@ class _Collector:
             record = {k: tidied(v) if isinstance(v, str) else v for k, v in record.items()}
         for (id_, channel), provider in zip(channels.items(), providers, strict=True):
             each = {**record, "channel": channel} if several else record
-            reader = RowReader(number, each, fields, self.rules, post, provider, providers)
+            reader = RowReader(number, each, self.rules, post, provider, providers)
             self._read(reader, id_ if several else "")
         if several:  # what is wrong with each of them is one problem
             self.problems[before:] = dict.fromkeys(self.problems[before:])
@@ -376,16 +376,13 @@ class _Collector:
                 f"{self.problems[0]}. Are its columns what they should be?"
             )
 
-    def _renamed(
-        self, number: int, values: dict[str, object]
-    ) -> tuple[dict[str, object], Mapping[str, object]]:
-        """A record with the campaign's names of columns, and the fields for a template."""
-        columns, others, template = self.rules.columns, self.rules.other_names, self.rules.template
-        if not columns and not template and others.keys().isdisjoint(values):
+    def _renamed(self, number: int, values: dict[str, object]) -> dict[str, object]:
+        """A record with the campaign's names of columns."""
+        columns, others = self.rules.columns, self.rules.other_names
+        if not columns and others.keys().isdisjoint(values):
             values.pop("", None)
-            return values, {}
+            return values
         record: dict[str, object] = {}
-        fields: dict[str, object] = {}
         for name, value in values.items():
             small = folded(name)
             self._unseen.discard(small)
@@ -393,11 +390,9 @@ class _Collector:
             if target in record:
                 message = f"is given twice, the second time as {shown(name)!r}"
                 self.problems.append(Problem(target, message, number))
-            if is_column(target) or (target and not template):
+            if target:
                 record[target] = value
-            if template:
-                fields[small] = value
-        return record, {**record, **fields} if template else fields
+        return record
 
     def _read(self, reader: RowReader, id_: str) -> None:
         rows = reader.rows()

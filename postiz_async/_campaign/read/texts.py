@@ -1,18 +1,15 @@
-"""The texts of cells: display, JSON, templates, and detection of damage. PURE."""
+"""The texts of cells: display, JSON, and detection of damage. PURE."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple, cast
 
 import msgspec
-
-from postiz_async._resources.channel_names import folded
-from postiz_async._validation.messages import did_you_mean
 
 MAX_COLUMNS = 1_024
 """Number of columns with text, at most."""
@@ -130,7 +127,7 @@ def nearest_second(moment: datetime) -> datetime:
     return (moment + timedelta(milliseconds=500)).replace(microsecond=0)
 
 
-# ------------------------------------------------------------------ JSON, lost letters, fields
+# ------------------------------------------------------------------ JSON, lost letters
 
 
 MAX_DEPTH = 60
@@ -195,58 +192,3 @@ def _bytes(text: str) -> bytes:
 
 _C1 = "\x81\x8d\x8f\x90\x9d"
 """Characters that Windows-1252 cannot encode."""
-
-
-_SIGN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|\{")
-
-
-class Template:
-    """Fills the fields of one row into its texts, and collects faults instead of stopping.
-
-    `{{` and `}}` are braces. Inserted values are not searched for fields.
-
-    Args:
-        fields: values by column name in lower case.
-    """
-
-    def __init__(self, fields: Mapping[str, object]) -> None:
-        self.fields = fields
-        self.faults: list[CellProblem] = []
-
-    def fill(self, text: str) -> str:
-        """Fill in the fields of a text."""
-        return _SIGN.sub(self._value, text) if "{" in text or "}" in text else text
-
-    def fill_all(self, value: object) -> object:
-        """Fill in the fields of all texts in a JSON value; names of settings stay as they are."""
-        if isinstance(value, str):
-            return self.fill(value)
-        if isinstance(value, dict):
-            mapping = cast("dict[str, object]", value)
-            return {name: self.fill_all(each) for name, each in mapping.items()}
-        if isinstance(value, list | tuple):
-            return [self.fill_all(each) for each in cast("list[object]", value)]
-        return value
-
-    def _value(self, found: re.Match[str]) -> str:
-        if found[0] in {"{{", "}}"}:
-            return found[0][0]
-        if found[1] is None:
-            return self._wrong("has a { that begins no field", "write {{ for a brace")
-        name = folded(found[1])
-        if name not in self.fields:
-            return self._wrong(f"has the field {found[0]}, which no column has", self._hint(name))
-        value = self.fields[name]
-        if isinstance(value, Odd):
-            return self._wrong(f"has the field {found[0]}, which {value.why}", value.hint)
-        if isinstance(value, dict | list | tuple):
-            return self._wrong(f"has the field {found[0]}, which is not text", "")
-        return "" if value is None else str(value)
-
-    def _hint(self, name: str) -> str:
-        meant = did_you_mean(name, self.fields, "did you mean {{{}}}?")
-        return meant or f"columns: {', '.join(self.fields)}"
-
-    def _wrong(self, message: str, hint: str) -> str:
-        self.faults.append(CellProblem(message, hint))
-        return ""

@@ -147,15 +147,3 @@ async def test_what_cannot_be_guessed_is_an_error(lab: Lab, lines: list[str], sa
     async with lab.client() as postiz:
         with pytest.raises(CampaignError, match=said):
             await lab.campaign(postiz, guess=True).open()
-
-
-async def test_a_template_uses_columns_that_are_not_sent(lab: Lab) -> None:
-    lab.channel("mastodon")
-    lab.path = lab.folder / "c.csv"
-    lab.path.write_text("Kanal;Datum;Text;Stadt\nmastodon;15.3.2031 9:00;In {Stadt};Ulm\n", "utf-8")
-    reading = ReadOptions(timezone="UTC", template=True)
-    async with (
-        lab.client() as postiz,
-        lab.campaign(postiz, reading=reading, guess=True) as campaign,
-    ):
-        assert [row.content for row in campaign.rows] == ["In Ulm"]

@@ -13,7 +13,6 @@ from campaign_lab import Lab, at
 from samples import PNG
 
 from postiz_async import CampaignRow
-from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async.errors import CampaignError, ConfigurationError, Problem
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and paths of POSIX")
@@ -242,14 +241,6 @@ async def test_the_path_of_a_program_is_its_own_and_its_text_is_not(lab: Lab) ->
     problems = await problems_of(lab, rows, journal=lab.journal)
     assert [problem.row for problem in problems] == [2, 4]
     assert await problems_of(lab, rows, journal=lab.journal, media_root=outside.parent) == ()
-
-
-async def test_a_template_fills_no_media(lab: Lab) -> None:
-    path = lab.folder / "campaign.csv"
-    text = "channel,date,media,where\nc1,2027-01-15 09:00Z,{where},../private/x.png\n"
-    path.write_text(text)
-    (problem,) = await problems_of(lab, path, reading=ReadOptions(template=True))
-    assert problem.message == "{where} does not exist"
 
 
 @pytest.mark.parametrize("what", ["the file", "its folder"])

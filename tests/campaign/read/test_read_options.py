@@ -116,18 +116,17 @@ async def test_a_row_has_files_settings_and_its_zone(lab: Lab, channels: list[st
 
 async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> None:
     path = lab.folder / "plan.csv"
-    text = "Wann;Kanal;Text;Stadt\n15.01.2027 09:00;{0};Hallo {{stadt}};Berlin\n"
+    text = "Wann;Kanal;Text\n15.01.2027 09:00;{0};Hallo {{Berlin}}\n"
     path.write_text(text.format(channels[0]), encoding="utf-16")
     reading = ReadOptions(
         columns={"Wann": "date", "Kanal": "channel", "Text": "content"},
         defaults={"tags": "news"},
         date_format="%d.%m.%Y %H:%M",
         timezones={channels[0]: "Asia/Tokyo"},
-        template=True,
     )
     async with lab.client() as postiz, postiz.campaign(path, reading=reading) as campaign:
         (row,) = campaign.rows
-        assert (row.content, row.tags) == ("Hallo Berlin", ("news",))
+        assert (row.content, row.tags) == ("Hallo {Berlin}", ("news",))
         assert row.date == datetime(2027, 1, 15, 0, tzinfo=UTC)
 
 

@@ -157,12 +157,6 @@ def test_columns_are_said_anew_one_by_one(
     assert merged_reading(ReadOptions(columns=said), FileOptions(columns=kept)).columns == both
 
 
-def test_a_template_can_be_switched_off_again() -> None:
-    kept = FileOptions(template=True)
-    assert merged_reading(ReadOptions(), kept).template is True
-    assert merged_reading(ReadOptions(template=False), kept).template is False
-
-
 _words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
 _zones = st.sampled_from([None, "Europe/Berlin"])
 _tables = st.dictionaries(_words, _words, max_size=3)
@@ -179,7 +173,6 @@ _tables = st.dictionaries(_words, _words, max_size=3)
         timezones=st.dictionaries(_words, st.sampled_from(["UTC", "Asia/Tokyo"]), max_size=3),
         encoding=st.sampled_from([None, "utf-8", "cp1252"]) | _words,
         sheet=st.none() | _words,
-        template=st.none() | st.booleans(),
         slots=st.sampled_from(["", "daily 9:00", "daily 25:00", {"x": "mon 9:00"}]),
     ),
     name=st.none() | _words,

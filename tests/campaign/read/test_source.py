@@ -377,35 +377,6 @@ def test_a_bad_value_has_row_and_column(write: Write, cells: dict[str, Any], exp
     assert faults(campaign)[0].startswith(f"row 1, {expected}") or expected in faults(campaign)[0]
 
 
-@pytest.mark.parametrize(
-    ("cells", "expected"),
-    [
-        ({"content": "in {citi}"}, "content: has the field {citi}, which no column has"),
-        ({"content": "in {citi}"}, "(did you mean {city}?)"),
-        ({"content": "in {zzz}"}, "(columns: channel, date, content, settings, city, list)"),
-        ({"content": "{ city"}, "content: has a { that begins no field (write {{ for a brace)"),
-        ({"content": "{list}"}, "content: has the field {list}, which is not text"),
-        ({"content": "{city}", "city": "a\x00"}, "content: contains characters that are not text"),
-        ({"thread": ["a", "in {citi}"]}, "thread: has the field {citi}, which no column has"),
-        ({"settings": {"a": [{"b": "{citi}"}]}}, "settings: has the field {citi}, which no"),
-    ],
-)
-def test_what_is_wrong_with_a_template_is_named_once_in_its_row(
-    write: Write, cells: dict[str, Any], expected: str
-) -> None:
-    wrong = record(city="Bonn", list=["a"], settings={"a": 1}) | cells
-    good = record(
-        city="Ulm", list=["b"], thread=["{{{city}}}"], settings={"a": {"b": ["{ CITY }"]}}
-    )
-    reading = ReadOptions(template=True)
-    campaign = read_campaign(write(as_jsonl(wrong, good), "c.jsonl"), reading=reading)
-    (problem,) = faults(campaign)
-    assert problem.startswith("row 1, ")
-    assert expected in problem
-    (row,) = campaign.rows
-    assert (row.thread, row.settings) == (("{Ulm}",), {"a": {"b": ["Ulm"]}})
-
-
 def test_all_problems_of_a_row_come_at_once(write: Write) -> None:
     bad = record(type="X", settings="{", thread="{", repeat_days="x", date="soon")
     campaign = read_campaign(write(as_csv(bad)))
