@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.after.export import ExportResult, Naming
     from postiz_async._campaign.campaign import Campaign
-    from postiz_async._campaign.options import Existing, Guess
+    from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.media_files import MediaRoot
     from postiz_async._campaign.read.read_options import ReadOptions
     from postiz_async._campaign.read.rows import CampaignSource
@@ -176,12 +176,10 @@ class Api(OfOneProcess, Resources):
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
         as_new: bool = False,
-        guess: Guess = False,
     ) -> Campaign:
         """A campaign: a job that can be planned, run, killed and resumed.
 
-        Arguments that are not given are taken from the options that `Campaign.save_options` saved
-        next to the file.
+        Arguments that are not given are taken from a `campaign.toml` beside the file.
 
         Args:
             source: a file (CSV, a spreadsheet, or JSON), or an iterable or async iterable of
@@ -219,10 +217,6 @@ class Api(OfOneProcess, Resources):
                 for a row in the journal are always adopted.
             as_new: send rows without a `ref` that look like edits of sent rows as new posts. By
                 default they are not sent; `update` changes the existing posts.
-            guess: read a table whose columns have other names as is most likely meant; what cannot
-                be recognised is not sent. `Campaign.understood` tells how, and
-                `Campaign.save_options` keeps it. A function decides: it is called with an
-                `Understood` if anything was guessed, before anything else is done.
 
         Raises:
             ConfigurationError: rows cannot move by `late` or `align`, `slots` are unreadable, rows
@@ -249,7 +243,6 @@ class Api(OfOneProcess, Resources):
             on_doubt=on_doubt,
             existing=existing,
             as_new=as_new,
-            guess=guess,
         )
         return Campaign(self._for_jobs("A campaign"), source, options)
 

@@ -5,17 +5,13 @@ from postiz_async._campaign.after.reconcile import ReconcileResult as ReconcileR
 from postiz_async._campaign.after.report import Report as Report
 from postiz_async._campaign.after.wait_published import WaitResult as WaitResult
 from postiz_async._campaign.journal.rows import Finding as Finding, RowRecord as RowRecord
-from postiz_async._campaign.options import Existing as Existing, Guess as Guess
+from postiz_async._campaign.options import Existing as Existing
 from postiz_async._campaign.outcomes import CampaignRun as CampaignRun
 from postiz_async._campaign.plan.plan import (
     ChannelPlan as ChannelPlan,
     Estimate as Estimate,
     Forecast as Forecast,
     PlannedRequest as PlannedRequest,
-)
-from postiz_async._campaign.read.header import (
-    Understood as Understood,
-    UnderstoodColumn as UnderstoodColumn,
 )
 from postiz_async._campaign.read.media_files import MediaRoot as MediaRoot
 from postiz_async._campaign.read.read_options import Advice as Advice

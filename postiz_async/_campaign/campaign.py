@@ -7,13 +7,9 @@ and `changing` updates, shifts, pauses and resumes.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
-
-from msgspec import structs
 
 from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.page import html_page
@@ -22,10 +18,10 @@ from postiz_async._campaign.dates import Dates
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.options import CampaignOptions
-from postiz_async._campaign.origin import Origin, check_campaign, understood
+from postiz_async._campaign.origin import Origin, check_campaign
 from postiz_async._campaign.outcomes import CampaignRun, Outcomes
 from postiz_async._campaign.plan.plan import ChannelPlan
-from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, save_options
+from postiz_async._campaign.read.read_options import FileOptions, ReadOptions
 from postiz_async._campaign.run.job import Outcome, RunProgress, checked_hook
 from postiz_async._campaign.run.shift import shifts
 from postiz_async._campaign.run.undo import read_rows as read_row_numbers
@@ -33,15 +29,14 @@ from postiz_async._campaign.run.update_plan import ChangeOptions, UpdateResult
 from postiz_async._campaign.running import Running
 from postiz_async._campaign.sent import SentCampaign
 from postiz_async._concurrency import in_thread
-from postiz_async.errors import CampaignError, Problem, by_reader
-from postiz_async.models._durations import read_shift, write_duration
+from postiz_async.errors import Problem, by_reader
+from postiz_async.models._durations import read_shift
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import timedelta, tzinfo
 
     from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
-    from postiz_async._campaign.read.header import Understood
     from postiz_async._campaign.read.rows import CampaignSource, Row
     from postiz_async._campaign.run.edits import Edits
     from postiz_async._resources.api import OpenClient
@@ -91,9 +86,6 @@ class Campaign(SentCampaign):
         known.origin = Origin.of(source, known.options, self._postiz.base_url)
         known.journal.place = known.origin.journal
         checked = await check_campaign(self._postiz, known.origin, known.options)
-        if checked.campaign.table is not None:
-            reading = checked.campaign.table.completed(known.options.reading)
-            known.options = replace(known.options, reading=reading)
         known.know(checked)
         return self
 
@@ -107,54 +99,12 @@ class Campaign(SentCampaign):
     async def _settle(self) -> None:
         await self._running.settle()
 
-    async def save_options(self, *, given: bool = True) -> Path:
-        """Save the options of a file next to it, as `campaign.toml`, which every command reads.
-
-        Args:
-            given: whether all options that were given are saved; else only those that were saved
-                before, and how the file was understood: its columns, sheet and time zone.
-
-        Returns:
-            The path of the saved file.
-
-        Raises:
-            CampaignError: the campaign is not a file, or the file next to it cannot be written.
-        """
-        if not isinstance(self._known.origin.source, str | Path):
-            raise CampaignError("Rows that do not come from a file have no options to save.")
-        options = self._known.options if given else await self._understood_options()
-        align = options.align
-        span = align if align is None or isinstance(align, str) else write_duration(options.span)
-        said = FileOptions(
-            **structs.asdict(options.reading),
-            name=options.name,
-            align=span,
-            media_root=tuple(map(str, options.media_root)),
-        )
-        return await in_thread(partial(save_options, self.path, said))
-
-    async def _understood_options(self) -> CampaignOptions:
-        """The saved options, with how the file was understood."""
-        kept = await in_thread(partial(FileOptions.saved, self._known.origin.source))
-        said, options = self._known.options.reading, CampaignOptions().with_kept(kept)
-        zone = said.timezone or options.reading.timezone
-        reading = structs.replace(
-            options.reading, columns=said.columns, sheet=said.sheet, timezone=zone
-        )
-        return replace(options, reading=reading)
-
     # -------------------------------------------------------------- what is known
 
     @property
     def reading(self) -> ReadOptions:
-        """How the file is read, as given, as saved next to it, and as guessed."""
+        """How the file is read, as given, and as the file next to it says."""
         return self._known.options.reading
-
-    @property
-    def understood(self) -> Understood | None:
-        """How the columns of the file were understood; None for JSON and rows of a program."""
-        checked = self._known.checked
-        return understood(checked.campaign, checked.listed, self.reading)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from postiz_async._campaign.read.header import Understood
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, merged_reading
 from postiz_async._campaign.read.rows import MAX_ALIGN
 from postiz_async._delivery.options import Late, LateRule, OnDoubt, checked_late
@@ -18,10 +16,6 @@ from postiz_async.models._durations import read_duration
 
 Existing: TypeAlias = Literal["refuse", "adopt", "again"]
 """How to treat rows that are in Postiz without a journal: stop, adopt them, or send them again."""
-
-
-Guess: TypeAlias = bool | Callable[[Understood], bool]
-"""Guess columns, or ask this function whether a guess is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +38,6 @@ class CampaignOptions:
     on_doubt: OnDoubt = "skip"
     existing: Existing = "refuse"
     as_new: bool = False
-    guess: Guess = False
     span: timedelta = field(init=False)
     """The parsed `align`: how far dates may move so that posts share a request."""
     late_rule: LateRule = field(init=False)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -16,20 +14,17 @@ from postiz_async._campaign.plan.check import Checked, check_rows, in_order
 from postiz_async._campaign.plan.choose import undated_problems, with_dates
 from postiz_async._campaign.plan.row_state import is_done
 from postiz_async._campaign.read.channel_cells import ChannelWords
-from postiz_async._campaign.read.dates import find_zone
 from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, readable
-from postiz_async._campaign.read.header import Understood
-from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, rules_of
+from postiz_async._campaign.read.read_options import FileOptions, rules_of
 from postiz_async._campaign.read.rows import UNDATED, CampaignSource
-from postiz_async._campaign.read.source import ReadCampaign, labelled, read_source
+from postiz_async._campaign.read.source import labelled, read_source
 from postiz_async._campaign.run.edits import recognise
 from postiz_async._campaign.run.resume import recorded, refuse_foreign, refuse_other_contents
 from postiz_async._concurrency import in_thread
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import Resolver
 from postiz_async._wire.secrets import Secret
-from postiz_async.errors import CampaignError, ConfigurationError, UsageError, by_reader
-from postiz_async.models.channels import Channel
+from postiz_async.errors import CampaignError, ConfigurationError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,32 +137,6 @@ def sent_place(
     return journal_of(path, journal, schema, readable(called), base_url)
 
 
-def understood(
-    campaign: ReadCampaign, listed: Sequence[Channel], reading: ReadOptions
-) -> Understood | None:
-    """How the file of a campaign was understood; None for JSON and rows of a program."""
-    if campaign.table is None:
-        return None
-    names = {channel.id: channel.name for channel in listed}
-    id_of = Resolver(listed).ids()
-    zone = find_zone(reading.timezone or "UTC") or UTC
-    return campaign.table.understood(campaign.rows, lambda word: names.get(id_of(word), word), zone)
-
-
-def _ask(guess: Callable[[Understood], bool], path: Path, said: Understood | None) -> None:
-    """Ask whether a guess is right.
-
-    Raises:
-        CampaignError: it is not.
-    """
-    if said is not None and said.is_guessed and not guess(said):
-        how = by_reader("--column NAME=", 'columns={"NAME": ""}')
-        raise CampaignError(
-            f"Nothing was done. Say how {path} is read, and correct what is wrong ({how} leaves "
-            f"one out): {said.options}"
-        )
-
-
 async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOptions) -> Checked:
     """Validate a campaign: its rows, media and channels, and the journal of an earlier run.
 
@@ -183,11 +152,7 @@ async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOp
     listed = await postiz.channels.list()
     words = ChannelWords.of((each.name, each.id, each.provider) for each in listed)
     kept = (await in_thread(partial(FileOptions.saved, origin.source))).columns
-    campaign = await read_source(
-        origin.source, origin.path, options.reading, words, kept=kept, guess=bool(options.guess)
-    )
-    if callable(options.guess):
-        _ask(options.guess, origin.path, understood(campaign, listed, options.reading))
+    campaign = await read_source(origin.source, origin.path, options.reading, words, kept=kept)
     if origin.journal.path is None and options.name is None:
         refuse_other_contents(origin.journal, campaign, origin.path, records, journal.contents)
     channel_of = Resolver(listed).ids()

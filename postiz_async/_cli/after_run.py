@@ -37,8 +37,8 @@ _NAMED = 5
 """Most problems that are shown."""
 _ORDER = {fate.value: place for place, fate in enumerate((*RowState, *_GONE))}
 _SAVED = (
-    "Options of run that say how the file is read have to be given here too, unless --save has "
-    "kept them."
+    "Options of run that say how the file is read have to be given here too, unless a "
+    "campaign.toml beside it has them."
 )
 
 

@@ -30,7 +30,7 @@ from postiz_async._cli.forecasts import (
     show_plan,
 )
 from postiz_async._cli.help import FILE, SPECIAL
-from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs, Save, Yes
+from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output
 from postiz_async._cli.problems import problem_lines
 from postiz_async._cli.results import (
@@ -41,7 +41,6 @@ from postiz_async._cli.results import (
     report_result,
 )
 from postiz_async._cli.sending import run_if_open, say_withdrawn, wait_until_published
-from postiz_async._cli.understood import guess_of, keep_guess
 from postiz_async.errors import ConfigurationError, InvalidPostError
 from postiz_async.models._durations import read_duration
 from postiz_async.types import Existing, Late, OnDoubt, Report
@@ -110,24 +109,17 @@ class _SendingFlags(TypedDict, total=False):
 
 @asynccontextmanager
 async def open_campaign(
-    output: Output,
     file: Path,
     flags: CampaignFlags,
     read_as: ReadAs,
-    *,
-    yes: bool,
-    save: bool = False,
     **sending: Unpack[_SendingFlags],
 ) -> AsyncGenerator[tuple[Postiz, Campaign]]:
     """Open the client and the checked campaign of a command.
 
     Args:
-        output: where to show how the file was understood, if that was guessed.
         file: the campaign.
         flags: how it is planned.
         read_as: how it is read.
-        yes: whether a guess is taken without a question.
-        save: whether the options of the file are saved next to it.
         **sending: how it is sent.
     """
     reading = await read_as.options(file)
@@ -143,14 +135,9 @@ async def open_campaign(
             align=flags.align,
             skip_invalid=flags.skip_invalid,
             as_new=flags.as_new,
-            guess=guess_of(output, yes=yes),
             **sending,
         ) as campaign,
     ):
-        if save:
-            output.say(f"Saved for the next time: {await campaign.save_options()}")
-        else:
-            await keep_guess(output, campaign, yes=yes)
         yield postiz, campaign
 
 
@@ -159,17 +146,13 @@ async def plan(
     /,
     *,
     flags: PlanFlags = PlanFlags(),
-    yes: Yes = False,
     json: Json = False,
-    save: Save = False,
     read_as: Annotated[ReadAs, Parameter(name="*", group=FILE)] = ReadAs(),
 ) -> int:
     """Check each row, and show requests and finish. Sends nothing."""
     output = Output(as_json=json, says_results=True)
     existing = flags.existing
-    async with open_campaign(
-        output, file, flags, read_as, yes=yes, save=save, existing=existing
-    ) as (postiz, campaign):
+    async with open_campaign(file, flags, read_as, existing=existing) as (postiz, campaign):
         if campaign.problems and not flags.skip_invalid:
             return refuse(output, campaign)
         forecast = await campaign.plan()
@@ -225,9 +208,7 @@ async def run(
     choices: RunFlags = RunFlags(),
     wait_published: bool = False,
     html: HtmlOption = None,
-    yes: Yes = False,
     json: Json = False,
-    save: Save = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
     """Send a campaign, or continue it after Ctrl-C or a crash.
@@ -246,7 +227,7 @@ async def run(
         "existing": choices.existing,
     }
 
-    async with open_campaign(output, file, choices, read_as, yes=yes, save=save, **sending) as (
+    async with open_campaign(file, choices, read_as, **sending) as (
         postiz,
         campaign,
     ):

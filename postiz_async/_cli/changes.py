@@ -145,7 +145,7 @@ async def _change(
     """
     output = Output(as_json=how.json, says_results=not how.yes)  # a question is about them
     flags, read_as = how.flags, how.read_as
-    async with open_campaign(output, file, flags, read_as, yes=how.yes) as (postiz, campaign):
+    async with open_campaign(file, flags, read_as) as (postiz, campaign):
         if campaign.problems and not flags.skip_invalid and not ignores_problems:
             return refuse(output, campaign)
         work = partial(work_of(campaign), force=how.force)

@@ -185,18 +185,6 @@ class ReadAs:
         return {"default": profile.slots} if profile is not None and profile.slots else found
 
 
-Save = Annotated[
-    bool,
-    Parameter(
-        negative="",
-        help=(
-            "Save the options for reading the file next to it, as campaign.toml, which every "
-            "command reads."
-        ),
-    ),
-]
-
-
 def _pairs(
     option: str,
     said: Iterable[str] | None,

@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 
 from postiz_async import Campaign
+from postiz_async._campaign.read.columns import column_named
 from postiz_async._uploads.urls import shown_name
 from postiz_async.errors import Problem, group_problems
 from postiz_async.types import Row
@@ -41,7 +42,7 @@ def _offending(problem: Problem, row: Row | None, columns: Mapping[str, str]) ->
     if row is None:
         return ""
     name, *steps = problem.where.split(".")
-    name = columns.get(name.strip().lower(), name)
+    name = columns.get(name.strip().lower()) or column_named(name) or name
     value = reduce(_inside, steps, getattr(row, name, None))
     if name in {"media", "tags"} and isinstance(value, tuple):
         value = "; ".join(map(shown_name, cast("tuple[str, ...]", value)))

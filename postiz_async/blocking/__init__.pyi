@@ -28,11 +28,9 @@ from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.after.wait_published import WaitResult
 from postiz_async._campaign.options import Existing
-from postiz_async._campaign.options import Guess
 from postiz_async._campaign.plan.plan import ChannelPlan
 from postiz_async._campaign.plan.plan import Forecast
 from postiz_async._campaign.plan.plan import PlannedRequest
-from postiz_async._campaign.read.header import Understood
 from postiz_async._campaign.read.media_files import MediaRoot
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.rows import CampaignSource
@@ -231,7 +229,7 @@ class Campaign:
         """What a run is doing, besides the outcomes of its rows."""
     @property
     def reading(self) -> ReadOptions:
-        """How the file is read, as given, as saved next to it, and as guessed."""
+        """How the file is read, as given, and as the file next to it says."""
     def reconcile(self, *, delete_doubles: bool = False) -> ReconcileResult:
         """Compare what is stored with the server: posts that people moved, deleted or doubled.
 
@@ -305,19 +303,6 @@ class Campaign:
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
-    def save_options(self, *, given: bool = True) -> Path:
-        """Save the options of a file next to it, as `campaign.toml`, which every command reads.
-
-        Args:
-            given: whether all options that were given are saved; else only those that were saved
-                before, and how the file was understood: its columns, sheet and time zone.
-
-        Returns:
-            The path of the saved file.
-
-        Raises:
-            CampaignError: the campaign is not a file, or the file next to it cannot be written.
-        """
     @property
     def series(self) -> dict[int, list[datetime]]:
         """The dates of all posts of each row that repeats, by the number of the row."""
@@ -356,9 +341,6 @@ class Campaign:
     @property
     def shifted(self) -> Mapping[timedelta, Sequence[int]]:
         """The numbers of rows that were shifted, by how far."""
-    @property
-    def understood(self) -> Understood | None:
-        """How the columns of the file were understood; None for JSON and rows of a program."""
     def undo(
         self,
         *,
@@ -689,12 +671,10 @@ class Postiz:
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
         as_new: bool = False,
-        guess: Guess = False,
     ) -> Campaign:
         """A campaign: a job that can be planned, run, killed and resumed.
 
-        Arguments that are not given are taken from the options that `Campaign.save_options` saved
-        next to the file.
+        Arguments that are not given are taken from a `campaign.toml` beside the file.
 
         Args:
             source: a file (CSV, a spreadsheet, or JSON), or an iterable of
@@ -732,10 +712,6 @@ class Postiz:
                 for a row in the journal are always adopted.
             as_new: send rows without a `ref` that look like edits of sent rows as new posts. By
                 default they are not sent; `update` changes the existing posts.
-            guess: read a table whose columns have other names as is most likely meant; what cannot
-                be recognised is not sent. `Campaign.understood` tells how, and
-                `Campaign.save_options` keeps it. A function decides: it is called with an
-                `Understood` if anything was guessed, before anything else is done.
 
         Raises:
             ConfigurationError: rows cannot move by `late` or `align`, `slots` are unreadable, rows

@@ -18,24 +18,23 @@ def test_status_says_why_rows_cannot_be_read(cli: Cli, server: Server, tmp_path:
     assert "row 2: cannot be read, so nothing counts as gone." in told.out
     assert "  row 2, date: none of the 8 dates can be read as they are written, like" in told.out
     assert "--date-format '%d/%m/%Y %H:%M' for 1 December" in told.out
-    assert "have to be given here too, unless --save has kept them" in told.out
+    assert "have to be given here too, unless a campaign.toml beside it has them" in told.out
     (problem,) = cli("status", file, "--json").document["problems"]
     assert (problem["row"], problem["where"]) == (2, "date")
     assert "none of the 8 dates" in problem["message"]
 
     known = cli("status", file, *FORMAT)
     assert "cannot be read" not in known.out
-    assert "--save" not in known.out
     assert cli("status", file, *FORMAT, "--json").document["problems"] == []
-    assert cli("plan", file, *FORMAT, "--save").code == 0
+    file.with_suffix(".toml").write_text(f'date_format = "{FORMAT[1]}"\n', encoding="utf-8")
     assert cli("status", file).out == known.out
 
 
 def test_status_says_why_a_file_cannot_be_read(cli: Cli, server: Server, tmp_path: Path) -> None:
     row = ("mastodon", "2031-12-01 09:00Z", f"Hello {tmp_path}")
-    file = write_campaign(tmp_path / "c.csv", row, columns="Kanal,date,content")
-    assert cli("run", file, "--column", "Kanal=channel").code == 0
+    file = write_campaign(tmp_path / "c.csv", row, columns="Whom,date,content")
+    assert cli("run", file, "--column", "Whom=channel").code == 0
     told = cli("status", file)
     assert told.code == 0
-    assert "--column Kanal=channel" in told.out
-    assert "have to be given here too, unless --save has kept them" in told.out
+    assert "--column NAME=channel" in told.out
+    assert "have to be given here too, unless a campaign.toml beside it has them" in told.out

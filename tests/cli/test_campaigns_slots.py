@@ -20,11 +20,13 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_slots_are_planned_kept_and_sent(cli: Cli, calm: Server, file: Path) -> None:
-    said = ("--slots", "daily 9:00 13:00", "--slots", "bluesky=sat 11:00", "--save")
+    said = ("--slots", "daily 9:00 13:00", "--slots", "bluesky=sat 11:00")
     planned = cli("plan", file, *said, *ZONE)
     assert planned.code == 0
     assert "mastodon: 3 rows have slots, " in planned.out
     assert "bluesky: 1 row has a slot, " in planned.out
+    kept = '[slots]\ndefault = "daily 9:00 13:00"\nbluesky = "sat 11:00"\n'
+    file.with_suffix(".toml").write_text(kept, encoding="utf-8")
     found = cli("plan", file, *ZONE, "--json").document
     assert [(each["row"], each["written"]) for each in found["chosen"]] == [
         (2, ""), (3, ""), (4, ""), (5, ""),

@@ -11,17 +11,7 @@ from spreadsheet_files import write_xlsx
 
 pytestmark = pytest.mark.usefixtures("server")
 
-COLUMNS = {
-    "Kanal": "channel",
-    "Datum": "date",
-    "Uhrzeit": "time",
-    "Text": "content",
-    "Bild": "media",
-    "Schlagworte": "tags",
-}
-MAPPED = [f"--column={name}={to}" for name, to in COLUMNS.items()]
-LEFT_OUT = ["--column=Folge=", "--column=Notiz="]
-AS_IT_IS = [*MAPPED, "--column=Folge=thread", "--column=Notiz=", "--timezone=Europe/Berlin"]
+AS_IT_IS = ["--column=Folge=thread", "--column=Notiz=", "--timezone=Europe/Berlin"]
 
 MISTAKES = """\
 3 rows (6, 8, 10), Kanal: there is no channel 'Mastodn' (did you mean 'mastodon'?)
@@ -39,20 +29,6 @@ names = pytest.mark.parametrize("name", ["plan.csv", "plan.xlsx", "plan.ods"])
 
 def lines_of(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines()]
-
-
-@names
-def test_columns_in_german_come_with_the_options_that_read_them(
-    cli: Cli, tmp_path: Path, name: str
-) -> None:
-    path = write_german(tmp_path, name)
-    result = cli("plan", path)
-    assert result.code == 2
-    (line,) = lines_of(result.err)
-    assert line.startswith(f"error: {path} has no column 'channel' (row 1). It has: Kanal, Dat")
-    said = line.partition("Say what they are: ")[2].replace(" --column ", "\n")
-    said = said.removeprefix("--column ")
-    assert set(said.split("\n")) == {f"{a}={b}" for a, b in COLUMNS.items()}
 
 
 @names
@@ -89,22 +65,14 @@ def test_the_sheet_that_is_read_is_named(cli: Cli, tmp_path: Path) -> None:
 
 def test_options_are_said_once(cli: Cli, tmp_path: Path) -> None:
     path = write_german(tmp_path, "plan.xlsx")
-    first = cli("plan", path, *AS_IT_IS, "--save")
-    assert f"Saved for the next time: {tmp_path / 'plan.toml'}" in first.out
-    head = "10 problems, nothing was sent:"
+    kept = 'timezone = "Europe/Berlin"\n[columns]\nFolge = "thread"\nNotiz = ""\n'
+    (tmp_path / "plan.toml").write_text(kept, encoding="utf-8")
     for command in ("plan", "run"):
-        assert lines_of(cli(command, path).err)[0] == head
-    wrong = (tmp_path / "plan.toml").read_text("utf-8").replace("timezone =", "timezon =")
-    (tmp_path / "plan.toml").write_text(wrong)
+        assert lines_of(cli(command, path).err)[0] == "10 problems, nothing was sent:"
+    (tmp_path / "plan.toml").write_text(kept.replace("timezone =", "timezon ="), "utf-8")
     result = cli("plan", path)
     assert result.code == 2
     assert "has the unknown key 'timezon'. Did you mean 'timezone'?" in result.err
-
-
-def test_a_file_that_cannot_be_read_keeps_nothing(cli: Cli, tmp_path: Path) -> None:
-    path = write_german(tmp_path, "plan.csv")
-    assert cli("plan", path, "--column=Foo=date", "--save").code == 2
-    assert not (tmp_path / "plan.toml").exists()
 
 
 def test_warnings_stand_beside_errors_and_equal_ones_are_one_line(cli: Cli, tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_what_is_kept_beside_a_file_comes_before_the_zone_of_a_profile(
     del server  # it is there
     write('[tokyo]\ntimezone = "Asia/Tokyo"\n')
     file = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-01-10 09:00", f"Hi {tmp_path}"))
-    assert cli("plan", file, "--timezone", "Europe/Berlin", "--save").code == 0
+    (tmp_path / "c.toml").write_text('timezone = "Europe/Berlin"\n', encoding="utf-8")
     assert cli("run", file, "--profile", "tokyo").code == 0
     told = cli("status", file, "--profile", "tokyo", "--json").document
     assert told["rows"][0]["date"] == "2031-01-10T08:00:00Z"

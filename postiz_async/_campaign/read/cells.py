@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import structs
 
-from postiz_async._campaign.read.columns import COLUMNS, thread_column, unknown_columns
+from postiz_async._campaign.read.columns import COLUMNS, numbered, unknown_columns
 from postiz_async._campaign.read.date_words import FromNow, read_from_now, read_named
 from postiz_async._campaign.read.dates import (
     NO_ZONE,
@@ -106,7 +106,7 @@ class RowReader:
         ]
 
     def read(self) -> Row | None:
-        has_others = not self.record.keys() <= COLUMNS.keys()
+        has_others = not self.record.keys() <= set(COLUMNS)
         if has_others:
             self.problems.extend(unknown_columns(self.record, self.number))
         if not any(map(_is_filled, self.record.values())):
@@ -450,7 +450,7 @@ class RowReader:
 
     def _thread(self, name: str) -> tuple[str, ...]:
         others = [each for each in self.record if each not in COLUMNS]
-        numbers = {each: n for each in others if (n := thread_column(each)) is not None}
+        numbers = {each: n for each in others if (n := numbered(each, "thread")) is not None}
         texts = [self._text(each) for each in sorted(numbers, key=numbers.__getitem__)]
         parts = self._thread_list(name) + tuple(t.replace("\r\n", "\n") for t in texts if t)
         given = () if self.post is None else self.post.thread

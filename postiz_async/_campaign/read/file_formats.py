@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Literal, NamedTuple, TextIO, TypeAlias, cast
@@ -300,11 +300,11 @@ def _head(lines: Iterator[str], known: set[str]) -> tuple[list[str], str]:
         head.append(line)
         if not line.strip() or _is_comment(line) or (len(head) == 1 and _SEP.fullmatch(line)):
             continue
-        found = max((_split(line, each, known) for each in ",;\t"), key=itemgetter(0, 1))
-        if found.named or not header:
-            header, best = line, found
-        if found.named:
-            break
+        header, best = (
+            line,
+            max((_split(line, each, known) for each in ",;\t"), key=itemgetter(0, 1)),
+        )
+        break
     said = _SEP.fullmatch(head[0]) if head else None
     if said:
         return head[1:], said[1]

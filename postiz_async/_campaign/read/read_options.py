@@ -1,9 +1,8 @@
-"""Options for reading a campaign, and their saved form beside it: `campaign.toml`."""
+"""Options for reading a campaign, as they are given, and in the `campaign.toml` beside it."""
 
 from __future__ import annotations
 
 import codecs
-import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +12,9 @@ from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
-import tomli_w
 from msgspec import structs
 
-from postiz_async._campaign.read.columns import COLUMNS, OTHER_NAMES, is_column, thread_column
+from postiz_async._campaign.read.columns import COLUMNS, column_named, is_column, meanings
 from postiz_async._campaign.read.dates import check_date_format, says_hour, zone_named
 from postiz_async._campaign.read.file_formats import is_spreadsheet
 from postiz_async._campaign.read.rows import CampaignSource
@@ -24,7 +22,6 @@ from postiz_async._campaign.read.slots import Slots, read_slots
 from postiz_async._resources.channel_names import folded
 from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError, ConfigurationError, Problem
-from postiz_async.stores._files import replace_file
 
 Advice: TypeAlias = Literal["doubles", "encoding", "formulas", "midnight", "repeats", "tags"]
 """Kinds of warnings that can be turned off."""
@@ -99,8 +96,6 @@ class Rules:
     """A checked `ReadOptions`; names are in lower case, zones are resolved."""
 
     columns: Mapping[str, str]
-    other_names: Mapping[str, str]
-    """Those of `OTHER_NAMES` that the options do not contradict."""
     defaults: Mapping[str, str]
     date_format: str | None
     zone: ZoneInfo | None
@@ -113,10 +108,12 @@ class Rules:
     """Names of columns and channels as written, by their lower-case form."""
     kept: frozenset[str]
     """Those of `columns` that a file next to it maps."""
-    guesses: bool
-    """Whether the meaning of columns that are not mapped is guessed."""
     is_day_format: bool
     """Whether `date_format` has no time, which is then in a column of its own."""
+
+    def meanings(self, names: Iterable[str]) -> Sequence[str]:
+        """The column that each of these names means; the name itself where it means none."""
+        return meanings(tuple(names), tuple(self.columns.items()))
 
     @property
     def needed(self) -> Sequence[str]:
@@ -134,13 +131,12 @@ class Rules:
         return self.zones.get(folded(channel), self.zone)
 
 
-def rules_of(reading: ReadOptions, kept: Iterable[str] = (), *, guess: bool = False) -> Rules:
+def rules_of(reading: ReadOptions, kept: Iterable[str] = ()) -> Rules:
     """Check the options for reading a campaign.
 
     Args:
         reading: the options.
         kept: columns that a file next to the campaign maps.
-        guess: whether the meaning of columns is guessed.
 
     Raises:
         CampaignError: a column, zone or format that does not exist.
@@ -155,11 +151,6 @@ def rules_of(reading: ReadOptions, kept: Iterable[str] = (), *, guess: bool = Fa
         check_date_format(reading.date_format)
     return Rules(
         columns=columns,
-        other_names={
-            name: to
-            for name, to in OTHER_NAMES.items()
-            if name not in columns and to not in columns.values()
-        },
         defaults=defaults,
         date_format=reading.date_format,
         zone=zone_named(reading.timezone, CampaignError) if reading.timezone else None,
@@ -171,7 +162,6 @@ def rules_of(reading: ReadOptions, kept: Iterable[str] = (), *, guess: bool = Fa
         sheet=reading.sheet,
         ignore=frozenset(reading.ignore),
         kept=frozenset(map(folded, kept)),
-        guesses=guess,
         written={
             folded(name): name.strip()
             for names in (reading.columns, reading.timezones, slots_by_channel(reading.slots))
@@ -190,8 +180,7 @@ def _target(name: str, to: str) -> str:
 def _column(name: str) -> str:
     wanted = name.strip().lower()
     if is_column(wanted):
-        part = thread_column(wanted)
-        return wanted if part is None else f"thread {part}"
+        return column_named(wanted)
     meant = did_you_mean(wanted, COLUMNS, "Did you mean {!r}?")
     hint = meant or f"A campaign may have: {', '.join(COLUMNS)}."
     raise CampaignError(f"{name!r} is not a column of a campaign. {hint}")
@@ -214,11 +203,6 @@ def _encoding(name: str) -> str:
 _MOST = 1_000_000
 """Bytes of saved options, at most."""
 
-_HEAD = """\
-# How every command reads {name}; options on the command line override this.
-# postiz-async plan {name} --save ... rewrites this file.
-"""
-
 
 class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All options of a campaign file.
@@ -235,7 +219,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @classmethod
     def saved(cls, source: CampaignSource) -> FileOptions:
-        """The options that `Campaign.save_options` saved next to a file; empty if there are none.
+        """The options of the `campaign.toml` beside a file; empty if there is none.
 
         Files of one name share it: a CSV leaves out the sheet, a spreadsheet the encoding.
 
@@ -243,7 +227,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
             source: the campaign.
 
         Raises:
-            CampaignError: the saved file cannot be read, or has an unknown option.
+            CampaignError: that file cannot be read, or has an unknown option.
         """
         if not isinstance(source, str | Path) or not Path(source).name:
             return FileOptions()
@@ -326,36 +310,3 @@ def _columns(said: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]
         if folded(name) not in names and to.strip().lower() not in taken
     }
     return left | dict(said)
-
-
-def save_options(campaign: Path, options: FileOptions) -> Path:
-    """Save options beside a campaign, without those that have their defaults.
-
-    Returns:
-        The path of the saved options.
-
-    Raises:
-        CampaignError: the file cannot be written.
-    """
-    said: dict[str, object] = {
-        "name": options.name,
-        **structs.asdict(options),
-        "slots": options.slots or None,
-        "media_root": [_beside(Path(root), campaign.parent) for root in options.media_root],
-    }
-    filled = {key: value for key, value in said.items() if value not in (None, {}, [], ())}
-    path = options_path(campaign)
-    written = tomli_w.dumps(filled)  # tables last, as TOML wants them
-    text = _HEAD.format(name=campaign.name) + written
-    try:
-        replace_file(path, text)
-    except OSError as error:
-        raise CampaignError(f"{path} cannot be written: {error.strerror}.") from error
-    return path
-
-
-def _beside(root: Path, folder: Path) -> str:
-    """A path relative to the folder of another file, as it is saved there."""
-    if root.is_absolute():
-        return str(root)
-    return Path(os.path.relpath(root, folder)).as_posix()

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader
 from postiz_async._campaign.read.channel_cells import ChannelWords
-from postiz_async._campaign.read.columns import COLUMNS, EXPORT_ONLY, is_column, unknown_columns
+from postiz_async._campaign.read.columns import EXPORT_ONLY, is_column, numbered
 from postiz_async._campaign.read.dates import describe_drift, explain_dates
 from postiz_async._campaign.read.file_formats import (
     Line,
@@ -28,7 +28,7 @@ from postiz_async._campaign.read.file_formats import (
     open_campaign,
     without_escape,
 )
-from postiz_async._campaign.read.header import Columns, ReadTable, is_header, read_header
+from postiz_async._campaign.read.header import Columns, is_header, read_header
 from postiz_async._campaign.read.read_options import Advice, ReadOptions, Rules, rules_of, warning
 from postiz_async._campaign.read.rows import (
     CampaignRow,
@@ -41,13 +41,12 @@ from postiz_async._campaign.read.settings_columns import field_of, is_setting
 from postiz_async._campaign.read.texts import (
     BEGINNINGS,
     Odd,
-    cell_text,
     describe_lost_letters,
     is_cell_error,
     shown,
     tidied,
 )
-from postiz_async._campaign.read.workbooks import Sheet, open_sheet
+from postiz_async._campaign.read.workbooks import open_sheet
 from postiz_async._resources.channel_names import folded
 from postiz_async._resources.create_body import input_type_problems
 from postiz_async.errors import CampaignError, Problem, UsageError
@@ -77,8 +76,6 @@ class ReadCampaign:
     warnings: tuple[Problem, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     """The file's names of columns, by the campaign's names, where they differ."""
-    table: ReadTable | None = None
-    """The table of the file; None for JSON and rows of a program."""
 
     @property
     def unread(self) -> tuple[int, ...]:
@@ -129,7 +126,7 @@ def _read_file(path: Path, rules: Rules, words: ChannelWords) -> ReadCampaign:
                 message = f"has {len(sheet.visible)} sheets; {sheet.name!r} is read"
                 hint = "--sheet names it, or another"
                 collector.warnings.append(Problem("file", message, hint=hint, severity="warning"))
-            collector.take_table(sheet.lines, sheet)
+            collector.take_table(sheet.lines)
         return collector.campaign(path)
     if rules.sheet is not None:
         raise CampaignError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
@@ -138,7 +135,7 @@ def _read_file(path: Path, rules: Rules, words: ChannelWords) -> ReadCampaign:
             for number, record in json_records(file, collector.problems):
                 collector.take(number, record)
         else:
-            lines = csv_lines(file, {*COLUMNS, *rules.columns})
+            lines = csv_lines(file, rules.columns)
             collector.take_table(lines)
     return collector.campaign(path)
 
@@ -150,7 +147,6 @@ async def read_source(
     words: ChannelWords,
     *,
     kept: Iterable[str] = (),
-    guess: bool = False,
 ) -> ReadCampaign:
     """Read a campaign from a file or from rows; rows of a program are numbered from 1.
 
@@ -160,12 +156,11 @@ async def read_source(
         reading: as `read_campaign` takes it.
         words: the words that mean a channel.
         kept: columns that a file next to it maps.
-        guess: whether the meaning of columns is guessed.
 
     Raises:
         CampaignError: the file or a row cannot be read at all.
     """
-    rules = rules_of(reading, kept, guess=guess)
+    rules = rules_of(reading, kept)
     if isinstance(source, str | Path):
         return await anyio.to_thread.run_sync(_read_file, Path(source), rules, words)
     collector = _Collector("the campaign", rules, words)
@@ -238,6 +233,13 @@ def _type_problems(row: CampaignRow) -> Iterator[Problem]:
             yield Problem(name, f"is {shown(value)}", hint="a list of texts is expected")
 
 
+def _media_in(cell: object) -> list[object]:
+    """The media of a cell or of a list."""
+    if isinstance(cell, list | tuple):
+        return list(cast("Sequence[object]", cell))
+    return [*str(cell or "").split(";")]
+
+
 _SUSPECT = ("=", *BEGINNINGS)
 """The beginnings of formulas and error values."""
 
@@ -255,7 +257,6 @@ class _Collector:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self.labels: Mapping[str, str] = {}
-        self.table: ReadTable | None = None
         self.taken = 0
         self.dated = 0
         self.undated: list[tuple[int, str]] = []
@@ -268,28 +269,16 @@ class _Collector:
         if kind not in self.rules.ignore:
             self.warnings.append(warning(kind, column, message, row, hint))
 
-    def take_table(self, lines: Iterator[Line], sheet: Sheet | None = None) -> None:
+    def take_table(self, lines: Iterator[Line]) -> None:
         """Take the header and the rows of a table."""
-        columns, lines = read_header(lines, self.name, self.rules, self.words)
-        self.table = table = ReadTable(columns, sheet, bool(self.rules.kept))
-        guessed = {folded(own): to for own, to in columns.guessed.items()}
-        self.rules = replace(self.rules, columns={**self.rules.columns, **guessed})
+        columns = read_header(lines, self.name, self.rules)
         number = columns.number
-        unknown = list(unknown_columns(columns.unknown.values(), number))
         self._unseen.clear()
         self.labels = columns.labels
-        is_export = not EXPORT_ONLY.isdisjoint(columns.targets)
+        is_export = not EXPORT_ONLY.isdisjoint(columns.meanings.values())
         try:
             for line in lines:
                 number = line.number
-                table.saw(number, line.cells)
-                for (place, own), problem in zip(columns.unknown.items(), unknown, strict=True):
-                    if place >= len(line.cells) or not cell_text(line.cells[place]).strip():
-                        continue
-                    if own in columns.guessed:
-                        table.filled.add(own)
-                    else:
-                        self.problems.append(replace(problem, row=number))
                 record = columns.record(line.cells)
                 if isinstance(record, str):
                     hint = "is a comma or semicolon not quoted?"
@@ -378,19 +367,17 @@ class _Collector:
 
     def _renamed(self, number: int, values: dict[str, object]) -> dict[str, object]:
         """A record with the campaign's names of columns."""
-        columns, others = self.rules.columns, self.rules.other_names
-        if not columns and others.keys().isdisjoint(values):
-            values.pop("", None)
-            return values
+        small = [folded(name) for name in values]
+        self._unseen.difference_update(small)
+        targets = self.rules.meanings(small)
         record: dict[str, object] = {}
-        for name, value in values.items():
-            small = folded(name)
-            self._unseen.discard(small)
-            target = columns.get(small, others.get(small, name))
-            if target in record:
+        for (name, value), target in zip(values.items(), targets, strict=True):
+            if numbered(target, "media") is not None:
+                record["media"] = [*_media_in(record.get("media")), *_media_in(value)]
+            elif target in record:
                 message = f"is given twice, the second time as {shown(name)!r}"
                 self.problems.append(Problem(target, message, number))
-            if target:
+            elif target:
                 record[target] = value
         return record
 
@@ -433,7 +420,7 @@ class _Collector:
         rows = with_refs(self.rows, self.problems)
         self.problems.sort(key=lambda problem: problem.row or 0)
         found, warned = tuple(self.problems), tuple(self.warnings)
-        return ReadCampaign(path, tuple(rows), found, warned, self.labels, self.table)
+        return ReadCampaign(path, tuple(rows), found, warned, self.labels)
 
     def _explain_dates(self) -> None:
         """Report once per column which format reads dates that could not be read."""

@@ -31,9 +31,6 @@ _START = (
 )
 _LISTED = 20
 """Sheets named in a message, at most."""
-_FIRST = 50
-"""Rows in which the header of a sheet is looked for."""
-
 ODD = {
     "error": ("is {1}, an error of the spreadsheet", "repair the formula, or write the text"),
     "format": ("is {0} in the file, which the spreadsheet shows as {1!r}", AS_TEXT),
@@ -102,7 +99,7 @@ def open_sheet(
         groups = itertools.groupby(_rows(path, said), itemgetter(0))
         for found, rows in groups:
             lines = map(itemgetter(1), rows)
-            first = list(itertools.islice(lines, _FIRST))
+            first = list(itertools.islice(lines, 1))
             if name or len(visible) == 1 or any(is_header(line.cells) for line in first):
                 yield Sheet(found, visible, itertools.chain(first, lines))
                 return

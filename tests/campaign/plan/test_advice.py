@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -115,14 +115,3 @@ async def test_tags_that_cannot_be_looked_up_are_said_not_to_be(lab: Lab) -> Non
             async with postiz.campaign(lab.path) as campaign:
                 (warning,) = campaign.warnings
     assert warning.message.startswith("cannot be held against those in Postiz: ")
-
-
-async def test_every_kind_has_a_switch_that_is_kept(lab: Lab) -> None:
-    kinds = get_args(Advice)
-    async with lab.sandbox:
-        lab.write([row(24)])
-        reading = ReadOptions(ignore=kinds)
-        async with lab.client() as postiz, postiz.campaign(lab.path, reading=reading) as campaign:
-            path = await campaign.save_options()
-    text = path.read_text(encoding="utf-8")
-    assert all(f'"{kind}"' in text for kind in kinds)

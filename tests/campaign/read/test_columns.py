@@ -7,57 +7,48 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import Lab
 
-from postiz_async._campaign.read.channel_cells import ChannelWords
-from postiz_async._campaign.read.columns import column_options, meant_columns
+from postiz_async._campaign.read.columns import column_named, column_options, meanings
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async.errors import CampaignError
 
 WHEN = "2031-01-15T09:00Z"
-LONG = "Good morning to all of you out there!"
 
 
 @pytest.mark.parametrize(
     ("header", "meant"),
     [
         ("Kanal;Termin;Beitragstext;Bilder", "channel;date;content;media"),
-        ("Réseau;Date;Légende;Fichiers", "channel;;content;media"),
+        ("Réseau;Date;Légende;Fichiers", "channel;date;content;media"),
         ("Red;Fecha;Contenido;Imágenes;Etiquetas", "channel;date;content;media;tags"),
         ("Canale;Data;Ora;Testo;Immagine", "channel;date;time;content;media"),
         ("Conta;Data;Hora;Conteúdo;Imagem", "channel;date;time;content;media"),
         ("Kanaal;Datum;Tijd;Tekst;Afbeelding", "channel;date;time;content;media"),
-        ("Account;When;Text;Notes", "channel;date;content;"),
-        ("chanel;dates;contnet", "channel;date;content"),
+        (
+            "REPEAT-DAYS;Short Link;short_link;Needs  media",
+            "repeat_days;short_link;short_link;needs_media",
+        ),
+        ("Thread_3;thread-10;THREAD 2;Erster Kommentar", "thread 3;thread 10;thread 2;thread 2"),
+        ("media 1;Media_2;Image URL 3;Picture Url 10", "media 1;media 2;media 3;media 10"),
+        ("Profile;Scheduled At;Text;Image URL;Tags", "channel;date;content;media;tags"),
+        ("Date;Text;Link(s);Media URL(s);Label(s);Alt text(s)", "date;content;link;media;tags;alt"),
+        ("date;time_24hr;message_text", "date;time;content"),
+        (
+            "integration;at;settings.title;YouTube title",
+            "channel;date;settings.title;settings.youtube.title",
+        ),
+        ("chanel;contnet;Notes;", ";;;"),
     ],
 )
-def test_names_in_several_languages(header: str, meant: str) -> None:
-    names = header.split(";")
-    found = meant_columns(names, [], ChannelWords.of())
-    expected = dict(zip(names, meant.split(";"), strict=True))
-    expected.pop("Date", None)
-    assert found == expected
+def test_names_that_mean_a_column(header: str, meant: str) -> None:
+    assert [column_named(name) for name in header.split(";")] == meant.split(";")
 
 
-def test_contents_say_what_names_do_not() -> None:
-    names = ["A", "B", "C", "D", "E", "F"]
-    rows = [
-        ["Our page", "05.12.2031", "09:00", "a.png;b.JPG", LONG, "https://example.com/a-page"],
-        ["our page", "06.12.2031", "9.30", "", LONG * 2, "https://example.com/another-page"],
-        ["mastodon", "07.12.2031", "10:00", "c.mp4", "short", "https://example.com"],
-        ["x", "08.12.2031", "10:00", "", LONG, ""],
-        ["x", "08.12.2031", "10:00", "", LONG, ""],
-    ]
-    found = meant_columns(names, rows, ChannelWords.of([("Our page", "id", "facebook")]))
-    expected = ["channel", "date", "time", "media", "content", "link"]
-    assert found == dict(zip(names, expected, strict=True))
-
-
-def test_no_column_is_meant_twice_and_none_that_is_there() -> None:
-    found = meant_columns(["Text", "Post", "content2", "Channel"], [], ChannelWords.of())
-    assert list(found.values()).count("content") == 1
-    assert "channel" not in found.values()
+def test_what_is_there_or_was_said_is_meant_by_no_other_name() -> None:
+    assert meanings(("text", "content"), ()) == ["text", "content"]
+    assert meanings(("text", "kanal"), (("kanal", "content"),)) == ["text", "content"]
+    assert meanings(("text", "notiz"), (("notiz", ""),)) == ["content", ""]
 
 
 def test_options_are_written_for_a_shell() -> None:
@@ -65,34 +56,41 @@ def test_options_are_written_for_a_shell() -> None:
     assert shlex.split(said) == ["--column", "Date & time=date", "--column", "It's="]
 
 
-async def test_names_of_channels_are_recognised(tmp_path: Path) -> None:
-    lab = Lab(tmp_path)
-    lab.path = tmp_path / "c.csv"
-    lines = [f"Our {name} page;{WHEN};{LONG}" for name in ("first", "second")]
-    lab.path.write_text("\n".join(["P1;P2;P3", *lines]), encoding="utf-8")
-    async with lab.sandbox:
-        for name in ("first", "second"):
-            lab.channel("mastodon", name=f"Our {name} page")
-        async with lab.client() as postiz:
-            with pytest.raises(CampaignError) as caught:
-                async with postiz.campaign(lab.path):
-                    pass
-    said = "--column P1=channel --column P2=date --column P3=content"
-    assert str(caught.value).endswith(f"Say what they are: {said}")
-
-
-def test_a_column_with_a_usual_name_says_what_to_do_with_it(tmp_path: Path) -> None:
-    path = tmp_path / "c.csv"
-    path.write_text(f"channel,date,media,Text\nx,{WHEN},a.png,b\n", encoding="utf-8")
-    (problem,) = read_campaign(path).problems
-    assert (problem.where, problem.hint) == ("Text", "say --column Text=content")
-
-
-def test_nothing_is_proposed_where_nothing_is_recognised(tmp_path: Path) -> None:
-    path = tmp_path / "c.csv"
-    path.write_text("foo,bar\n1,2\n", encoding="utf-8")
-    with pytest.raises(CampaignError, match=r"It has: foo, bar\. A campaign may have: channel, "):
+def refused(folder: Path, header: str) -> str:
+    path = folder / "c.csv"
+    path.write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(CampaignError) as caught:
         read_campaign(path)
+    return str(caught.value).removeprefix(f"{path}")
+
+
+def test_unknown_columns_are_refused_with_what_to_type(tmp_path: Path) -> None:
+    assert refused(tmp_path, "Kanal,Datum,Text,Notiz,Kommentar,contnet") == (
+        ": Notiz, Kommentar, contnet are not columns of a campaign (row 1). Say what is meant, or "
+        "NAME= to leave it out: --column Notiz= --column 'Kommentar=thread 2' "
+        "--column contnet=content"
+    )
+
+
+def test_two_columns_that_mean_one_are_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, "Kanal,Datum,Text,Caption") == (
+        " has the column 'content' twice (row 1): Text, Caption; leave one out: --column Caption=."
+    )
+
+
+def test_a_title_is_no_header(tmp_path: Path) -> None:
+    assert refused(tmp_path, "Our plan\nKanal,Datum,Text") == (
+        " has no column 'channel' (row 1). It has: Our plan. This row has to name the columns; "
+        "say which one is meant: --column NAME=channel."
+    )
+
+
+def test_media_may_be_several_columns(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(
+        f"channel,date,media 1,media 2,media 3\nx,{WHEN},a.png,,b.png;c.png\n", encoding="utf-8"
+    )
+    assert read_campaign(path).rows[0].media == ("a.png", "b.png", "c.png")
 
 
 # ------------------------------------------------------------------ threads

@@ -12,7 +12,6 @@ from postiz_async._campaign.read.date_words import _names, read_named
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import ReadCampaign, read_campaign
 from postiz_async._campaign.read.texts import CellProblem
-from postiz_async.errors import CampaignError
 
 LANGUAGES = [
     "en",
@@ -188,13 +187,6 @@ def test_the_time_may_have_a_column_of_its_own(tmp_path: Path) -> None:
 def test_local_times_that_clock_changes_skip_are_refused(tmp_path: Path) -> None:
     (found,) = read(tmp_path, "So, 30. März 2031 2:30").problems
     assert "does not exist in Europe/Berlin" in found.message
-
-
-def test_a_column_of_dates_with_names_is_recognised(tmp_path: Path) -> None:
-    path = tmp_path / "c.csv"
-    path.write_text("channel;Freigabe;content\nx;15. März 2031 9:00;a", encoding="utf-8")
-    with pytest.raises(CampaignError, match="--column Freigabe=date"):
-        read_campaign(path)
 
 
 def test_a_format_that_is_given_reads_all_dates(tmp_path: Path) -> None:

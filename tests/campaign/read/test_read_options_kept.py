@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from campaign_lab import Lab
 from hypothesis import given, strategies as st
 from msgspec import structs
@@ -19,10 +19,9 @@ from postiz_async._campaign.read.read_options import (
     FileOptions,
     ReadOptions,
     merged_reading,
+    options_path,
     rules_of,
-    save_options,
 )
-from postiz_async._campaign.read.rows import CampaignRow
 from postiz_async.errors import CampaignError, ConfigurationError
 
 TABLE = "Kanal;Datum;Text;Bild\nc1;05.02.2031 09:00;Grüße;a.png\n"
@@ -47,57 +46,30 @@ def lab(tmp_path: Path) -> Lab:
     return made
 
 
-async def test_what_is_saved_is_read_by_the_next_campaign(lab: Lab, monkeypatch: Any) -> None:
-    monkeypatch.chdir(lab.folder)
+def write_options(path: Path, said: dict[str, Any]) -> None:
+    """Write options as a person does."""
+    path.write_text(tomli_w.dumps(said), encoding="utf-8")
+
+
+async def test_what_is_kept_beside_a_file_is_how_it_is_read(lab: Lab) -> None:
+    lab.path.write_bytes(TABLE.replace("a.png", "../media/a.png").encode("cp1252"))
+    kept = SAID | {"media_root": ["../media"], "align": "15m", "name": "Frühling"}
+    write_options(lab.folder / "spring.toml", kept)
     async with lab.sandbox, lab.client() as postiz:
-        options: dict[str, Any] = {"media_root": "../media", "align": "15m", "name": "Frühling"}
-        lab.path.write_text(
-            lab.path.read_text("cp1252").replace("a.png", "../media/a.png"), "cp1252"
-        )
-        reading = ReadOptions(**SAID)
-        async with postiz.campaign(lab.path, reading=reading, **options) as campaign:
-            assert campaign.problems == ()
-            expected = campaign.rows
-            path = await campaign.save_options()
-        assert path == lab.folder / "spring.toml"
-        kept = tomllib.loads(path.read_text(encoding="utf-8"))
-        assert kept == SAID | {"media_root": ["../media"], "align": "15m", "name": "Frühling"}
         async with postiz.campaign(lab.path) as campaign:
-            assert (campaign.problems, campaign.rows) == ((), expected)
+            assert campaign.problems == ()
             assert campaign.reading.timezone == "Europe/Berlin"
+            assert campaign.rows[0].date == datetime(2031, 2, 5, 8, tzinfo=UTC)
             assert (await campaign.run()).complete
-    assert expected[0].date == datetime(2031, 2, 5, 8, tzinfo=UTC)
-
-
-async def test_what_is_said_comes_before_what_is_kept(lab: Lab) -> None:
-    async with lab.sandbox, lab.client() as postiz:
-        async with postiz.campaign(lab.path, reading=ReadOptions(**SAID)) as campaign:
-            await campaign.save_options()
         async with postiz.campaign(lab.path, timezone="Asia/Tokyo") as campaign:
             assert campaign.rows[0].date == datetime(2031, 2, 5, 0, tzinfo=UTC)
-            await campaign.save_options()
-        assert FileOptions.saved(lab.path).timezone == "Asia/Tokyo"
-
-
-async def test_dates_move_by_what_is_kept_unless_something_is_said(lab: Lab) -> None:
-    (lab.folder / "rows.toml").write_text('align = "1h"\n', encoding="utf-8")
-    lines = [f'{{"channel":"c1","date":"2031-02-0{n}T09:{10 * n}Z","content":"{n}"}}' for n in
-             (1, 2)]  # fmt: skip
-    path = lab.folder / "rows.jsonl"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    async with lab.sandbox, lab.client() as postiz:
-        for said, kept in ((None, "1h"), ("0", "0"), (timedelta(minutes=15), "15m")):
-            async with postiz.campaign(path, align=said) as campaign:
-                await campaign.save_options()
-            assert tomllib.loads((lab.folder / "rows.toml").read_text("utf-8"))["align"] == kept
-            (lab.folder / "rows.toml").write_text('align = "1h"\n', encoding="utf-8")
 
 
 @pytest.mark.parametrize("said_too", [False, True])
 async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
     lab: Lab, *, said_too: bool
 ) -> None:
-    save_options(lab.path, FileOptions(**SAID))
+    write_options(lab.folder / "spring.toml", SAID)
     lab.path.write_text("Kanal;Datum;Test;Bild\nc1;05.02.2031 09:00;Hi;\n", "cp1252")
     reading = ReadOptions(**SAID) if said_too else None
     async with lab.sandbox, lab.client() as postiz:
@@ -107,17 +79,6 @@ async def test_a_column_that_is_not_there_is_told_with_the_file_that_maps_it(
             async with postiz.campaign(lab.path, reading=reading):
                 pass
     assert f"{lab.folder / 'spring.toml'} maps it." in str(caught.value)
-
-
-async def test_rows_of_a_program_have_no_options_to_keep(lab: Lab) -> None:
-    rows = [CampaignRow(channel="c1", at=datetime(2031, 1, 1, tzinfo=UTC), content="a")]
-    async with (
-        lab.sandbox,
-        lab.client() as postiz,
-        postiz.campaign(rows, journal=lab.journal) as campaign,
-    ):
-        with pytest.raises(CampaignError, match="do not come from a file"):
-            await campaign.save_options()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +145,8 @@ def test_whatever_is_saved_is_read_back_or_told_with_its_file(
     name: str | None,
 ) -> None:
     path = tmp_path_factory.mktemp("kept") / name_of_file
-    save_options(path, FileOptions(**structs.asdict(reading), name=name))
+    said = {"name": name, **structs.asdict(reading), "slots": reading.slots or None}
+    write_options(options_path(path), {key: each for key, each in said.items() if each is not None})
     not_meant = {"encoding": None} if path.suffix == ".xlsx" else {"sheet": None}
     meant = structs.replace(reading, **not_meant)
     try:

@@ -162,24 +162,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
             read_campaign(path)
 
 
-def test_an_unknown_column_is_named_where_it_has_text_with_what_was_meant(write: Write) -> None:
-    campaign = read_campaign(write(as_csv(record(contnet="a", zzz="b"), record(contnet="c"))))
-    slip = "contnet: is not a column of a campaign (did you mean 'content'?)"
-    assert faults(campaign) == [
-        f"row 2, {slip}",
-        "row 2, zzz: is not a column of a campaign (map it, or leave it out with --column NAME=; "
-        "known columns: " + ", ".join([*COLUMNS]) + ")",
-        f"row 3, {slip}",
-    ]
-    assert len(campaign.rows) == 2
-
-
-def test_names_that_are_no_slips_are_not_left_out_by_an_option_to_copy(write: Write) -> None:
-    one, other = faults(read_campaign(write(as_csv(record(Liste="a", Zahl="b")))))
-    assert "(map it, or leave it out with --column NAME=; known columns: channel, " in one
-    assert other.endswith("(map it, or leave it out with --column NAME=)"), "the list stands once"
-
-
 def test_columns_without_name_and_text_are_what_spreadsheets_add(write: Write) -> None:
     fine = f"channel,date,content,,\nx,{ZONED},a,,\nx,{ZONED},b,,,\nx,{ZONED},c\n"
     assert len(read_campaign(write(fine)).rows) == 3

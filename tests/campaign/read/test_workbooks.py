@@ -464,29 +464,6 @@ def test_an_old_workbook_is_read_as_the_others_are(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("above", [["Our campaign"], ["Kanal", "Wann", "Was"]])
-def test_a_header_below_another_row_is_found(tmp_path: Path, above: list[str]) -> None:
-    path = write_xlsx(tmp_path / "p.xlsx", [above, HEAD, ["x", WHEN, "a"]])
-    for columns in ({}, {"content": "content"}):
-        reading = ReadOptions(columns=columns, timezone="UTC")
-        (row,) = read_campaign(path, reading=reading).rows
-        assert (row.number, row.content) == (3, "a")
-
-
-@both
-def test_a_header_in_another_language_below_a_title_is_found(tmp_path: Path, name: str) -> None:
-    rows = [["Unser Plan"], [], ["Kanal", "Datum", "Beitrag"], ["x", WHEN, "a"]]
-    path = WRITERS[name](tmp_path / name, rows)
-    with pytest.raises(
-        CampaignError, match=r"no column 'channel' \(row 3\)\. It has: Kanal, "
-    ) as e:
-        read_campaign(path)
-    columns = dict(re.findall(r"(\w+)=(\w+)", str(e.value)))
-    assert columns == {"Kanal": "channel", "Datum": "date", "Beitrag": "content"}
-    reading = ReadOptions(columns=columns, timezone="UTC")
-    assert [row.number for row in read_campaign(path, reading=reading).rows] == [4]
-
-
 def test_days_without_times_say_what_to_do(tmp_path: Path) -> None:
     days = [["x", date(2027, 1, 15 + n), f"{n}"] for n in range(3)]
     path = write_xlsx(tmp_path / "p.xlsx", [HEAD, *days])

@@ -10,7 +10,7 @@ import pytest
 from campaign_lab import START, at, lists_of
 from slots_lab import SlotsLab, nth, slots
 
-from postiz_async import CampaignRow, CampaignStatus, FileOptions
+from postiz_async import CampaignRow, CampaignStatus
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._sandbox import Fault
 from postiz_async.errors import CampaignError, ConfigurationError, InvalidPostError
@@ -73,7 +73,7 @@ async def test_a_plan_without_slots_makes_no_journal(lab: SlotsLab) -> None:
 async def test_a_file_may_lack_the_column_of_dates(lab: SlotsLab, tmp_path: Path) -> None:
     lab.path = tmp_path / "campaign.csv"
     channel = lab.channel("telegram")
-    lab.path.write_text(f"A plan\nchannel,content\n{channel},slot 0\n", encoding="utf-8")
+    lab.path.write_text(f"channel,content\n{channel},slot 0\n", encoding="utf-8")
     with pytest.raises(CampaignError, match="no column 'date'"):
         await lab.run(slots="")
     await lab.run()
@@ -94,23 +94,6 @@ async def test_rows_of_a_program_and_slots_by_channel(lab: SlotsLab) -> None:
     expected = [START.replace(hour=9), START.replace(hour=8, minute=15), nth(2), nth(2)]
     expected.append(START + timedelta(hours=16))  # 9:00 in Tokyo
     assert lab.dates() == {f"slot {n}": [at] for n, at in enumerate(expected)}
-
-
-async def test_slots_are_kept_beside_the_file(lab: SlotsLab) -> None:
-    lab.channel("telegram", name="Tele")
-    lab.write(slots(["Tele"], 1))
-    for said in ("daily 9:00", {"Tele": "daily 9:00", "default": "daily 18:00"}):
-        async with lab.client() as postiz, lab.campaign(postiz, slots=said) as campaign:
-            kept = await campaign.save_options()
-        assert FileOptions.saved(lab.path).slots == said
-        async with lab.client() as postiz, lab.campaign(postiz, slots="") as campaign:
-            assert not campaign.problems
-            assert [row.date for row in campaign.rows] == [nth(0)]
-    text = kept.read_text(encoding="utf-8")
-    assert '[slots]\ndefault = "daily 18:00"\nTele = "daily 9:00"' in text
-    kept.write_text(text.replace("18:00", "28:00"), encoding="utf-8")
-    with pytest.raises(CampaignError, match=r"campaign\.toml .* '28:00' at character 7"):
-        await lab.run(slots="")
 
 
 async def test_what_was_chosen_needs_no_slots_later(lab: SlotsLab) -> None:
