@@ -33,20 +33,20 @@ from postiz_async.testing import Sandbox
 
 
 async def requests_of_moves(
-    folder: Path, *, is_shift: bool, rows: int = 200, channels: int = 12
+    folder: Path, *, by_a_day: bool, rows: int = 200, channels: int = 12
 ) -> str:
-    """So many rows move to one moment, or are shifted by a day; the requests that it takes."""
+    """So many rows move to one moment, or by a day; the requests that it takes."""
     local = Sandbox(limit=1_000)
     ids = [local.add_channel("telegram").id for _ in range(channels)]
     start = local.in_an_hour().replace(microsecond=0) + timedelta(days=30)
-    file = folder / f"{'shift' if is_shift else 'moment'}.jsonl"
-    each = 4 if is_shift else 1  # rows of one moment
+    file = folder / f"{'day' if by_a_day else 'moment'}.jsonl"
+    each = 4 if by_a_day else 1  # rows of one moment
 
-    def write(hours: int) -> None:
+    def write(hours: int, days: int = 0) -> None:
         records = (
             {
                 "channel": ids[n % channels],
-                "date": (start + timedelta(hours=hours * (n // each))).isoformat(),
+                "date": (start + timedelta(days=days, hours=hours * (n // each))).isoformat(),
                 "content": f"post {n}: " + "words " * (2 * n),
             }
             for n in range(rows)
@@ -58,15 +58,15 @@ async def requests_of_moves(
         async with postiz.campaign(file) as campaign:
             await campaign.run()
         before = len(local.creates)
-        write(1 if is_shift else 0)
+        write(*((1, 1) if by_a_day else (0,)))
         async with postiz.campaign(file) as campaign:
-            await (campaign.shift("1d") if is_shift else campaign.update())
+            await campaign.update()
         spent = len(local.creates) - before
         moments = {post.date.replace(microsecond=0) for post in local.posts}
     least = -(-sum(map(len, file.read_text().splitlines())) // 100_000)  # by the bytes alone
-    least = rows // each if is_shift else least
+    least = rows // each if by_a_day else least
     ratio = spent / least
-    what = "are shifted by a day" if is_shift else "move to one moment"
+    what = "move by a day" if by_a_day else "move to one moment"
     note(
         Figure(
             name=f"requests for {rows} rows that {what}",
@@ -94,8 +94,8 @@ def main() -> None:
     kills = 0
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        for is_shift in (False, True):
-            print(asyncio.run(requests_of_moves(home, is_shift=is_shift)))
+        for by_a_day in (False, True):
+            print(asyncio.run(requests_of_moves(home, by_a_day=by_a_day)))
         for verb in ("update", "undo", "verbs"):
             for seed in (2 * options.seed, 2 * options.seed + 1):  # lists settings, and does not
                 place = home / f"{verb}{seed}"

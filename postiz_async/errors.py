@@ -10,7 +10,7 @@ PostizError                       `.retry_after` in seconds, None if another try
 ├── PostNotFoundError             the post that was looked for is not there
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
 ├── CampaignError                 your campaign or journal; nothing was sent or changed
-│   └── CampaignChangedError      another process paused, resumed or shifted it
+│   └── CampaignChangedError      another process paused or resumed it
 ├── OAuthError                    the user refused, or the callback cannot be trusted
 ├── APIConnectionError            no answer; `.delivery` says what is known
 │   └── APITimeoutError           (also a TimeoutError)
@@ -265,7 +265,7 @@ class CampaignError(PostizError):
 
 
 class CampaignChangedError(CampaignError):
-    """The campaign was paused, resumed or shifted by another process; call again to go on."""
+    """The campaign was paused or resumed by another process; call again to go on."""
 
 
 class OAuthError(PostizError):

@@ -1,7 +1,7 @@
 """`Campaign`: a campaign with its journal, and the job that sends it.
 
 Behind it, `known` is what is known of a campaign, `dates` chooses dates, `running` plans and sends,
-and `changing` updates, shifts, pauses and resumes.
+and `changing` updates, pauses and resumes.
 """
 
 from __future__ import annotations
@@ -23,18 +23,15 @@ from postiz_async._campaign.outcomes import CampaignRun, Outcomes
 from postiz_async._campaign.plan.plan import ChannelPlan
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions
 from postiz_async._campaign.run.job import Outcome, RunProgress, checked_hook
-from postiz_async._campaign.run.shift import shifts
-from postiz_async._campaign.run.undo import read_rows as read_row_numbers
 from postiz_async._campaign.run.update_plan import ChangeOptions, UpdateResult
 from postiz_async._campaign.running import Running
 from postiz_async._campaign.sent import SentCampaign
 from postiz_async._concurrency import in_thread
-from postiz_async.errors import Problem, by_reader
-from postiz_async.models._durations import read_shift
+from postiz_async.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-    from datetime import timedelta, tzinfo
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import tzinfo
 
     from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
     from postiz_async._campaign.read.rows import CampaignSource, Row
@@ -178,16 +175,6 @@ class Campaign(SentCampaign):
         return self._known.checked.state.pause is not None
 
     @property
-    def unfinished_shift(self) -> timedelta | None:
-        """The span of a shift that has not ended: the next `shift` or `update` ends it."""
-        return self._known.checked.state.unfinished_shift
-
-    @property
-    def shifted(self) -> Mapping[timedelta, Sequence[int]]:
-        """The numbers of rows that were shifted, by how far."""
-        return shifts(self.rows)
-
-    @property
     def progress(self) -> RunProgress:
         """What a run is doing, besides the outcomes of its rows."""
         return self._running.progress
@@ -276,44 +263,6 @@ class Campaign(SentCampaign):
         )
         return await self._changing.update(how)
 
-    async def shift(
-        self,
-        by: timedelta | str,
-        *,
-        rows: Collection[int] | str | None = None,
-        channel: str | None = None,
-        force: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
-    ) -> UpdateResult:
-        """Move the dates of rows that are not published; stored posts change as by `update`.
-
-        The file stays as it is: the new dates are in the journal, and hold while the file says the
-        same date. What people changed in Postiz is left and reported, and keeps its date. A shift
-        may be killed and called again: while one has not ended, any further one continues it
-        (`unfinished_shift`) and moves nothing else.
-
-        Args:
-            by: the span, such as `1d`, `2w` or `-36h`; days and weeks keep the local time.
-            rows: only these rows, as the file counts them, or as a text like `"2,5,12-14"`.
-            channel: only those of this channel: its id, its name, or its provider if it has one.
-            force: also move posts that people edited in Postiz, and overwrite their edits.
-            dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known; may be asynchronous.
-
-        Raises:
-            ConfigurationError: `by` is no span, `rows` has another form, or none of them exists.
-            ChannelNotFoundError: there is no such channel, or several have its name.
-            CampaignError: the campaign was never run, or another process works on it.
-            InvalidPostError: the campaign has problems; nothing was changed.
-            PostizError: the job had to stop; call it again to go on.
-        """
-        how = ChangeOptions(checked_hook("on_outcome", on_outcome), force=force, dry_run=dry_run)
-        self._known.refuse_problems()
-        span = read_shift(by_reader("--by", "by="), by)
-        numbers = read_row_numbers(rows) if isinstance(rows, str) else rows
-        return await self._changing.shift(span, numbers, channel, how)
-
     async def pause(
         self,
         *,
@@ -342,7 +291,6 @@ class Campaign(SentCampaign):
     async def resume(
         self,
         *,
-        by: timedelta | str | None = None,
         force: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
@@ -353,23 +301,18 @@ class Campaign(SentCampaign):
         reported as `late`. A resumption may be killed and called again.
 
         Args:
-            by: also move all dates by this span, as `shift` does; after a resumption that left
-                drafts, only theirs.
-            force: also schedule posts that people edited in Postiz meanwhile; their edits stay,
-                unless the dates move.
+            force: also schedule posts that people edited in Postiz meanwhile; their edits stay.
             dry_run: change nothing, and return what would be done and what it costs.
             on_outcome: called with each `Outcome` once it is known; may be asynchronous.
 
         Raises:
-            ConfigurationError: `by` is no span.
             CampaignError: the campaign was never run, or another process works on it.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
         """
         how = ChangeOptions(checked_hook("on_outcome", on_outcome), force=force, dry_run=dry_run)
         self._known.refuse_problems()
-        span = None if by is None else read_shift(by_reader("--by", "by="), by)
-        return await self._changing.resume(span, how)
+        return await self._changing.resume(how)
 
     async def report(self) -> Report:
         """The outcome of each row, as recorded in the journal.

@@ -1,29 +1,24 @@
-"""Change a campaign that was run: update, shift, pause and resume it."""
+"""Change a campaign that was run: update, pause and resume it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 
 from msgspec import structs
 
 from postiz_async._campaign.dates import Dates
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.rows import IN_FLIGHT, ChosenDate
-from postiz_async._campaign.journal.state import CampaignState, Shift, require_revision
+from postiz_async._campaign.journal.rows import IN_FLIGHT
+from postiz_async._campaign.journal.state import CampaignState, require_revision
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.plan.check import Checked, check_rows
-from postiz_async._campaign.plan.choose import chosen_date, is_chosen
 from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
-from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.edits import Edits
 from postiz_async._campaign.run.job import JobContext
 from postiz_async._campaign.run.pause import paused, resumed
-from postiz_async._campaign.run.shift import is_out, not_shifted, shifted_dates
-from postiz_async._campaign.run.undo import Selection, channel_id
 from postiz_async._campaign.run.update import Update
 from postiz_async._campaign.run.update_plan import (
     ENDED,
@@ -35,7 +30,6 @@ from postiz_async._campaign.run.update_plan import (
 from postiz_async._campaign.running import Running, UpdateBeside
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._resources.api import OpenClient
-from postiz_async._resources.channel_names import Resolver
 
 
 @dataclass(slots=True)
@@ -68,31 +62,8 @@ class Changing:
         journal = await self._begin(how)
         done = await self._change(journal, how)
         if not how.dry_run:
-            await self._end(journal, done)
+            await self.known.read(journal)
         return done
-
-    async def shift(
-        self,
-        span: timedelta,
-        numbers: Collection[int] | None,
-        channel: str | None,
-        how: ChangeOptions,
-    ) -> UpdateResult:
-        """Carry out `Campaign.shift` for rows of these numbers, on this channel."""
-        known = self.known
-        journal = await self._begin(how)
-        only = await channel_id(self.postiz, journal, channel)
-        channel_of = Resolver(known.checked.listed).ids()
-        here = {row.ref: row.number for row in known.rows}
-        unknown = Selection(rows=numbers, numbers=here).unknown(())
-        meant = [
-            row
-            for row in known.rows
-            if (numbers is None or row.number in numbers)
-            and (only is None or channel_of(row.channel) == only)
-        ]
-        done = await self._shift(journal, meant, span, known.checked.state, how)
-        return replace(done, left={**done.left, "unknown": unknown}) if unknown else done
 
     async def pause(self, how: ChangeOptions) -> UpdateResult:
         """Carry out `Campaign.pause`."""
@@ -101,22 +72,15 @@ class Changing:
         state = paused(checked.state, checked.records, now)
         return await self._change_types(journal, state, how)
 
-    async def resume(self, span: timedelta | None, how: ChangeOptions) -> UpdateResult:
-        """Carry out `Campaign.resume`, with a shift by `span` if there is one."""
-        known = self.known
+    async def resume(self, how: ChangeOptions) -> UpdateResult:
+        """Carry out `Campaign.resume`."""
         journal = await self._begin(how)
-        before = known.checked.state
-        state = resumed(before)
+        state = resumed(self.known.checked.state)
         if state.pause is None:
             return UpdateResult((), (), (), (), (), {}, 0)
-        if span is not None or state.shift is not None:
-            span = span or timedelta()  # of the shift that was begun
-            is_begun = before == state  # the other rows were moved, or were to stay
-            held = [row for row in known.rows if not is_begun or row.ref in state.pause.refs]
-            return await self._shift(journal, held, span, state, how, resumes=True)
         done = await self._change_types(journal, state, how)
         if not how.dry_run:
-            await self._end(journal, done, resumes=True)
+            await self._end(journal, done)
         return done
 
     # -------------------------------------------------------------- their steps
@@ -136,75 +100,29 @@ class Changing:
             self._shown = self.known.checked.state.revision
         return journal
 
-    async def _shift(
-        self,
-        journal: Journal,
-        meant: Sequence[Row],
-        span: timedelta,
-        state: CampaignState,
-        how: ChangeOptions,
-        *,
-        resumes: bool = False,
-    ) -> UpdateResult:
-        """Shift rows, or end the shift that was begun, with this state of the campaign."""
-        checked, now = self.known.checked, self.known.now
-        dates: Mapping[str, ChosenDate] = {}
-        if state.shift is None:
-            dated = [row for row in meant if not row.written or is_chosen(row, checked.chosen)]
-            dates = shifted_dates((r for r in dated if not is_out(r, checked.records, now)), span)
-            before = tuple(chosen_date(row) for row in dated if row.ref in dates)
-            state = structs.replace(state, shift=Shift(span.total_seconds(), before))
-        await self._write_down(journal, state, how, dates)
-        done = await self._change(journal, how, state, dates)
-        if how.dry_run:
-            return done
-        if resumes:  # also what a pause that was killed made a draft, as only Postiz knows
-            types = await self._change(journal, replace(how, types_only=True))
-            done = joined(done, types)
-        await self._end(journal, done, resumes=resumes)
-        return done
-
     async def _change_types(
         self, journal: Journal, state: CampaignState, how: ChangeOptions
     ) -> UpdateResult:
         """Make drafts of posts, or schedule them again, as the new state says."""
-        await self._write_down(journal, state, how)
+        if not how.dry_run and state != self.known.checked.state:
+            await journal.change_state(state)
         return await self._change(journal, replace(how, types_only=True), state)
 
-    async def _write_down(
-        self,
-        journal: Journal,
-        state: CampaignState,
-        how: ChangeOptions,
-        dates: Mapping[str, ChosenDate] | None = None,
-    ) -> None:
-        """Write down the new state, and the dates of rows with it, before any post changes."""
-        if not how.dry_run and state != self.known.checked.state:
-            await journal.change_state(state, (dates or {}).values())
-
-    async def _end(self, journal: Journal, done: UpdateResult, *, resumes: bool = False) -> None:
-        """End the shift and the resumption that were carried out, both at once.
-
-        Posts that were left get their dates back.
-        """
+    async def _end(self, journal: Journal, done: UpdateResult) -> None:
+        """End a resumption that was carried out; what it left stays written down."""
         known = self.known
         await known.read(journal)
-        state, back = known.checked.state, list[ChosenDate]()
-        if state.shift is not None:
-            numbers = {n for why, rows in done.left.items() if why != "elsewhere" for n in rows}
-            left = {row.ref for row in known.rows if row.number in numbers}
-            back += not_shifted(state.shift, known.checked.records, left)
-            state = structs.replace(state, shift=None)
-        if resumes and not state.is_paused:  # else once more, by another process
-            over = {n for why in ENDED for n in done.left.get(why, ())}
-            drafts = frozenset(
-                each.record.ref
-                for each in known.type_changes.changed
-                if each.fields[0].before != each.fields[0].after and each.row.number not in over
-            )
-            state = resumed(state, drafts)
-        if state != known.checked.state:
-            await journal.change_state(state, back)
+        state = known.checked.state
+        if state.is_paused:  # once more, by another process
+            return
+        over = {n for why in ENDED for n in done.left.get(why, ())}
+        drafts = frozenset(
+            each.record.ref
+            for each in known.type_changes.changed
+            if each.fields[0].before != each.fields[0].after and each.row.number not in over
+        )
+        if (after := resumed(state, drafts)) != state:
+            await journal.change_state(after)
             await known.read(journal)
 
     # -------------------------------------------------------------- one change
@@ -214,7 +132,6 @@ class Changing:
         journal: Journal,
         how: ChangeOptions,
         state: CampaignState | None = None,
-        dates: Mapping[str, ChosenDate] | None = None,
     ) -> UpdateResult:
         """Change stored posts, and send what is unsent.
 
@@ -222,7 +139,6 @@ class Changing:
             journal: the open journal.
             how: how they are changed.
             state: the state that the campaign would have; for a dry run.
-            dates: dates that rows would have; for a dry run.
         """
         known = self.known
         context = JobContext.of(self.postiz, journal, self.doubts)
@@ -231,10 +147,10 @@ class Changing:
         with ExitStack() as stack:
             if how.dry_run:
                 stack.callback(known.know, known.checked)
-                await known.read(journal, state, dates)
+                await known.read(journal, state)
             else:
                 await known.read(journal)
-            if not (how.types_only or (how.dry_run and dates)):
+            if not how.types_only:
                 await self.dates.choose_dates(dry_run=how.dry_run)
             edits = self._edits(how)
             plan = await work.plan(await self._check(edits, how), edits, in_doubt=in_doubt)

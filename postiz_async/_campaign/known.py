@@ -230,20 +230,15 @@ class Known:
             campaign = replace(checked.campaign, rows=rows)
             self.know(replace(checked, campaign=campaign, chosen=chosen))
 
-    async def read(
-        self,
-        journal: Journal,
-        state: CampaignState | None = None,
-        dates: Mapping[str, ChosenDate] | None = None,
-    ) -> None:
-        """Read the journal again; a dry run has another state, or other dates."""
+    async def read(self, journal: Journal, state: CampaignState | None = None) -> None:
+        """Read the journal again; a dry run has another state."""
 
         def read(t: Tables) -> tuple[CampaignState, dict[str, ChosenDate], list[RowRecord]]:
             return read_state(t), read_chosen(t), list(read_rows(t))
 
         known, chosen, rows = await journal.read(read)
         journal.revision = known.revision
-        self.date({**chosen, **(dates or {})})
+        self.date(chosen)
         before, records = self.checked, {record.ref: record for record in rows}
         after = replace(before, records=records, state=state or known)
         if records or before.records or after.state != before.state or not self.is_just_planned:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,11 +64,6 @@ class CampaignStatus:
     def is_held(self) -> bool:
         """Whether the campaign is paused, or being resumed."""
         return self._state.pause is not None
-
-    @property
-    def unfinished_shift(self) -> timedelta | None:
-        """The span of a shift that has not ended: the next `shift` or `update` ends it."""
-        return self._state.unfinished_shift
 
     @classmethod
     def read(

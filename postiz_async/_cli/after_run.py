@@ -263,10 +263,10 @@ async def status(
     show_report(output, report, zone)
     if isinstance(now, str):
         output.say(now, "yellow")
-        say_state(output, status, {}, zone)
+        say_state(output, status, zone)
     else:
         say_edits(output, now.edits, file, zone)
-        say_state(output, status, now.shifted, zone)
+        say_state(output, status, zone)
         say_chosen(output, now.chosen, zone)
         output.say_some(list(map(str, now.warnings)), _NAMED, "yellow")
         output.say_some(list(map(str, group_problems(now.problems))), _NAMED, "yellow")

@@ -75,7 +75,6 @@ _COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
         campaigns.run,
         after_run.status,
         changes.update,
-        changes.shift,
         changes.pause,
         changes.resume,
         changes.undo,

@@ -308,7 +308,7 @@ async def _send(
     say_warnings(output, campaign, most=SHOWN_AT_ONCE)
     if campaign.is_resumed:
         say_edits(output, campaign.edits, campaign.path, zone)
-        say_state(output, campaign, campaign.shifted, zone)
+        say_state(output, campaign, zone)
     _say_remarks(output, campaign)
     code = await run_if_open(output, postiz, campaign, zone, late)
     if code or not waits:

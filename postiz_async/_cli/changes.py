@@ -43,7 +43,6 @@ from postiz_async._cli.output import (
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.results import row_and_post, undo_result, update_result
 from postiz_async.errors import CampaignError, ConfigurationError, InvalidInputError, describe_rows
-from postiz_async.models._durations import describe_span
 from postiz_async.types import RowRecord, UndoResult, UpdateResult
 
 WHY = {
@@ -84,8 +83,8 @@ class ChangeFlags:
     """Options of commands that change the stored posts of a campaign.
 
     Args:
-        force: Also change posts that people have edited in Postiz. update and shift overwrite
-            their edits, and update sends those again that they deleted.
+        force: Also change posts that people have edited in Postiz. update overwrites
+            their edits, and sends those again that they deleted.
     """
 
     force: bool = False
@@ -185,9 +184,6 @@ def _not_updated(output: Output, campaign: Campaign, would: UpdateResult) -> int
     return 1
 
 
-_GOES_ON = "The same command goes on"
-
-
 async def _do(
     output: Output,
     postiz: Postiz,
@@ -206,8 +202,7 @@ async def _do(
         said = {**update_result(campaign, would, done=False), "finished": finished}
         output.document(lambda: said)
         if not output.as_json:
-            is_over = command == "shift" and campaign.unfinished_shift is None
-            then = "No shift is open, so the same command begins one" if is_over else _GOES_ON
+            then = "The same command goes on"
             output.say(f"Stopped: {display.done:,} of {total:,} done. {then}.", "bold yellow")
         return done
     report = await campaign.report()
@@ -217,13 +212,8 @@ async def _do(
         return 0 if is_fine and not done.left else 1
     fault = write_result(result_path(campaign), report, zone)
     say_left(output, done.left, resends=command == "update")
-    if command == "shift" and done.left:
-        ended = (
-            "The shift has ended. Repeat it only for --rows that were left: the others would move"
-        )
-        output.say(f"{ended} once more.", "yellow")
     show_report(output, report, zone)
-    say_state(output, campaign, {}, zone)
+    say_state(output, campaign, zone)
     say_result(output, campaign, fault)
     return 0 if is_fine and not done.left and not fault else 1
 
@@ -288,40 +278,6 @@ def _show_update(
     say_left(output, would.left, resends=resends)
 
 
-async def shift(
-    file: CampaignFile,
-    /,
-    *,
-    by: By,
-    rows: str | None = None,
-    channel: str | None = None,
-    how: ChangeFlags = ChangeFlags(),
-) -> int:
-    """Move the dates of unpublished posts; the file stays as it is.
-
-    New rows are sent, and other edits of the file are carried out. Posts that people have changed
-    in Postiz are reported and left as they are. If it is stopped, the same command ends it, and
-    shifts nothing twice.
-
-    Args:
-        rows: Only these rows of the file, like 3-9 or 2,5,12-14.
-        channel: Only this channel: its id, name, or provider if no other channel has it.
-    """
-
-    def work(campaign: Campaign) -> _Work:
-        _say_open_shift(campaign, how)
-        return partial(campaign.shift, by, rows=rows, channel=channel)
-
-    return await _change("shift", file, how, work, partial(_show_update, heading="To be changed"))
-
-
-def _say_open_shift(campaign: Campaign, how: ChangeFlags) -> None:
-    if campaign.unfinished_shift is not None:
-        span = describe_span(campaign.unfinished_shift)
-        text = f"This ends the shift by {span} that was begun; it moves nothing else."
-        Output(as_json=how.json).say(text, "bold yellow")
-
-
 async def pause(file: CampaignFile, /, *, how: ChangeFlags = ChangeFlags()) -> int:
     """Make drafts of what is still to come, and send nothing more.
 
@@ -341,27 +297,19 @@ async def pause(file: CampaignFile, /, *, how: ChangeFlags = ChangeFlags()) -> i
     )
 
 
-async def resume(
-    file: CampaignFile, /, *, by: By | None = None, how: ChangeFlags = ChangeFlags()
-) -> int:
+async def resume(file: CampaignFile, /, *, how: ChangeFlags = ChangeFlags()) -> int:
     """Schedule the drafts of pause at their dates, and send the rest.
 
-    Posts whose date has passed stay drafts and are named; --by moves all dates, and carries out
-    other edits of the file too.
+    Posts whose date has passed stay drafts and are named.
     """
 
     def work(campaign: Campaign) -> _Work:
-        if campaign.is_held:
-            _say_open_shift(campaign, how)
-        elif campaign.is_resumed:  # else there is no journal, which is the error
+        if campaign.is_resumed and not campaign.is_held:  # else there is no journal: an error
             Output(as_json=how.json).say("This campaign is not paused.")
-        return partial(campaign.resume, by=by)
+        return campaign.resume
 
     def show(output: Output, campaign: Campaign, would: UpdateResult, zone: tzinfo) -> None:
-        if by is None and campaign.unfinished_shift is None:
-            _show_update(output, campaign, would, zone, heading="", changed="scheduled again")
-        else:
-            _show_update(output, campaign, would, zone, heading="To be changed")
+        _show_update(output, campaign, would, zone, heading="", changed="scheduled again")
 
     return await _change(
         "resume", file, how, work, show, is_needed=lambda campaign: campaign.is_held

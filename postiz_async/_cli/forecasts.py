@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import takewhile
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import cast
 
 import msgspec
 
@@ -29,7 +29,6 @@ from postiz_async.models._durations import (
     describe_seconds,
     describe_span,
     write_duration,
-    write_span,
 )
 from postiz_async.types import Changed, Edits, Estimate, FieldChange, Forecast, Late, Row
 
@@ -51,7 +50,7 @@ def show_plan(
     say_warnings(output, campaign)
     if campaign.is_resumed:
         say_edits(output, campaign.edits, campaign.path, zone)
-        say_state(output, campaign, campaign.shifted, zone)
+        say_state(output, campaign, zone)
     say_adopted(output, campaign)
     _say_series(output, campaign, zone)
     say_chosen(output, campaign.chosen, zone)
@@ -208,20 +207,8 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
     output.say(f"{what} the quota has no slot before their date. {fate}", "bold yellow")
 
 
-_Shifted: TypeAlias = Mapping[timedelta, Sequence[int]]
-"""The numbers of shifted rows by how far."""
-
-
-def say_state(
-    output: Output, campaign: Campaign | CampaignStatus, shifted: _Shifted, zone: tzinfo
-) -> None:
-    """Show that a campaign is paused, or that rows are shifted beside the file."""
-    for by, rows in shifted.items():
-        output.say(f"{describe_rows(rows)}: shifted by {describe_span(by)}")
-    if (span := campaign.unfinished_shift) is not None:
-        again = command_on(campaign.path, "shift")
-        what = f"The shift by {describe_span(span)} has not ended"
-        output.say(f"{what}: {again} --by {write_span(span)} ends it.", "bold yellow")
+def say_state(output: Output, campaign: Campaign | CampaignStatus, zone: tzinfo) -> None:
+    """Show that a campaign is paused, or is being resumed."""
     if campaign.paused_at is not None:
         since = near_moment(campaign.paused_at.timestamp(), zone)
         how = f"Nothing is sent until {command_on(campaign.path, 'resume')}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from postiz_async.errors import PostizError
@@ -143,7 +142,6 @@ def plan_result(campaign: Campaign, forecast: Forecast) -> Result:
         ],
         "edits": edits_result(campaign.edits),
         "paused": campaign.paused_at,
-        "shifted": _shifted(campaign.shifted),
     }
 
 
@@ -180,7 +178,6 @@ def status_result(status: CampaignStatus, now: FileComparison | None) -> Result:
         "edits": None if now is None else edits_result(now.edits),
         "problems": [] if now is None else now.problems,
         "paused": status.paused_at,
-        "shifted": [] if now is None else _shifted(now.shifted),
         "chosen": [] if now is None else _chosen(now.chosen),
         "warnings": [] if now is None else now.warnings,
     }
@@ -221,7 +218,3 @@ def _chosen(rows: Iterable[Row]) -> list[Result]:
         {"row": row.number, "channel": row.channel, "written": row.words, "date": row.date}
         for row in rows
     ]
-
-
-def _shifted(shifted: Mapping[timedelta, Sequence[int]]) -> list[Result]:
-    return [{"seconds": by.total_seconds(), "rows": rows} for by, rows in shifted.items()]

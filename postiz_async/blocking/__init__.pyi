@@ -259,7 +259,6 @@ class Campaign:
     def resume(
         self,
         *,
-        by: timedelta | str | None = None,
         force: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], object] | None = None,
@@ -270,15 +269,11 @@ class Campaign:
         reported as `late`. A resumption may be killed and called again.
 
         Args:
-            by: also move all dates by this span, as `shift` does; after a resumption that left
-                drafts, only theirs.
-            force: also schedule posts that people edited in Postiz meanwhile; their edits stay,
-                unless the dates move.
+            force: also schedule posts that people edited in Postiz meanwhile; their edits stay.
             dry_run: change nothing, and return what would be done and what it costs.
             on_outcome: called with each `Outcome` once it is known.
 
         Raises:
-            ConfigurationError: `by` is no span.
             CampaignError: the campaign was never run, or another process works on it.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
@@ -306,41 +301,6 @@ class Campaign:
     @property
     def series(self) -> dict[int, list[datetime]]:
         """The dates of all posts of each row that repeats, by the number of the row."""
-    def shift(
-        self,
-        by: timedelta | str,
-        *,
-        rows: Collection[int] | str | None = None,
-        channel: str | None = None,
-        force: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], object] | None = None,
-    ) -> UpdateResult:
-        """Move the dates of rows that are not published; stored posts change as by `update`.
-
-        The file stays as it is: the new dates are in the journal, and hold while the file says the
-        same date. What people changed in Postiz is left and reported, and keeps its date. A shift
-        may be killed and called again: while one has not ended, any further one continues it
-        (`unfinished_shift`) and moves nothing else.
-
-        Args:
-            by: the span, such as `1d`, `2w` or `-36h`; days and weeks keep the local time.
-            rows: only these rows, as the file counts them, or as a text like `"2,5,12-14"`.
-            channel: only those of this channel: its id, its name, or its provider if it has one.
-            force: also move posts that people edited in Postiz, and overwrite their edits.
-            dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known.
-
-        Raises:
-            ConfigurationError: `by` is no span, `rows` has another form, or none of them exists.
-            ChannelNotFoundError: there is no such channel, or several have its name.
-            CampaignError: the campaign was never run, or another process works on it.
-            InvalidPostError: the campaign has problems; nothing was changed.
-            PostizError: the job had to stop; call it again to go on.
-        """
-    @property
-    def shifted(self) -> Mapping[timedelta, Sequence[int]]:
-        """The numbers of rows that were shifted, by how far."""
     def undo(
         self,
         *,
@@ -371,9 +331,6 @@ class Campaign:
             ConfigurationError: `rows` has another form, or it is not certain what is meant.
             PostizError: the server could not be asked; call it again to go on.
         """
-    @property
-    def unfinished_shift(self) -> timedelta | None:
-        """The span of a shift that has not ended: the next `shift` or `update` ends it."""
     def update(
         self,
         *,

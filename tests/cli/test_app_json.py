@@ -16,7 +16,7 @@ from postiz_async._cli.app import app
 AT = "2027-06-01T10:00Z"
 
 OTHERS = {
-    *("plan", "run", "update", "shift", "pause", "resume", "undo"),
+    *("plan", "run", "update", "pause", "resume", "undo"),
     *("status", "report", "reconcile", "demo", "sandbox"),
     *("channels trigger", "media function"),  # as the server answers
     *("media upload", "posts delete", "posts edit", "providers", "outbox status", "oauth url"),

@@ -1,4 +1,4 @@
-"""`shift`, `pause` and `resume` show what they would do, and do it when that is agreed to."""
+"""`pause` and `resume` show what they would do, and do it when that is agreed to."""
 
 from __future__ import annotations
 
@@ -24,35 +24,16 @@ def stored(server: Server, file: Path) -> list[str]:
     return sorted(f"{post['date'][:10]} {post['state']}" for post in posts)
 
 
-def days(first: int, state: str = "QUEUE") -> list[str]:
-    return [f"2031-04-{day:02} {state}" for day in range(first, first + 4)]
-
-
-def test_a_shift_is_shown_done_and_named_ever_after(cli: Cli, server: Server, file: Path) -> None:
-    result = cli("shift", file, "--by", "1d")
-    assert result.code == 1  # nothing was done
-    assert "4 rows (2-5): date 1 d later" in result.out
-    assert "4 changes: 4 create requests, done about" in result.out
-    assert stored(server, file) == days(1)
-    result = cli("shift", file, "--by", "1d", "--yes")
-    assert (result.code, stored(server, file)) == (0, days(2))
-    for verb in ("status", "plan"):
-        assert "4 rows (2-5): shifted by 1 d" in cli(verb, file).out
-    result = cli("shift", file, "--by", "-1d", "--rows", "2", "--yes", "--json")
-    assert (result.code, result.document["changed"]) == (0, [2])
-    assert cli("status", file, "--json").document["shifted"] == [
-        {"seconds": 86_400.0, "rows": [3, 4, 5]}
-    ]
-    for wrong in (["soon"], ["1d", "--channel", "nowhere"], ["1d", "--rows", "99"]):
-        assert cli("shift", file, "--by", *wrong, "--yes").code == 2
+def days(state: str = "QUEUE") -> list[str]:
+    return [f"2031-04-{day:02} {state}" for day in range(1, 5)]
 
 
 def test_a_pause_holds_until_it_is_resumed(cli: Cli, server: Server, file: Path) -> None:
     result = cli("pause", file)
-    assert (result.code, stored(server, file)) == (1, days(1))
+    assert (result.code, stored(server, file)) == (1, days())
     assert "4 posts made drafts, none costs a request" in result.out
     result = cli("pause", file, "--yes")
-    assert (result.code, stored(server, file)) == (0, days(1, "DRAFT"))
+    assert (result.code, stored(server, file)) == (0, days("DRAFT"))
     assert f"Nothing is sent until postiz-async resume {file}" in result.out.replace("\n", " ")
     result = cli("run", file)
     assert result.code == 1
@@ -62,22 +43,15 @@ def test_a_pause_holds_until_it_is_resumed(cli: Cli, server: Server, file: Path)
     assert cli("status", file, "--json").document["paused"] is not None
     result = cli("resume", file)
     assert "4 posts scheduled again, none costs a request" in result.out
-    assert stored(server, file) == days(1, "DRAFT")
-    result = cli("resume", file, "--by", "2d")
-    assert result.code == 1
-    assert "4 rows (2-5): date 2 d later" in result.out
-    result = cli("resume", file, "--by", "2d", "--yes")
-    assert (result.code, stored(server, file)) == (0, days(3))
+    assert stored(server, file) == days("DRAFT")
+    result = cli("resume", file, "--yes")
+    assert (result.code, stored(server, file)) == (0, days())
     result = cli("resume", file)
     assert (result.code, "This campaign is not paused." in result.out) == (0, True)
     assert cli("run", file).code == 0
 
 
 def test_what_was_left_is_named_with_what_to_do(cli: Cli, server: Server, file: Path) -> None:
-    result = cli("shift", file, "--by", "1d", "--rows", "2,99", "--yes")
-    assert result.code == 1
-    assert "left: row 99: not in this campaign" in result.out
-    assert "The shift has ended. Repeat it only for --rows that were left" in result.out
     assert cli("pause", file, "--yes").code == 0
     [post, edited, *_] = [each for each in server.posts if str(file.parent) in each["content"]]
     assert cli("posts", "delete", post["id"], "--yes").code == 0
@@ -106,6 +80,5 @@ def test_a_file_with_problems_can_be_paused(cli: Cli, server: Server, file: Path
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("2031-04-04 09:00Z", "soon"), encoding="utf-8")
     assert cli("pause", file, "--yes").code == 0
-    assert stored(server, file) == days(1, "DRAFT")
+    assert stored(server, file) == days("DRAFT")
     assert cli("resume", file, "--yes").code == 2
-    assert cli("shift", file, "--by", "1d", "--yes").code == 2

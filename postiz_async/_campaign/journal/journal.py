@@ -208,10 +208,9 @@ class Journal:
         """Choose dates of rows, one process after the other; see `chosen.choose_dates`."""
         return await self.do(lambda t: choose_dates(t, choose), whole=True)
 
-    async def change_state(self, state: CampaignState, dates: Iterable[ChosenDate] = ()) -> None:
+    async def change_state(self, state: CampaignState) -> None:
         """Change the state of the campaign; see `state.change_state`."""
-        given = list(dates)
-        await self.do(lambda t: change_state(t, state, given), whole=True)
+        await self.do(lambda t: change_state(t, state), whole=True)
 
     async def renumber(self, numbers: Mapping[str, int]) -> None:
         """Note the present row numbers of the campaign file, whatever the state of the rows."""

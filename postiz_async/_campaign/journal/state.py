@@ -1,4 +1,4 @@
-"""The state of a campaign as a whole: whether it is paused, or being resumed or shifted.
+"""The state of a campaign as a whole: whether it is paused, or being resumed.
 
 It changes in one transaction, before the first post does, and gets another revision with it. A
 request leaves only in the revision in which it was planned, so a run or an update of another host,
@@ -8,13 +8,10 @@ began, and goes on with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
-from postiz_async._campaign.journal.chosen import put_chosen
-from postiz_async._campaign.journal.rows import ChosenDate
 from postiz_async._campaign.journal.tables import Tables
 from postiz_async.errors import CampaignChangedError
 
@@ -31,19 +28,11 @@ class Pause(msgspec.Struct, frozen=True):
     is_over: bool = False
 
 
-class Shift(msgspec.Struct, frozen=True):
-    """A shift that is being carried out: the span in seconds, and the dates before it."""
-
-    by: float
-    before: tuple[ChosenDate, ...]
-
-
 class CampaignState(msgspec.Struct, frozen=True):
     """The state of a campaign as a whole."""
 
     revision: int = 0
     pause: Pause | None = None
-    shift: Shift | None = None
 
     @property
     def is_paused(self) -> bool:
@@ -57,11 +46,6 @@ class CampaignState(msgspec.Struct, frozen=True):
             return None
         return datetime.fromtimestamp(self.pause.at, UTC)
 
-    @property
-    def unfinished_shift(self) -> timedelta | None:
-        """The span of a shift that has not ended."""
-        return None if self.shift is None else timedelta(seconds=self.shift.by)
-
 
 def read_state(t: Tables) -> CampaignState:
     """Read the state of the campaign."""
@@ -70,13 +54,12 @@ def read_state(t: Tables) -> CampaignState:
     return msgspec.structs.replace(kept, revision=revision)
 
 
-def change_state(t: Tables, state: CampaignState, dates: Iterable[ChosenDate] = ()) -> None:
+def change_state(t: Tables, state: CampaignState) -> None:
     """Change the state of the campaign; requests that were planned before may not leave.
 
     Args:
         t: the tables.
         state: the new state, made of that of this revision.
-        dates: dates that are chosen for rows with it.
 
     Raises:
         CampaignChangedError: the campaign has another revision by now.
@@ -84,7 +67,6 @@ def change_state(t: Tables, state: CampaignState, dates: Iterable[ChosenDate] = 
     require_revision(t, state.revision)
     value = msgspec.json.encode(state).decode()
     t.execute(_CHANGE, state=value, revision=state.revision + 1)
-    put_chosen(t, dates)
 
 
 def require_revision(t: Tables, revision: int) -> None:
@@ -94,7 +76,7 @@ def require_revision(t: Tables, revision: int) -> None:
         CampaignChangedError: it has another revision by now, so that what was planned is stale.
     """
     if not t.execute(_LOCK, revision=revision).rowcount:
-        what = "paused" if read_state(t).is_paused else "resumed or shifted"
+        what = "paused" if read_state(t).is_paused else "resumed"
         raise CampaignChangedError(
             f"The campaign was {what} meanwhile, so nothing more is sent. Requests in flight have "
             "ended; run the same command again."

@@ -22,14 +22,13 @@ from postiz_async._campaign.run.already_stored import Past
 from postiz_async._campaign.run.conditions import intents
 from postiz_async._campaign.run.edits import Edits, find_edits, recognise
 from postiz_async._campaign.run.pause import while_paused
-from postiz_async._campaign.run.shift import shifts
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import stored_at
 from postiz_async.errors import CampaignError, Problem, by_reader
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from pathlib import Path
 
     from postiz_async._campaign.journal.journal import Journal
@@ -239,11 +238,6 @@ class FileComparison:
     """Rows that say no absolute date and are not sent yet, with the dates chosen for them."""
     warnings: tuple[Problem, ...] = ()
     """Rows of these that have another slot than before, and why."""
-
-    @property
-    def shifted(self) -> Mapping[timedelta, Sequence[int]]:
-        """The numbers of rows that were shifted, by how far."""
-        return shifts(self.rows)
 
 
 def recorded_words(records: Iterable[RowRecord]) -> ChannelWords:

@@ -317,7 +317,7 @@ async def test_a_pause_stops_the_runs_of_other_hosts(lab: SharedLab) -> None:
         await campaign.pause()  # what was in flight
         assert {post.state for post in lab.sandbox.posts} == {"DRAFT"}
         assert 0 < len(lab.sandbox.posts) < COUNT
-        await campaign.resume(by="1d")
+        await campaign.resume()
     lab.assert_each_once(TEXTS)
     assert {post.state for post in lab.sandbox.posts} == {"QUEUE"}
 
@@ -334,7 +334,7 @@ async def test_a_resumption_stops_a_pause_of_another_host(lab: SharedLab) -> Non
                 resumed[0] = await campaign.resume()
 
     async with first.client() as postiz, first.campaign(postiz) as campaign:
-        with pytest.raises(CampaignChangedError, match="resumed or shifted meanwhile"):
+        with pytest.raises(CampaignChangedError, match="resumed meanwhile"):
             await campaign.pause(on_outcome=resume)
     async with second.client() as postiz, second.campaign(postiz) as campaign:
         await campaign.resume()

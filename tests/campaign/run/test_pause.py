@@ -168,7 +168,8 @@ async def test_a_post_whose_date_passed_stays_a_draft(lab: Lab, channels: list[s
     lab.write(rows(channels, 8, hours=2, step=48))
     await do(lab, "resume")
     assert states(lab) == {"DRAFT": 4, "QUEUE": 4}
-    assert (await do(lab, "shift", "1d", rows="1-4")).left == {}
+    lab.write([*rows(channels, 4, hours=26, step=48), *rows(channels, 8, hours=2, step=48)[4:]])
+    assert (await do(lab, "update")).left == {}
     assert states(lab) == {"QUEUE": 8}
 
 
@@ -186,7 +187,9 @@ async def test_a_post_that_was_deleted_does_not_keep_a_resumption_open(
     await lab.clock.sleep(hours * 3600)
     await do(lab, "resume")
     assert CampaignStatus.read(lab.path, journal=lab.journal).is_held  # because of the fourth
-    await do(lab, "resume", by="1d", force=True)
+    lab.write(rows(channels, 4, hours=26, step=48)[3:])
+    await do(lab, "update", force=True)
+    await do(lab, "resume", force=True)
     assert states(lab) == {"QUEUE": 1}
     assert not CampaignStatus.read(lab.path, journal=lab.journal).is_held
 
@@ -200,48 +203,15 @@ async def test_a_draft_that_somebody_published_does_not_keep_a_resumption_open(
     await do(lab, "pause")
     lab.sandbox.change_post(ids[0], state="PUBLISHED")
     await lab.clock.sleep(hours * 3600)
-    done = await do(lab, "resume", by="1d", force=True)
-    assert done.left == {"published": (1,)}
+    lab.write(rows(channels, 4, hours=26, step=1))
+    assert (await do(lab, "update")).left == {"published": (1,)}
+    await do(lab, "resume")
     assert states(lab) == {"PUBLISHED": 1, "QUEUE": 3}
     assert not CampaignStatus.read(lab.path, journal=lab.journal).is_held
 
 
-async def test_resuming_later_moves_every_date(lab: Lab, channels: list[str]) -> None:
-    records = rows(channels, 8, hours=2, step=1)
-    lab.write(records[:6])
-    await lab.run()
-    lab.write(records)
-    await do(lab, "pause")
-    await lab.clock.sleep(4 * 3600)
-    would = await do(lab, "resume", by="1d", dry_run=True, skip_invalid=True)
-    assert (len(would.changed), would.left) == (6, {})
-    await do(lab, "resume", by="1d", skip_invalid=True)
-    dates = {post.content: post.date.replace(microsecond=0) for post in lab.sandbox.posts}
-    for record in records[:6]:
-        later = datetime.fromisoformat(record["date"]) + timedelta(days=1)
-        assert dates[record["content"]] == later
-    assert set(states(lab)) == {"QUEUE"}
-
-
-async def test_what_was_moved_by_a_resumption_is_not_moved_again(
-    lab: Lab, channels: list[str]
-) -> None:
-    records = rows(channels, 4)
-    lab.write(records)
-    ids = [str(row.post_id) for row in (await lab.run()).rows]
-    await do(lab, "pause")
-    edited(lab, ids[0], content="<p>better</p>")
-    assert (await do(lab, "resume", by="1d")).left == {"edited": (1,)}
-    for _ in range(2):
-        assert (await do(lab, "resume", by="1d")).left == {"edited": (1,)}
-        assert moved_by_days(lab, records) == {"post 1": 1, "post 2": 1, "post 3": 1}
-    assert (await do(lab, "resume", by="1d", force=True)).left == {}
-    assert moved_by_days(lab, records) == {f"post {n}": 1 for n in range(4)}
-    assert not (await do(lab, "resume", by="1d")).is_something
-
-
 @pytest.mark.parametrize("number", range(1, 26, 3))
-async def test_a_killed_resumption_moves_once(lab: Lab, channels: list[str], number: int) -> None:
+async def test_a_killed_resumption_ends_once(lab: Lab, channels: list[str], number: int) -> None:
     records = rows(channels, 8)
     lab.write(records[:6])
     await lab.run()
@@ -249,25 +219,15 @@ async def test_a_killed_resumption_moves_once(lab: Lab, channels: list[str], num
     await do(lab, "pause")
 
     async def later(campaign: Campaign) -> object:
-        return await campaign.resume(by="1d")
+        return await campaign.resume()
 
     def arm(transport: Watched, die: Callable[[], None]) -> None:
         transport.after[number] = die
 
     await lab.killed(arm, later)
-    await do(lab, "resume", by="1d")
-    assert moved_by_days(lab, records) == {f"post {n}": 1 for n in range(8)}
+    await do(lab, "resume")
+    lab.assert_each_once(record["content"] for record in records)
     assert states(lab) == {"QUEUE": 8}
-
-
-def moved_by_days(lab: Lab, records: list[dict[str, Any]]) -> dict[str, float]:
-    """How far the posts that say what the file says are from its dates."""
-    there = {post.content: post.date.replace(microsecond=0) for post in lab.sandbox.posts}
-    return {
-        name: (there[name] - datetime.fromisoformat(record["date"])) / timedelta(days=1)
-        for record in records
-        if (name := record["content"]) in there
-    }
 
 
 async def test_published_posts_and_the_next_ones_are_left(lab: Lab, channels: list[str]) -> None:
