@@ -25,7 +25,7 @@ NOTHING, AIOHTTP, HTTPX = "pass", "import aiohttp", "import httpx2"
 OPEN = "import asyncio; {}; exec('async def main():\\n async with {}: pass'); asyncio.run(main())"
 SESSION = OPEN.format(AIOHTTP, "aiohttp.ClientSession()")
 CLIENT = OPEN.format(OURS, 'Postiz(api_key="k", base_url="http://x.invalid")')
-NOT_LOADED = {"cyclopts", "dateutil", "markdown_it", "rich", "tzlocal"}
+NOT_LOADED = {"cyclopts", "markdown_it", "rich", "tzlocal"}
 """Packages of the command line, and some that few programs need."""
 NAMES = {SESSION: "an open aiohttp.ClientSession", CLIENT: "an open Postiz"}
 

@@ -90,7 +90,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         "import sys, postiz_async\n"
         "postiz_async.Postiz, postiz_async.NewPost\n"
         "heavy = ['aiohttp', 'sqlite3', 'redis',\n"
-        "         'cyclopts', 'dateutil', 'markdown_it', 'rich', 'tzlocal',\n"
+        "         'cyclopts', 'markdown_it', 'rich', 'tzlocal',\n"
         "         'postiz_async._campaign.campaign', 'postiz_async._sandbox',\n"
         "         'postiz_async._cli']\n"
         "print([name for name in heavy if name in sys.modules])"
@@ -113,7 +113,7 @@ async def main():
             print(*[outcome.state async for outcome in campaign.run()])
 
 asyncio.run(main())
-unused = ("babel", "cyclopts", "dateutil", "rich", "tzlocal",
+unused = ("babel", "cyclopts", "rich", "tzlocal",
           "postiz_async._cli.", "postiz_async._sandbox")
 print([name for name in sys.modules if name.startswith(unused)])
 """

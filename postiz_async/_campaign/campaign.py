@@ -6,7 +6,6 @@ and `changing` updates, pauses and resumes.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -117,15 +116,6 @@ class Campaign(SentCampaign):
     def rows(self) -> tuple[Row, ...]:
         """The rows that could be read."""
         return self._known.rows
-
-    @property
-    def series(self) -> dict[int, list[datetime]]:
-        """The dates of all posts of each row that repeats, by the number of the row."""
-        dates: defaultdict[int, list[datetime]] = defaultdict(list)
-        for row in self.rows:
-            if not row.is_slot:
-                dates[row.number].append(row.asked_for)
-        return {row: each for row, each in dates.items() if min(each) < max(each)}
 
     @property
     def chosen(self) -> list[Row]:

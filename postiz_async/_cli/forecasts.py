@@ -52,7 +52,6 @@ def show_plan(
         say_edits(output, campaign.edits, campaign.path, zone)
         say_state(output, campaign, zone)
     say_adopted(output, campaign)
-    _say_series(output, campaign, zone)
     say_chosen(output, campaign.chosen, zone)
     if forecast.requests:
         say_headline(output, postiz, campaign, forecast, zone)
@@ -69,15 +68,6 @@ def show_plan(
     output.say(f"{count(forecast.windows, 'window')} of {forecast.limit:,} requests{believed}")
     output.say(f"done {when}")
     _say_gain(output, forecast, zone)
-
-
-def _say_series(output: Output, campaign: Campaign, zone: tzinfo) -> None:
-    """Show how many posts a row that repeats makes, and their dates."""
-    lines = [
-        f"row {row} makes {count(len(dates), 'post')}, {date_range(min(dates), max(dates), zone)}"
-        for row, dates in campaign.series.items()
-    ]
-    output.say_some(lines, SHOWN_AT_ONCE)
 
 
 def say_chosen(output: Output, chosen: Iterable[Row], zone: tzinfo) -> None:

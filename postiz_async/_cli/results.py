@@ -122,10 +122,6 @@ def plan_result(campaign: Campaign, forecast: Forecast) -> Result:
             }
             for each in campaign.by_channel
         ],
-        "series": [
-            {"row": row, "posts": len(dates), "first": min(dates), "last": max(dates)}
-            for row, dates in campaign.series.items()
-        ],
         "chosen": _chosen(campaign.chosen),
         "resumed": campaign.is_resumed,
         "moved": len(forecast.moved),

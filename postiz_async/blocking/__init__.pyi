@@ -298,9 +298,6 @@ class Campaign:
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
-    @property
-    def series(self) -> dict[int, list[datetime]]:
-        """The dates of all posts of each row that repeats, by the number of the row."""
     def undo(
         self,
         *,

@@ -51,7 +51,6 @@ CASES: dict[str, Case] = {
     "type": Case({"type": "draft"}),
     "thread": Case({"thread": ["And more"]}),
     "short_link": Case({"short_link": True}),
-    "repeat": Case({"repeat": "daily 2 times"}, UNDATED),
     "repeat_days": Case({"repeat_days": 7}),
     "ref": Case({"ref": "b"}),
     "post": Case(

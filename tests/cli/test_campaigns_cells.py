@@ -52,21 +52,6 @@ def test_a_number_of_an_open_document_that_is_shown_otherwise_is_refused(
     assert f"row 2, content: {words}" in said(refused.err)
 
 
-def test_a_plan_says_how_many_posts_a_row_makes(cli: Cli, tmp_path: Path) -> None:
-    path = write_campaign(
-        tmp_path / "p.csv",
-        ["mastodon", "2031-05-01 09:00", "a", "mon, fri until 2031-05-16"],
-        ["mastodon", "2031-05-03 09:00", "b", ""],
-        columns="channel,date,content,repeat",
-    )
-    planned = cli("plan", path, "--timezone", "Europe/Berlin")
-    assert planned.code == 0
-    assert "row 2 makes 5 posts, 2 May 09:00 to 16 May 2031 09:00 (Europe/Berlin)" in planned.out
-    document = cli("plan", path, "--timezone", "Europe/Berlin", "--json").document
-    first, last = "2031-05-02T07:00:00Z", "2031-05-16T07:00:00Z"
-    assert document["series"] == [{"row": 2, "posts": 5, "first": first, "last": last}]
-
-
 def test_a_plan_says_which_date_words_mean(cli: Cli, tmp_path: Path) -> None:
     path = write_campaign(tmp_path / "p.csv", ["mastodon, x", "in 2 Wochen 9 Uhr", str(tmp_path)])
     planned = cli("plan", path, "--timezone", "Europe/Berlin")

@@ -156,7 +156,6 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "edits": {"new": [2, 3, 4], "changed": [], "gone": [], "unread": []},
         "paused": None,
         "chosen": [],
-        "series": [],
     }
     document = planned.document
     finish, estimates = document.pop("finish"), document.pop("estimates")

@@ -7,14 +7,13 @@ import re
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta
 from html import escape
 from pathlib import PurePath
 from typing import Any, ClassVar, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import structs
 
 from postiz_async._campaign.read.columns import COLUMNS, numbered, unknown_columns
 from postiz_async._campaign.read.date_words import FromNow, read_from_now, read_named
@@ -28,8 +27,7 @@ from postiz_async._campaign.read.dates import (
     to_moment,
 )
 from postiz_async._campaign.read.read_options import Rules
-from postiz_async._campaign.read.repeats import find_dates
-from postiz_async._campaign.read.rows import MAX_ALIGN, SLOT, UNDATED, Row, TextFormat, ref_at
+from postiz_async._campaign.read.rows import MAX_ALIGN, SLOT, UNDATED, Row, TextFormat
 from postiz_async._campaign.read.settings_columns import is_setting, network_of, with_setting
 from postiz_async._campaign.read.texts import (
     NO_JSON,
@@ -88,22 +86,10 @@ class RowReader:
     """Whether the date is a spreadsheet cell without a time, which may mean midnight."""
     has_clock: bool = False
     """Whether the time has a cell of its own."""
-    series: list[tuple[date, datetime]] = field(default_factory=list[tuple[date, datetime]])
-    """The dates of a row that repeats, each with its local day."""
     written: str = ""
     """What is written in the place of an absolute date."""
     unread_date: str = ""
     """The text of a date that no format can read."""
-
-    def rows(self) -> list[Row]:
-        """The rows of the record: one, or one for each date of a series; none with problems."""
-        row = self.read()
-        if row is None or not self.series:
-            return [row] if row else []
-        return [
-            structs.replace(row, date=at, ref=ref_at(row.ref, day) if row.ref else "")
-            for day, at in self.series
-        ]
 
     def read(self) -> Row | None:
         has_others = not self.record.keys() <= set(COLUMNS)
@@ -239,8 +225,6 @@ class RowReader:
         if isinstance(wall, FromNow):
             if zone is None:
                 self._wrong("date", *NO_ZONE)
-            elif _is_filled(self.record.get("repeat")):
-                self._wrong("repeat", "needs an absolute date", "write it like 2031-01-15 09:00")
             self.written = f"{wall.words} {zone}"
             return None
         moment = to_moment(wall.replace(microsecond=0) if wall.microsecond else wall, zone)
@@ -249,35 +233,11 @@ class RowReader:
             raw = "" if has_no_zone else f"{cell_text(wall)} "
             self._wrong("date", f"{raw}{moment.message}", moment.hint)
             return None
-        if _is_filled(self.record.get("repeat")):
-            self._repeat(wall, zone)
         return moment
 
-    def _repeat(self, wall: datetime, zone: tzinfo | None) -> None:
-        """Find the dates of a row that repeats."""
-        text, where = self._text("repeat"), wall.tzinfo or zone
-        if isinstance(where, timezone) and where != UTC:
-            self._wrong(
-                "repeat", "needs a date with a time zone, not with an offset", "Europe/Berlin"
-            )
-            return
-        if self._says("type", "now") or _is_filled(self.record.get("repeat_days")):
-            self._wrong("repeat", "goes neither with type now nor with repeat_days", "empty one")
-            return
-        dates = find_dates(text, wall.replace(tzinfo=None)) if text else []
-        if isinstance(dates, CellProblem):
-            self._wrong("repeat", *dates)
-            return
-        for each in dates:
-            moment = to_moment(each, where)
-            if isinstance(moment, CellProblem):
-                self._wrong("repeat", f"{cell_text(each)} {moment.message}", moment.hint)
-                return
-            self.series.append((each.date(), moment))
-
     def _is_slot(self) -> bool:
-        """Whether the row has no date, and neither a time nor dates that would begin with it."""
-        if _is_filled(self.record.get("date")) or _is_filled(self.record.get("repeat")):
+        """Whether the row has no date, and no time either."""
+        if _is_filled(self.record.get("date")):
             return False
         hours = self.record.get("time")
         is_timed = _is_filled(hours) and hours != self.rules.defaults.get("time")

@@ -16,7 +16,7 @@ from postiz_async.errors import Problem
 
 COLUMNS = (
     *("channel", "date", "time", "timezone", "content", "format", "media", "alt", "link"),
-    *("settings", "tags", "type", "thread", "short_link", "repeat", "repeat_days", "tolerance"),
+    *("settings", "tags", "type", "thread", "short_link", "repeat_days", "tolerance"),
     *("ref", "needs_media", "state"),
 )
 """The columns; `CampaignRow` and docs/bulk-jobs.md explain them."""

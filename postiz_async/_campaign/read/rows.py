@@ -7,7 +7,7 @@ import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterable, Callable, Container, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast
@@ -75,8 +75,6 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
         settings: a struct of `postiz_async.providers`, or the settings as the API names them.
         thread: further parts, in order: contents, or `ThreadPart` with media or a delay.
         tags: names of tags that exist in Postiz.
-        repeat: make a post for each of several dates, like "mon, thu until 2031-03-31"; the local
-            time of `at` stays.
         repeat_days: repeat after this many days, for ever.
         tolerance: by how much the date may move to share a request (a `timedelta`, seconds, or a
             text like `15m`); as the campaign says if None.
@@ -93,7 +91,6 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
     tags: Sequence[str] = ()
     type: PostType = "schedule"
     short_link: bool = False
-    repeat: str = ""
     repeat_days: int | None = None
     tolerance: float | timedelta | str | None = None
     ref: str = ""
@@ -107,7 +104,6 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
         tags: Sequence[str] = (),
         type: PostType = "schedule",  # noqa: A002
         short_link: bool = False,
-        repeat: str = "",
         repeat_days: int | None = None,
         tolerance: float | timedelta | str | None = None,
         ref: str = "",
@@ -122,7 +118,6 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
             tags: as for a row.
             type: as for a row.
             short_link: as for a row.
-            repeat: as for a row.
             repeat_days: as for a row.
             tolerance: as for a row.
             ref: as for a row.
@@ -137,7 +132,6 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
             tags=tags,
             type=type,
             short_link=short_link,
-            repeat=repeat,
             repeat_days=repeat_days,
             tolerance=tolerance,
             ref=ref,
@@ -415,11 +409,6 @@ def _hash(*parts: object) -> str:
 def ref_on(ref: str, channel: str) -> str:
     """The ref of a row with several channels on one of them, given its id."""
     return f"{ref} {channel}"
-
-
-def ref_at(ref: str, day: date) -> str:
-    """The ref of a row that repeats on one of its local days."""
-    return f"{ref}@{day}"
 
 
 def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:

@@ -382,13 +382,12 @@ class _Collector:
         return record
 
     def _read(self, reader: RowReader, id_: str) -> None:
-        rows = reader.rows()
-        if id_:
-            rows = [structs.replace(r, ref=r.ref and ref_on(r.ref, id_)) for r in rows]
-        row = rows[0] if rows else None
+        row = reader.read()
         self.problems.extend(reader.problems)
-        self.rows.extend(rows)
         if row is not None:
+            if id_ and row.ref:
+                row = structs.replace(row, ref=ref_on(row.ref, id_))
+            self.rows.append(row)
             for place, text in enumerate((row.content, *row.thread)):
                 lost = describe_lost_letters(text)
                 if lost:

@@ -314,7 +314,7 @@ class _Pairing:
     def _by(self, key: Callable[[_Side], Hashable], *, is_alike: bool = True) -> None:
         """Pair rows with equal keys, in order of date.
 
-        Of a series that is partly published, the dates to come are those of the posts to come.
+        Of rows that are partly published, the dates to come are those of the posts to come.
         """
         for gone, came in self._groups(key):
             if is_alike and len(gone) != len(came):

@@ -290,7 +290,7 @@ def test_a_published_row_without_a_date_of_its_own_is_not_sent_again_when_it_is_
 
 @pytest.mark.parametrize("hours", [1, -1])
 @pytest.mark.parametrize("kept", [12, 20, 9])
-def test_a_series_that_is_partly_published_moves_with_its_posts_to_come(
+def test_rows_of_one_text_that_are_partly_published_move_with_their_posts_to_come(
     hours: int, kept: int
 ) -> None:
     days = [day + 0.5 for day in range(-8, 12)]
