@@ -39,7 +39,7 @@ def is_cell_error(cell: str) -> bool:
     return text in _ERRORS or _CODE.fullmatch(text) is not None
 
 
-AS_TEXT = "format the cells as text, and type the values again"
+SHEET_AS_TEXT = "format the cells as text, and type the values again"
 
 
 class Odd(str):
@@ -50,7 +50,7 @@ class Odd(str):
     why: str
 
     @classmethod
-    def of(cls, stored: str, why: str, hint: str = AS_TEXT) -> Odd:
+    def of(cls, stored: str, why: str, hint: str = SHEET_AS_TEXT) -> Odd:
         """Make one from the stored text, the reason for the difference, and the advice."""
         cell = cls(stored)
         cell.why, cell.hint = why, hint

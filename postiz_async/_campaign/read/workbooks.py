@@ -19,7 +19,7 @@ import msgspec
 
 from postiz_async._campaign.read.file_formats import Line, campaign_file
 from postiz_async._campaign.read.sheet_reader import folded
-from postiz_async._campaign.read.texts import AS_TEXT, Odd
+from postiz_async._campaign.read.texts import SHEET_AS_TEXT, Odd
 from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError
 
@@ -33,14 +33,14 @@ _LISTED = 20
 """Sheets named in a message, at most."""
 ODD = {
     "error": ("is {1}, an error of the spreadsheet", "repair the formula, or write the text"),
-    "format": ("is {0} in the file, which the spreadsheet shows as {1!r}", AS_TEXT),
+    "format": ("is {0} in the file, which the spreadsheet shows as {1!r}", SHEET_AS_TEXT),
     "formula": (
         "is a formula without a value",
         "open the file in the spreadsheet program and save it, or copy the values",
     ),
     "merged": ("is merged with the cell above", "split the merged cells, and fill in each"),
     "signs": ("has a tab or a line break that is not read here", "save the file as CSV"),
-    "unread": ("is {1}, which is no date or time that can be read", AS_TEXT),
+    "unread": ("is {1}, which is no date or time that can be read", SHEET_AS_TEXT),
 }
 """Problems of cells that people see differently: `{0}` is stored, `{1}` is shown."""
 _DATES: dict[str, Callable[[str], object]] = {
