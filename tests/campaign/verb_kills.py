@@ -26,7 +26,8 @@ class VerbKills(EditKills):
         super().__init__(home, seed, kills, "update")
 
     def command(self, file: Path, verb: str) -> list[str]:
-        return [*COMMAND, verb, str(file), *([] if verb == "run" else ["--yes"])]
+        more = {"run": [], "run again": ["--again"]}.get(verb, ["--yes"])
+        return [*COMMAND, verb.split(maxsplit=1)[0], str(file), *more]
 
     def campaign(self, file: Path, kills: int) -> None:
         records = self._records()
