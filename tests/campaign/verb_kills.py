@@ -72,7 +72,10 @@ class VerbKills(EditKills):
         posts = {str(post["id"]): post for post in self.server.posts}
         rows = {row.ref: row for row in summary.rows}
         for record in records:
-            row = rows[record["ref"]]
+            row = rows.get(record["ref"])
+            if row is None:
+                self.tally.lost.append(f"{file}: {record}: never planned")
+                continue
             post = posts.pop(str(row.post_id), None)
             what = f"{file}: {record}: {row}: {post}"
             if row.state is not RowState.STORED:
