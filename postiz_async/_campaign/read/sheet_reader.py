@@ -69,14 +69,13 @@ def folded(name: str) -> str:
 
 def _limit() -> None:
     """Bound the memory and the output, where the system can."""
-    try:
+    if sys.platform != "win32":
         import resource  # noqa: PLC0415  (Windows has none)
-    except ImportError:
-        return
-    for kind, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_FSIZE, _OUTPUT)):
-        _, hard = resource.getrlimit(kind)
-        is_free = hard == resource.RLIM_INFINITY
-        resource.setrlimit(kind, (most if is_free else min(most, hard), hard))
+
+        for kind, most in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_FSIZE, _OUTPUT)):
+            _, hard = resource.getrlimit(kind)
+            is_free = hard == resource.RLIM_INFINITY
+            resource.setrlimit(kind, (most if is_free else min(most, hard), hard))
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
