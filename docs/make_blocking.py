@@ -137,7 +137,10 @@ class Stub:
         """A class, with its members in the order of their names."""
         made: Any = class_of(kind)
         yield f"class {name_of(kind)}:"
-        yield from docstring(made.__doc__, 1)
+        said = inspect.cleandoc(made.__doc__)
+        yield from docstring(
+            said if "__init__" in vars(made) else said.partition("\n\nArgs:")[0], 1
+        )
         for name, member in sorted(vars(made).items()):
             if isinstance(member, property):
                 yield "    @property"

@@ -384,13 +384,6 @@ class Outbox:
     """Posts that were handed over durably, and the task that sends them.
 
     The client makes, opens and closes it: `Postiz(outbox="outbox.sqlite")`.
-
-    Args:
-        postiz: the client.
-        deliveries: the store of the hand-overs; it is closed with the outbox.
-        options: how the outbox works, and whether this process sends.
-        courier: the courier of a pool, which does the sending; None: the outbox makes its own.
-        waiters: those who wait, where several outboxes share them.
     """
     def by_key(self, idempotency_key: str) -> Ticket | None:
         """Return the ticket of an idempotency key of `put`; None if there is none (any more).
@@ -1415,14 +1408,6 @@ class _PoolOutbox:
             ticket = pool.outbox.put(NewPost(channel, "Hello"), organization="acme", at=at)
 
     The pool makes, opens and closes it. Keys are not stored: each sender calls `credentials`.
-
-    Args:
-        pool: provides the clients.
-        clock: the clock of the pool.
-        options: how the outbox works.
-        deliveries: the store of the hand-overs; it is closed with the outbox.
-        credentials: from an organisation's name to its key or token.
-        root: the root of the API of the pool's server.
     """
     def consume(self, handler: Callable[[TicketEvent], object], *, name: str) -> None:
         """Call a function for each ticket that ended, in order, until the client closes.
