@@ -33,9 +33,10 @@ class VerbKills(EditKills):
         records = self._records()
         for record in self.dice.sample(records, 4):
             record["type"] = "draft"
-        write(file, records[: len(records) // 2])
+        sent = records[: len(records) // 2]  # an equal post of others stops what is not sent yet
+        write(file, sent)
         self.finish(file, "run")
-        foreign = self._add_foreign(file, records)
+        foreign = self._add_foreign(file, sent)
         theirs = self._told(foreign)
         write(file, records)
         before = self.tally.kills
