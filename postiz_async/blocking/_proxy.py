@@ -414,7 +414,7 @@ def class_of(kind: Any) -> type[Twin] | None:
         if not name.startswith("_") and inspect.isfunction(each):
             members[said(name)] = _method(each, _THROUGH.get(name, _call))
         elif not name.startswith("_") and (isinstance(each, property) or name in hints):
-            members[name] = property(partial(_read, name), doc=said(each.__doc__))
+            members[name] = property(partial(_read, name), doc=said(each and each.__doc__))
     if kind in {Postiz, PostizPool}:
         members["__init__"] = _method(kind.__init__, _make)
     if "aclose" in found:
