@@ -67,16 +67,6 @@ WHY = {
 }
 
 
-By = Annotated[
-    str,
-    Parameter(
-        allow_leading_hyphen=True,
-        help="How much later, like 1d, 2w or 36h, or earlier, like -1d; days and weeks keep the "
-        "local time.",
-    ),
-]
-
-
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ChangeFlags:

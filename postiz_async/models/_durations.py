@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from typing import Literal, overload
 
-from postiz_async.errors import ConfigurationError, UsageError
+from postiz_async.errors import UsageError
 
 _DURATION = re.compile(r"(\d{1,6})\s?([smhdw])|0+", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -15,9 +15,6 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 SHORTEST_KEEP, LONGEST_KEEP = timedelta(hours=1), timedelta(days=3_650)
 """Bounds of `idempotency_keep`; the shortest lasts until a lost create has settled."""
-
-LONGEST_SHIFT = timedelta(days=3_650)
-"""How far dates may be moved, at most."""
 
 
 @overload
@@ -103,42 +100,12 @@ def read_duration(said: object) -> timedelta | None:
         return None
 
 
-def read_shift(name: str, said: timedelta | str) -> timedelta:
-    """How far to move dates: a `timedelta`, or a text such as `1d`, `2w` or `-36h`.
-
-    Args:
-        name: the argument, as its caller knows it.
-        said: what was given.
-
-    Raises:
-        ConfigurationError: it is something else, is 0, longer than ten years or not in seconds.
-    """
-    span: object = said
-    if isinstance(said, str):
-        span = read_duration(said.strip().removeprefix("+").removeprefix("-"))
-        if span is not None and said.strip().startswith("-"):
-            span = -span
-    if (
-        not isinstance(span, timedelta)
-        or not span
-        or abs(span) > LONGEST_SHIFT
-        or span.microseconds
-    ):
-        raise ConfigurationError(f"{name} is {said!r}; say how far, like 1d, 2w or -36h.")
-    return span
-
-
 def write_duration(duration: timedelta) -> str:
     """Write whole seconds in the form that `read_duration` reads: `15m`, `90s`, `2d`."""
     seconds = int(duration.total_seconds())
     units = (unit for unit in "dhm" if seconds and seconds % _SECONDS[unit] == 0)
     unit = next(units, "s")
     return f"{seconds // _SECONDS[unit]}{unit}"
-
-
-def write_span(span: timedelta) -> str:
-    """Write a span in the form that `read_shift` reads: `1d`, `-36h`."""
-    return f"{'-' if span < timedelta() else ''}{write_duration(abs(span))}"
 
 
 def describe_span(span: timedelta) -> str:

@@ -202,16 +202,6 @@ def to_moment(wall: datetime, zone: tzinfo | None) -> datetime | CellProblem:
     )
 
 
-def moved_by(moment: datetime, span: timedelta, zone: tzinfo | None) -> datetime:
-    """Move a moment: by whole days at the same local time, by the rest of the span exactly.
-
-    A local time that the clocks skip on the new day becomes an hour later.
-    """
-    days = timedelta(days=int(span / timedelta(days=1)))
-    local = moment.astimezone(zone or UTC) + days  # which is arithmetic on local times
-    return local.astimezone(UTC) + (span - days)
-
-
 def describe_drift(moment: datetime, zone: tzinfo) -> str:
     """Explain how a repeated date moves when the clocks change; empty if it does not."""
     try:
