@@ -46,13 +46,22 @@ async def in_thread(work: Callable[[], T], *, undo: Callable[[T], None] | None =
         asyncio.CancelledError: the caller was cancelled meanwhile, whatever became of `work`.
     """
     with unseen_work():
-        task = asyncio.ensure_future(anyio.to_thread.run_sync(work))
+        task = asyncio.ensure_future(_in_thread(work))
         cancelled = await ended(task)
     if cancelled is None:
         return task.result()
     if task.exception() is None and undo is not None:
         undo(task.result())
     raise cancelled
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    try:
+        return await anyio.to_thread.run_sync(work)
+    except RuntimeError as error:
+        if "at interpreter shutdown" not in str(error):
+            raise
+        return work()  # Python 3.12 starts no thread for a client that is closed by `atexit`
 
 
 async def in_turns(work: Generator[None, None, T]) -> T:
