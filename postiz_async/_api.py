@@ -167,7 +167,6 @@ class Api(OfOneProcess, Resources):
         schema: str = "postiz_async",
         name: str | None = None,
         timezone: str | None = None,
-        slots: str | Mapping[str, str] = "",
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
         align: float | timedelta | str | None = None,
@@ -194,9 +193,6 @@ class Api(OfOneProcess, Resources):
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
             timezone: the zone of dates without one; None: such dates are refused.
-            slots: when rows without a date are published, like "mon-fri 9:00 13:00; sat 11:00":
-                each in the next free slot of its channel. By channel as a mapping, with `default`
-                for the others.
             reading: how to read the file: columns, defaults, dates and zones.
             media_root: one or more folders from which the campaign may take media, besides its own
                 folder (for rows from a program: the working directory). Cells cannot refer to other
@@ -219,9 +215,8 @@ class Api(OfOneProcess, Resources):
                 default they are not sent; `update` changes the existing posts.
 
         Raises:
-            ConfigurationError: rows cannot move by `late` or `align`, `slots` are unreadable, rows
-                from a program have no journal, a media root is not a folder, or the campaign's name
-                is empty.
+            ConfigurationError: rows cannot move by `late` or `align`, rows from a program have no
+                journal, a media root is not a folder, or the campaign's name is empty.
             CampaignError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """
@@ -235,7 +230,7 @@ class Api(OfOneProcess, Resources):
             journal=journal,
             schema=schema,
             name=name,
-            reading=reading_of(timezone, slots, reading),
+            reading=reading_of(timezone, reading),
             media_root=roots_of(media_root),
             align=align,
             late=late,

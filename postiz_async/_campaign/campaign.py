@@ -1,6 +1,6 @@
 """`Campaign`: a campaign with its journal, and the job that sends it.
 
-Behind it, `known` is what is known of a campaign, `dates` chooses dates, `running` plans and sends,
+Behind it, `known` is what is known of a campaign, `running` plans and sends,
 and `changing` updates, pauses and resumes.
 """
 
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.page import html_page
 from postiz_async._campaign.changing import Changing
-from postiz_async._campaign.dates import Dates
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.options import CampaignOptions
@@ -66,9 +65,8 @@ class Campaign(SentCampaign):
         super().__init__(postiz, origin.path, origin.journal, options)
         self.remarks: list[str] = []
         self._known = known = Known(postiz, origin, options, self._journal)
-        self._dates = dates = Dates(postiz, known)
-        self._running = running = Running(postiz, known, dates, self._doubts, self.remarks)
-        self._changing = Changing(postiz, known, dates, running, self._doubts)
+        self._running = running = Running(postiz, known, self._doubts, self.remarks)
+        self._changing = Changing(postiz, known, running, self._doubts)
 
     async def open(self) -> Self:
         """Open the campaign, as `async with` does: read and check everything.
@@ -116,15 +114,6 @@ class Campaign(SentCampaign):
     def rows(self) -> tuple[Row, ...]:
         """The rows that could be read."""
         return self._known.rows
-
-    @property
-    def chosen(self) -> list[Row]:
-        """Rows that say no absolute date and are still to be sent, with the dates chosen for them.
-
-        `plan` chooses these dates and writes them down.
-        """
-        found = (row for request in self.requests for row in request.rows if row.is_undated)
-        return sorted(found, key=lambda row: row.number)
 
     @property
     def adopted(self) -> list[Row]:

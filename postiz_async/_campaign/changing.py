@@ -9,7 +9,6 @@ from functools import partial
 
 from msgspec import structs
 
-from postiz_async._campaign.dates import Dates
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import IN_FLIGHT
 from postiz_async._campaign.journal.state import CampaignState, require_revision
@@ -39,14 +38,12 @@ class Changing:
     Args:
         postiz: an open client.
         known: what is known of the campaign.
-        dates: chooses dates.
         running: sends rows.
         doubts: counts the requests that are being looked up.
     """
 
     postiz: OpenClient
     known: Known
-    dates: Dates
     running: Running
     doubts: Doubts
     _shown: int | None = None
@@ -150,8 +147,6 @@ class Changing:
                 await known.read(journal, state)
             else:
                 await known.read(journal)
-            if not how.types_only:
-                await self.dates.choose_dates(dry_run=how.dry_run)
             edits = self._edits(how)
             plan = await work.plan(await self._check(edits, how), edits, in_doubt=in_doubt)
             changes = plan.requests(known.planner, known.options.span)

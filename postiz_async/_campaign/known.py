@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 import anyio
 
-from postiz_async._campaign.journal.chosen import read_chosen
 from postiz_async._campaign.journal.journal import CampaignJournal, Journal
-from postiz_async._campaign.journal.rows import OPEN_STATES, ChosenDate, RowRecord
+from postiz_async._campaign.journal.rows import OPEN_STATES, RowRecord
 from postiz_async._campaign.journal.state import CampaignState, read_state
 from postiz_async._campaign.journal.tables import Tables, read_rows
 from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.origin import Origin
 from postiz_async._campaign.plan.check import Checked
-from postiz_async._campaign.plan.choose import with_chosen
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import (
     AHEAD,
@@ -68,8 +65,6 @@ class Known:
         """Refs of rows that the last plan found in Postiz, so that a run adopts them."""
         self.moving: frozenset[str] = frozenset()
         """Refs of rows whose posts an update deletes right before their create leaves."""
-        self.moved: list[Problem] = []
-        """Warnings about slots: rows that have another than before, and why."""
         self.repeated: list[Problem] = []
         """Warnings about rows whose text is in Postiz within a day, from the last look."""
         self.seen: Calendar | None = None
@@ -82,8 +77,8 @@ class Known:
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """Warnings of the check, and of the last look at slots and in Postiz."""
-        return (*self.checked.warnings, *self.moved, *self.repeated)
+        """Warnings of the check, and of the last look in Postiz."""
+        return (*self.checked.warnings, *self.repeated)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -222,23 +217,14 @@ class Known:
         """Know this, and forget what was derived from what was known before."""
         self._checked, self.arranged, self._edits = checked, None, None
 
-    def date(self, chosen: Mapping[str, ChosenDate]) -> None:
-        """Give the rows the dates that were chosen for them."""
-        checked = self.checked
-        if chosen != checked.chosen:
-            rows = with_chosen(checked.campaign.rows, chosen)
-            campaign = replace(checked.campaign, rows=rows)
-            self.know(replace(checked, campaign=campaign, chosen=chosen))
-
     async def read(self, journal: Journal, state: CampaignState | None = None) -> None:
         """Read the journal again; a dry run has another state."""
 
-        def read(t: Tables) -> tuple[CampaignState, dict[str, ChosenDate], list[RowRecord]]:
-            return read_state(t), read_chosen(t), list(read_rows(t))
+        def read(t: Tables) -> tuple[CampaignState, list[RowRecord]]:
+            return read_state(t), list(read_rows(t))
 
-        known, chosen, rows = await journal.read(read)
+        known, rows = await journal.read(read)
         journal.revision = known.revision
-        self.date(chosen)
         before, records = self.checked, {record.ref: record for record in rows}
         after = replace(before, records=records, state=state or known)
         if records or before.records or after.state != before.state or not self.is_just_planned:

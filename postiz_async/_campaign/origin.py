@@ -11,12 +11,11 @@ from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.places import JournalPlace, journal_at
 from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.plan.check import Checked, check_rows, in_order
-from postiz_async._campaign.plan.choose import undated_problems, with_dates
 from postiz_async._campaign.plan.row_state import is_done
 from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.file_formats import CAMPAIGNS_ARE, readable
-from postiz_async._campaign.read.read_options import FileOptions, rules_of
-from postiz_async._campaign.read.rows import UNDATED, CampaignSource
+from postiz_async._campaign.read.read_options import FileOptions
+from postiz_async._campaign.read.rows import CampaignSource
 from postiz_async._campaign.read.source import labelled, read_source
 from postiz_async._campaign.run.edits import recognise
 from postiz_async._campaign.run.resume import recorded, refuse_foreign, refuse_other_contents
@@ -158,15 +157,7 @@ async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOp
     channel_of = Resolver(listed).ids()
     now = postiz.scheduler.server_now()
     found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)
-    rows = with_dates(
-        found.rows, records, journal.chosen, options=options, channel_of=channel_of, now=now
-    )
-    undated = undated_problems(rows, rules_of(options.reading).slots_of, now)
-    campaign = replace(
-        campaign,
-        rows=tuple(row for row in rows if row.date != UNDATED) if undated else rows,
-        problems=(*campaign.problems, *undated),
-    )
+    campaign = replace(campaign, rows=found.rows)
     refuse_foreign(origin.journal, campaign, origin.path, records, listed, unsure=found.unsure)
     checked = Checked(
         campaign,
@@ -175,7 +166,6 @@ async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOp
         {},
         records,
         (),
-        chosen=journal.chosen,
         state=journal.state,
         unsure=found.unsure,
         left_out=journal.left_out,

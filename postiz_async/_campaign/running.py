@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 import anyio
 
 from postiz_async._campaign.after.reconcile import sweep_journal
-from postiz_async._campaign.dates import Dates
-from postiz_async._campaign.journal.chosen import read_chosen
 from postiz_async._campaign.journal.journal import TAKES_PART, Journal
 from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.journal.requests import RequestHandle, open_requests
@@ -80,14 +78,12 @@ class Running:
     Args:
         postiz: an open client.
         known: what is known of the campaign.
-        dates: chooses dates.
         doubts: counts the requests that are being looked up.
         remarks: takes notes on each run as a whole.
     """
 
     postiz: OpenClient
     known: Known
-    dates: Dates
     doubts: Doubts
     remarks: list[str]
     beside: UpdateBeside | None = None
@@ -124,14 +120,7 @@ class Running:
             self.known.unsent
         )  # which reads the journal after a run
         await self._look_in_postiz(rows)
-        journal = self.known.journal
-        is_open = journal.opened is not None
-        if await self.dates.choose_dates(self.known.seen):
-            self.known.adopting = frozenset()
-            await self._look_in_postiz(self.known.unsent())
-        if not is_open:
-            await journal.aclose()  # other processes may use it
-        if self.known.adopting or self.known.checked.chosen:
+        if self.known.adopting:
             rows = await anyio.to_thread.run_sync(self.known.unsent)
         await self.postiz.scheduler.refresh()
         planner, align = self.known.planner, self.known.options.span
@@ -178,8 +167,6 @@ class Running:
         finally:
             known, records = self.known, RecordsOnDemand(self.known.journal.place)
             known.know(replace(known.checked, records=records, left_out=known.problems))
-            if known.checked.chosen:
-                known.date(await job.journal.read(read_chosen))
 
     async def _work(self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]) -> None:
         journal = job.journal
@@ -243,7 +230,6 @@ class Running:
             await self.postiz.clock.sleep(TOGETHER)
             now = {**self.known.checked.records, **await job.journal.rows(left)}
             self.known.know(replace(self.known.checked, records=now))
-            self.known.date(await job.journal.read(read_chosen))
             rows = [row for row in self.known.unsent() if row.ref in left]
             again = {row.ref for row in rows}
             for ref in left - again:
@@ -288,10 +274,6 @@ class Running:
         self._adopted = await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
         await self.known.read(journal)
-        if await self.dates.choose_dates(calendar):
-            others = await self._look_for_rows(self.known.unsent(), calendar, outage)
-            self._adopted += await others.write_down(journal)
-            await self.known.read(journal)
         if self.known.checked.records:
             others.here = {row.ref for row in self.known.checked.campaign.rows}
         update, refs = self.beside, self.known.changed_refs
@@ -302,7 +284,7 @@ class Running:
         apart = () if update is None else update.changing
         await write_rows(journal, self.known.checked, self.known.unsent(), refs, apart=apart)
         await self.postiz.scheduler.restore(journal)
-        job = Job(
+        return Job(
             postiz=self.postiz,
             journal=journal,
             checked=self.known.checked,
@@ -314,8 +296,6 @@ class Running:
             doubts=self.doubts,
             is_paused=self.known.checked.state.is_paused,
         )
-        job.choose_again = partial(self.dates.choose_again, job)
-        return job
 
     async def _look_for_rows(
         self, unsent: list[Row], calendar: Calendar, outage: Outage
@@ -342,7 +322,6 @@ class Running:
             past=past,
             place=journal.place,
             here=here,
-            chosen=checked.chosen,
         )
         to_send = {row.ref for row in unsent}
         rows = unsent

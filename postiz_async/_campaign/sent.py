@@ -211,7 +211,7 @@ class SentCampaign(OfOneProcess):
         records = list((await journal.rows()).values())
         now = self._postiz.scheduler.server_now()
         comparing = partial(compare_file, reading=self._options.reading, now=now)
-        found = await in_thread(lambda: comparing(self.path, records, {}, CampaignState()))
+        found = await in_thread(lambda: comparing(self.path, records, CampaignState()))
         unread = [number for number in found.edits.unread if number in asked]
         if unread:
             raise CampaignError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import NamedTuple
 from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.page import html_page
 from postiz_async._campaign.journal.places import JournalPlace
-from postiz_async._campaign.journal.rows import ChosenDate
 from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import sent_place
@@ -52,7 +50,6 @@ class CampaignStatus:
     """Requests whose answers are missing; a run or an update looks them up."""
     quota: RecordedQuota | None
     _place: JournalPlace
-    _chosen: Mapping[str, ChosenDate]
     _state: CampaignState
 
     @property
@@ -107,7 +104,6 @@ class CampaignStatus:
             doubts=doubts,
             quota=quota,
             _place=place,
-            _chosen=summary.chosen,
             _state=summary.state,
         )
 
@@ -122,7 +118,7 @@ class CampaignStatus:
         """
         now = datetime.now(UTC)
         rows, reading = self.report.rows, self._reading(reading)
-        return compare_file(self.path, rows, self._chosen, self._state, reading=reading, now=now)
+        return compare_file(self.path, rows, self._state, reading=reading, now=now)
 
     def html_report(self, *, zone: tzinfo | None = None) -> str:
         """The outcome of the campaign as an HTML page without external resources.

@@ -16,7 +16,7 @@ from rich.text import Text
 from postiz_async import CampaignStatus, ReadOptions
 from postiz_async._campaign.read.file_formats import form_of
 from postiz_async._cli.connection import zone_of
-from postiz_async._cli.forecasts import say_chosen, say_edits, say_state
+from postiz_async._cli.forecasts import say_edits, say_state
 from postiz_async._cli.help import JOURNAL
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
@@ -267,8 +267,6 @@ async def status(
     else:
         say_edits(output, now.edits, file, zone)
         say_state(output, status, zone)
-        say_chosen(output, now.chosen, zone)
-        output.say_some(list(map(str, now.warnings)), _NAMED, "yellow")
         output.say_some(list(map(str, group_problems(now.problems))), _NAMED, "yellow")
         if now.problems:
             output.say(_SAVED)

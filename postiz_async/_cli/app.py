@@ -30,6 +30,7 @@ from postiz_async._cli import (
     campaigns,
     changes,
     channels,
+    dates,
     insights,
     local,
     mcp,
@@ -71,6 +72,7 @@ app = App(
 )
 _COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
     CAMPAIGNS: (
+        dates.dates,
         campaigns.plan,
         campaigns.run,
         after_run.status,

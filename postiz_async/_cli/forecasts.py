@@ -30,7 +30,7 @@ from postiz_async.models._durations import (
     describe_span,
     write_duration,
 )
-from postiz_async.types import Changed, Edits, Estimate, FieldChange, Forecast, Late, Row
+from postiz_async.types import Changed, Edits, Estimate, FieldChange, Forecast, Late
 
 SHOWN_AT_ONCE = 5
 """Most warnings that are shown before a run; `plan` has them all."""
@@ -52,7 +52,6 @@ def show_plan(
         say_edits(output, campaign.edits, campaign.path, zone)
         say_state(output, campaign, zone)
     say_adopted(output, campaign)
-    say_chosen(output, campaign.chosen, zone)
     if forecast.requests:
         say_headline(output, postiz, campaign, forecast, zone)
     _show_channels(output, campaign, zone)
@@ -68,22 +67,6 @@ def show_plan(
     output.say(f"{count(forecast.windows, 'window')} of {forecast.limit:,} requests{believed}")
     output.say(f"done {when}")
     _say_gain(output, forecast, zone)
-
-
-def say_chosen(output: Output, chosen: Iterable[Row], zone: tzinfo) -> None:
-    """Show which dates were chosen for rows that say none, or one that counts from now."""
-    by_channel: defaultdict[str, list[datetime]] = defaultdict(list)
-    lines: list[str] = []
-    for row in chosen:
-        if row.is_slot:
-            by_channel[row.channel].append(row.date)
-        else:
-            lines.append(f"row {row.number}: {row.words} is {moment(row.date, row.zone or zone)}")
-    for channel, dates in by_channel.items():
-        have = "row has a slot" if len(dates) == 1 else "rows have slots"
-        between = date_range(min(dates), max(dates), zone)
-        output.say(f"{channel}: {len(dates):,} {have}, {between}")
-    output.say_some([*dict.fromkeys(lines)], SHOWN_AT_ONCE)
 
 
 def _show_channels(output: Output, campaign: Campaign, zone: tzinfo) -> None:

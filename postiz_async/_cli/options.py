@@ -27,7 +27,6 @@ from postiz_async._cli.connection import (
     Connection,
     find_target,
     open_client,
-    profile_of,
     zone_of,
 )
 from postiz_async._cli.help import FILE_IN_BRIEF, JOURNAL_IN_BRIEF
@@ -126,9 +125,6 @@ class ReadAs:
 
     Args:
         channel_timezone: The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated.
-        slots: When rows without a date are published, like 'mon-fri 9:00 13:00; sat 11:00': each in
-            the next free slot of its channel. For one channel like 'mastodon=daily 18:00'; can be
-            repeated.
         date_format: The format of dates, like '%d.%m.%Y %H:%M' (as for strptime).
         column: The meaning of a column with another name, like Text=content; Notes= ignores a
             column. Can be repeated.
@@ -139,7 +135,6 @@ class ReadAs:
     """
 
     channel_timezone: list[str] | None = None
-    slots: list[str] | None = None
     date_format: str | None = None
     column: list[str] | None = None
     encoding: str | None = None
@@ -157,49 +152,42 @@ class ReadAs:
         """
         kept = await anyio.to_thread.run_sync(FileOptions.saved, file)
         return ReadOptions(
-            columns=_pairs("--column", self.column, "Text=content", str.rpartition),
-            defaults=_pairs("--default", self.default, "tags=news", str.partition),
+            columns=pairs("--column", self.column, "Text=content", str.rpartition),
+            defaults=pairs("--default", self.default, "tags=news", str.partition),
             date_format=self.date_format,
             timezone=zone_of(self.connection, kept.timezone).key,
-            timezones=_pairs(
+            timezones=pairs(
                 "--channel-timezone",
                 self.channel_timezone,
                 "mastodon=Asia/Tokyo",
                 str.rpartition,
             ),
-            slots=self._slots(kept),
             encoding=self.encoding,
             sheet=self.sheet,
             ignore=tuple(self.ignore or ()),
         )
 
-    def _slots(self, kept: FileOptions) -> dict[str, str]:
-        """The slots by channel; those of the profile if neither the command nor the file has any.
 
-        Raises:
-            ConfigurationError: a channel has slots twice.
-        """
-        said = [text if "=" in text else f"default={text}" for text in self.slots or ()]
-        found = _pairs("--slots", said, "'mastodon=daily 18:00'", str.partition)
-        profile = None if found or kept.slots else profile_of(self.connection)
-        return {"default": profile.slots} if profile is not None and profile.slots else found
-
-
-def _pairs(
+def pairs(
     option: str,
     said: Iterable[str] | None,
     example: str,
     cut: Callable[[str, str], tuple[str, str, str]],
 ) -> dict[str, str]:
-    pairs: dict[str, str] = {}
+    """The values of an option that is given as `NAME=VALUE`, by name.
+
+    Raises:
+        ConfigurationError: it has no `=`, or names something twice.
+    """
+    found: dict[str, str] = {}
     for text in said or ():
         name, sign, value = cut(text, "=")
         if not sign or not name.strip():
             raise ConfigurationError(f"{option} is {text!r}; write it like {option} {example}")
-        if name in pairs:
+        if name in found:
             raise ConfigurationError(f"{option} names {name!r} twice.")
-        pairs[name] = value
-    return pairs
+        found[name] = value
+    return found
 
 
 DATES = "2027-01-15 09:00, '15.1.2027 09:00' or 2027-01-15T09:00+01:00"

@@ -23,7 +23,7 @@ KEY_TIMEOUT = 60.0
 """Time limit in seconds of a command that prints the key; a person may type a passphrase."""
 
 _OF_WAY = ("headers", "proxy")
-_SETTINGS = ("url", "key", "key_command", "timezone", "slots", "allow", *_OF_WAY)
+_SETTINGS = ("url", "key", "key_command", "timezone", "allow", *_OF_WAY)
 _OTHERS = 0o077
 """The permission bits of group and others."""
 
@@ -45,7 +45,6 @@ class Profile:
     key: Secret | None = None
     key_command: Secret | None = None
     zone: ZoneInfo | None = None
-    slots: str = ""
     allowed: Allowed | None = None
     access: ServerAccess = field(default_factory=ServerAccess)
 
@@ -204,7 +203,6 @@ def _profile(name: str, table: object, where: str) -> Profile:
         key=settings.get("key"),
         key_command=settings.get("key_command"),
         zone=found,
-        slots=settings["slots"].reveal() if "slots" in settings else "",
         allowed=_allowed(said.get("allow"), where),
         access=_access(settings, where),
     )

@@ -122,7 +122,6 @@ def plan_result(campaign: Campaign, forecast: Forecast) -> Result:
             }
             for each in campaign.by_channel
         ],
-        "chosen": _chosen(campaign.chosen),
         "resumed": campaign.is_resumed,
         "moved": len(forecast.moved),
         "estimates": [
@@ -174,8 +173,6 @@ def status_result(status: CampaignStatus, now: FileComparison | None) -> Result:
         "edits": None if now is None else edits_result(now.edits),
         "problems": [] if now is None else now.problems,
         "paused": status.paused_at,
-        "chosen": [] if now is None else _chosen(now.chosen),
-        "warnings": [] if now is None else now.warnings,
     }
 
 
@@ -207,10 +204,3 @@ def row_and_post(row: RowRecord) -> Result:
 
 def _numbers(rows: Iterable[Row]) -> list[int]:
     return [row.number for row in rows]
-
-
-def _chosen(rows: Iterable[Row]) -> list[Result]:
-    return [
-        {"row": row.number, "channel": row.channel, "written": row.words, "date": row.date}
-        for row in rows
-    ]

@@ -76,15 +76,6 @@ CREATE INDEX campaign_requests_moment ON {s}campaign_requests (campaign, moment)
 CREATE INDEX campaign_requests_open ON {s}campaign_requests (campaign, kind)
     WHERE state IN ('leaving', 'lost');
 
-CREATE TABLE {s}campaign_dates (
-    campaign {integer} NOT NULL,
-    ref TEXT NOT NULL,
-    written TEXT NOT NULL,
-    date {integer} NOT NULL,
-    note TEXT NOT NULL,
-    PRIMARY KEY (campaign, ref)
-){strict};
-
 CREATE TABLE {s}campaign_uploads (
     campaign {integer} NOT NULL,
     sha256 TEXT NOT NULL,

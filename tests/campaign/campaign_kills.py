@@ -305,45 +305,6 @@ class RunKills(CampaignKills):
             self.tally.wrong.append(what)
 
 
-class SlotKills(RunKills):
-    """Kills runs of campaigns most of whose rows have no date; many slots pass in urgent ones."""
-
-    slots = ""
-
-    def campaign(self, file: Path, kills: int) -> None:
-        every = 10 if self.tally.campaigns % 2 == self.seed % 2 else 120
-        times = (f"{n // 60}:{n % 60:02}" for n in range(0, 24 * 60, every))
-        self.slots = f"daily {' '.join(times)}"
-        super().campaign(file, kills)
-
-    def rows(self, dates: Sequence[datetime]) -> list[Record]:
-        records = super().rows(dates)
-        for record in records:
-            # an old server shows no marks, so a run would ask about an equal text of another one
-            record["content"] += f" of campaign {self.tally.campaigns}"
-            if self.dice.random() < 0.7:
-                del record["date"]
-        return records
-
-    def command(self, file: Path, verb: str) -> list[str]:
-        return [*super().command(file, verb), "--slots", self.slots, "--timezone", "UTC"]
-
-    def judge(self, file: Path, records: Sequence[Record]) -> None:
-        super().judge(file, records)
-        marks = client_refs(self.name(file), records)
-        undated = {marks[record["ref"]] for record in records if "date" not in record}
-        own = [p for p in self.server.posts if p["settings"].get(CLIENT_REF) in marks.values()]
-        minutes = Counter((post["channel_id"], post["date"][:16]) for post in own)
-        late = [row for row in self.rows_of(file) if row.state is RowState.LATE]
-        self.tally.wrong += [f"late: {row}" for row in late if '"written":"slot"' in row.said]
-        self.tally.doubled += [
-            f"campaign {self.tally.campaigns} of seed {self.seed}: not alone in its slot: {post}"
-            for post in own
-            if post["settings"][CLIENT_REF] in undated
-            and minutes[post["channel_id"], post["date"][:16]] > 1
-        ]
-
-
 class SharedRunKills(RunKills):
     """Three hosts run each campaign, with its journal in PostgreSQL; one is killed at a time.
 
@@ -576,9 +537,8 @@ def write(file: Path, records: Iterable[Record]) -> None:
 
 
 def said_date(record: Record) -> str:
-    """What a row says for its date."""
-    date = record.get("date")
-    return "slot" if date is None else datetime.fromisoformat(date).astimezone(UTC).isoformat()
+    """The date of a row in UTC."""
+    return datetime.fromisoformat(record["date"]).astimezone(UTC).isoformat()
 
 
 def client_refs(name: str, records: Iterable[Record]) -> dict[str, str]:

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import NewPosts, Purpose, RowEnd
 from postiz_async._campaign.journal.requests import RequestHandle
-from postiz_async._campaign.journal.rows import ChosenDate
 from postiz_async._campaign.journal.tables import Tables, in_milliseconds
 from postiz_async._delivery import transitions
 from postiz_async._delivery.outcomes import SentRequest
@@ -30,15 +29,14 @@ async def leaves(
     *,
     purpose: Purpose | None = None,
     date: float | None = None,
-    dates: Mapping[str, ChosenDate] | None = None,
 ) -> RequestHandle:
     """A request that is written down and on its way, with milliseconds that no other has."""
     try:
-        return await _leaves(journal, purpose or NewPosts(), body, refs, at, date, dates or {})
+        return await _leaves(journal, purpose or NewPosts(), body, refs, at, date)
     except TakenError:
         later = format_date(parse_date(body.date) + timedelta(milliseconds=1))
         body = replace(body, date=later)
-        return await leaves(journal, body, refs, at, purpose=purpose, date=date, dates=dates)
+        return await leaves(journal, body, refs, at, purpose=purpose, date=date)
 
 
 async def _leaves(
@@ -48,12 +46,10 @@ async def _leaves(
     refs: tuple[str, ...],
     at: float,
     date: float | None,
-    dates: Mapping[str, ChosenDate],
 ) -> RequestHandle:
     name = uuid.uuid4().hex
     request = RequestHandle(journal, purpose, name)
     request.body, request.refs, request.date = body, refs, date
-    request.dates = dates
     posts = tuple(
         DeliveryPost("c1" if not body.posts else body.posts[0].channel.id, ref=ref) for ref in refs
     )

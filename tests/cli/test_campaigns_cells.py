@@ -52,20 +52,6 @@ def test_a_number_of_an_open_document_that_is_shown_otherwise_is_refused(
     assert f"row 2, content: {words}" in said(refused.err)
 
 
-def test_a_plan_says_which_date_words_mean(cli: Cli, tmp_path: Path) -> None:
-    path = write_campaign(tmp_path / "p.csv", ["mastodon, x", "in 2 Wochen 9 Uhr", str(tmp_path)])
-    planned = cli("plan", path, "--timezone", "Europe/Berlin")
-    assert planned.code == 0
-    assert planned.out.count("row 2: +14d 09:00 is ") == 1
-    document = cli("plan", path, "--timezone", "Europe/Berlin", "--json").document
-    dates = {each["date"] for each in document["chosen"]}
-    assert {(each["row"], each["written"]) for each in document["chosen"]} == {(2, "+14d 09:00")}
-    assert dates == {each["first"] for each in document["channels"]}
-    assert cli("run", path, "--timezone", "Europe/Berlin").code == 0
-    done = cli("plan", path, "--timezone", "Europe/Berlin")
-    assert "row 2" not in done.out
-
-
 @pytest.mark.parametrize("name", ["p.xlsx", "p.ods"])
 @pytest.mark.parametrize("cell", [True, date(2031, 12, 24)])
 def test_what_is_no_text_is_not_sent_as_one(

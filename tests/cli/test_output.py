@@ -155,7 +155,6 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "moved": 0,
         "edits": {"new": [2, 3, 4], "changed": [], "gone": [], "unread": []},
         "paused": None,
-        "chosen": [],
     }
     document = planned.document
     finish, estimates = document.pop("finish"), document.pop("estimates")

@@ -18,11 +18,10 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from postiz_async._campaign.journal.chosen import Choices, choose_dates, put_chosen
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.places import JournalPlace, OpenPlace
 from postiz_async._campaign.journal.purposes import MOVE, REMARK, Becomes, Purpose, RowEnd
-from postiz_async._campaign.journal.rows import UNSTORED, ChosenDate, Copy, Finding, RowRecord
+from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
 from postiz_async._campaign.journal.state import (
     CampaignState,
     change_state,
@@ -202,12 +201,6 @@ class Journal:
         given = list(rows)
         await self.do(lambda t: put_rows(t, given), whole=True)
 
-    async def choose(
-        self, choose: Callable[[Choices], Iterable[ChosenDate]]
-    ) -> dict[str, ChosenDate]:
-        """Choose dates of rows, one process after the other; see `chosen.choose_dates`."""
-        return await self.do(lambda t: choose_dates(t, choose), whole=True)
-
     async def change_state(self, state: CampaignState) -> None:
         """Change the state of the campaign; see `state.change_state`."""
         await self.do(lambda t: change_state(t, state), whole=True)
@@ -293,10 +286,7 @@ class Journal:
         return await self.do(lambda t: [m for (m,) in t.execute(_MARKS, first=first, last=last)])
 
     async def adopt(
-        self,
-        rows: Iterable[RowRecord],
-        bodies: Iterable[PostRequest],
-        dates: Iterable[ChosenDate] = (),
+        self, rows: Iterable[RowRecord], bodies: Iterable[PostRequest]
     ) -> list[RowRecord]:
         """Adopt stored posts: rows with their post ids, and an equivalent create request for each.
 
@@ -308,13 +298,11 @@ class Journal:
         Args:
             rows: the rows.
             bodies: a request for each.
-            dates: dates of posts that become the chosen dates of adopted rows.
 
         Returns:
             The adopted rows.
         """
         given = list(zip(rows, bodies, strict=True))
-        there = {each.ref: each for each in dates}
 
         def work(t: Tables) -> list[RowRecord]:
             done: list[RowRecord] = []
@@ -324,7 +312,6 @@ class Journal:
                 if is_free and row.version == (0 if known is None else known.version):
                     take_over(t, row, _stands_for(t, row, body))
                     done.append(row)
-            put_chosen(t, (there[row.ref] for row in done if row.ref in there))
             return done
 
         return await self.do(work, whole=True)

@@ -27,8 +27,7 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from postiz_async._campaign.journal.chosen import other_dates
-from postiz_async._campaign.journal.rows import ChosenDate, Finding, RowRecord
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.tables import Tables, put_rows, rows_of
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.record import DeliveryPost
@@ -60,15 +59,13 @@ class RequestRows(Protocol):
     """The rows of a request, and what becomes of them.
 
     `refs` are in the order of the request. The rows leave with `date`, in seconds since the epoch;
-    None: with their own dates, which are `dates`, with what the campaign says for them. When the
-    request ends, `notes` are the notes on stored rows by place, and `ends` the states of other
-    rows; rows without one are planned again.
+    None: with their own dates. When the request ends, `notes` are the notes on stored rows by
+    place, and `ends` the states of other rows; rows without one are planned again.
     """
 
     number: int
     refs: tuple[str, ...]
     date: float | None
-    dates: Mapping[str, ChosenDate]
     notes: Mapping[int, str]
     ends: Mapping[int, RowEnd]
 
@@ -120,8 +117,6 @@ class NewPosts(Purpose):
         ]
         if t.each(_LEAVE, values) < len(values):
             raise RowsTakenError(_others(t, request, version))
-        if stale := other_dates(t, request.dates):
-            raise RowsTakenError(dict.fromkeys(stale, "to have another date"))
         if request.date is not None:
             date = in_micros(request.date)
             t.each(MOVE, ({**each, "date": date} for each in values))

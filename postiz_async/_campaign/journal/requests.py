@@ -8,7 +8,6 @@ import msgspec
 
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import NewPosts, Purpose, RowEnd
-from postiz_async._campaign.journal.rows import ChosenDate
 from postiz_async._campaign.journal.state import require_revision
 from postiz_async._campaign.journal.tables import OPEN, KeptRequest, Tables, read_requests
 from postiz_async._delivery.handle import Handle
@@ -40,8 +39,6 @@ class RequestHandle(Handle):
         self.date: float | None = None
         """The date of its rows when it leaves, in seconds since the epoch; None: the rows' own
         dates."""
-        self.dates: Mapping[str, ChosenDate] = {}
-        """The dates that the campaign has for the rows, and what it says for them, by ref."""
         self.notes: Mapping[int, str] = {}
         """Notes on the rows of stored posts when the request ends, by place."""
         self.ends: Mapping[int, RowEnd] = {}

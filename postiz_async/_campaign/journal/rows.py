@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, LACKS, RowState
 
@@ -108,30 +107,6 @@ class RowRecord:
         """The date that the campaign asks for, if the row goes or went with another."""
         asked = self.asked_seconds
         return None if asked is None else datetime.fromtimestamp(asked, UTC)
-
-
-class ChosenDate(NamedTuple):
-    """The date that was chosen for a row, and what the campaign said for it then.
-
-    It holds as long as the campaign says the same: a row that says something else has the date that
-    it says, or a new one is chosen.
-    """
-
-    ref: str
-    written: str
-    seconds: float
-    """The date, in seconds since the epoch."""
-    note: str = ""
-    """Why it is not the date that was chosen before."""
-
-    @property
-    def at(self) -> datetime:
-        """The date."""
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def is_for(self, says: str) -> bool:
-        """Whether it holds for a row that says this for its date."""
-        return self.written == says
 
 
 @dataclass(frozen=True, slots=True)

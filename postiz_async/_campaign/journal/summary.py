@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from postiz_async._campaign.journal.chosen import read_chosen
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.places import JournalPlace
-from postiz_async._campaign.journal.rows import ChosenDate, RowRecord
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.journal.state import CampaignState, read_state
 from postiz_async._campaign.journal.tables import (
     OPEN,
@@ -38,17 +36,15 @@ class Sent(NamedTuple):
 class Summary:
     """A summary of a journal.
 
-    `contents` is the fingerprint of the file's rows (`Meta`). `chosen` are the dates that were
-    chosen for rows, by ref. `requests` is the number of those that left, `unanswered` are those of
-    them without a known outcome, the oldest first. `left_out` are the problems of rows that the
-    last run left out.
+    `contents` is the fingerprint of the file's rows (`Meta`). `requests` is the number of those
+    that left, `unanswered` are those of them without a known outcome, the oldest first. `left_out`
+    are the problems of rows that the last run left out.
     """
 
     base_url: str
     campaign: str
     contents: str
     rows: tuple[RowRecord, ...]
-    chosen: Mapping[str, ChosenDate]
     state: CampaignState
     requests: int
     unanswered: tuple[Sent, ...]
@@ -74,7 +70,6 @@ def _summary(t: Tables) -> Summary:
         campaign=meta.campaign,
         contents=meta.contents,
         rows=tuple(read_rows(t)),
-        chosen=read_chosen(t),
         state=read_state(t),
         requests=t.execute(_REQUESTS.format(s="{s}", which=SENT)).fetchall()[0][0],
         unanswered=tuple(Sent(in_seconds(at), posts) for at, posts in unanswered),

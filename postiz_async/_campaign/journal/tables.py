@@ -4,8 +4,8 @@ Requests are deliveries (`_delivery.record`) with their bodies; a request withou
 sent by a run of this journal; it stands for adopted or freely changed posts. `moment` is the date
 of a request in milliseconds, `mark` the same value while posts with it may be stored, so that it is
 unique. Copies are posts that equal a row's and stay beside it, because the row was sent once more
-on purpose. `campaign_dates` has the dates that were chosen for rows (`chosen`). `contents` is a
-fingerprint of the rows, which differs between files of one campaign.
+on purpose. `contents` is a fingerprint of the rows, which differs between files of one
+campaign.
 """
 
 from __future__ import annotations

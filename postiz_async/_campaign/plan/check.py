@@ -21,7 +21,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import msgspec
 
-from postiz_async._campaign.journal.rows import ChosenDate, RowRecord
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.plan.advice import unknown_tags
@@ -47,7 +47,6 @@ from postiz_async.errors import (
     InvalidInputError,
     InvalidPostError,
     Problem,
-    by_reader,
 )
 from postiz_async.models.channels import Channel
 from postiz_async.models.media import Media
@@ -60,9 +59,7 @@ _READERS = 4
 _LATELY = timedelta(days=1)
 
 
-def check_dates(
-    rows: Iterable[Row], now: datetime, zone: tzinfo, chosen: Mapping[str, ChosenDate]
-) -> list[Problem]:
+def check_dates(rows: Iterable[Row], now: datetime, zone: tzinfo) -> list[Problem]:
     """Problems for dates that have passed: the server would publish such a post at once.
 
     Dates within the last day have a problem each, as a time zone may be to blame; older ones share
@@ -72,25 +69,14 @@ def check_dates(
         Problem(
             "date",
             f"{row.date.astimezone(zone):%Y-%m-%d %H:%M} {zone} has passed"
-            if row.date > now - _LATELY or row.words
+            if row.date > now - _LATELY
             else "has passed",
             row.number,
-            _way_out(row, is_chosen=row.ref in chosen and chosen[row.ref].is_for(row.says)),
+            "the server would publish it at once; use type now if you want that",
         )
         for row in rows
         if row.type == "schedule" and row.date <= now
     ]
-
-
-def _way_out(row: Row, *, is_chosen: bool) -> str:
-    """What to do about a date that has passed."""
-    if row.is_slot:
-        return f"{by_reader('--slots', 'slots=')} gives it another slot"
-    if row.words and is_chosen:
-        return f"{row.words!r} was counted from the first plan; write the date itself"
-    if row.words:
-        return "write a time that is to come"
-    return "the server would publish it at once; use type now if you want that"
 
 
 async def inspect_media(
@@ -219,8 +205,6 @@ class Checked:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     """Warnings: accepted, but probably mistakes."""
-    chosen: Mapping[str, ChosenDate] = field(default_factory=dict[str, ChosenDate])
-    """The dates that were chosen for rows, by ref, as the journal has them."""
     state: CampaignState = field(default_factory=CampaignState)
     """Whether the campaign is paused, as the journal has it."""
     unsure: frozenset[str] = frozenset()
@@ -385,7 +369,7 @@ async def check_rows(
     facts, wrong_media = await inspect_media(rows, folders)
     now = postiz.scheduler.server_now()
     new = [row for row in rows if row.ref not in checked.records]
-    wrong_dates = check_dates(new, now, zone, checked.chosen)
+    wrong_dates = check_dates(new, now, zone)
     usable = [row for row in rows if row.ref in channels and all(m in facts for m in row.media)]
     if checked.channels:  # avoid a needless copy: it is large for many rows
         channels = {**checked.channels, **channels}

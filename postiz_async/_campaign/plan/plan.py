@@ -41,9 +41,9 @@ class PlannedRequest(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def deadline(self) -> float:
-        """The time by which it has to leave, since the epoch; drafts without slots can wait."""
+        """The time by which it has to leave, since the epoch; drafts can wait."""
         first = self.rows[0]
-        can_wait = first.type == "draft" and not any(row.is_slot for row in self.rows)
+        can_wait = first.type == "draft"
         return math.inf if can_wait else first.date.timestamp()
 
 
@@ -116,7 +116,7 @@ class Leeway:
         """The earliest, the own and the latest date of a row, in seconds since the epoch."""
         date, floor = int(row.date.timestamp()), math.ceil(self.not_before.timestamp())
         tolerance = self.align if row.tolerance is None else row.tolerance
-        if row.type != "schedule" or row.is_slot or not tolerance or date < floor:
+        if row.type != "schedule" or not tolerance or date < floor:
             return date, date, date
         by = int(tolerance.total_seconds())
         earliest = date if row.ref in self.held else max(date - by, floor)

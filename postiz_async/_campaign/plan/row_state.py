@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from postiz_async._campaign.journal.rows import IN_FLIGHT, UNSTORED, ChosenDate, Finding, RowRecord
+from postiz_async._campaign.journal.rows import IN_FLIGHT, UNSTORED, Finding, RowRecord
 from postiz_async._campaign.options import CampaignOptions
-from postiz_async._campaign.read.rows import UNDATED, Row, SaidRow
+from postiz_async._campaign.read.rows import Row
 from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._wire import parse_date
 from postiz_async.models.channels import Channel
@@ -31,11 +31,8 @@ def is_unsent(row: Row, record: RowRecord | None, options: CampaignOptions) -> b
 
 
 def differs(row: Row, record: RowRecord) -> bool:
-    """Whether a row says something else than what was sent of it, or its date was chosen anew."""
-    if record.fingerprint != row.fingerprint:
-        return True
-    is_dated = row.written and row.date != UNDATED
-    return bool(is_dated) and SaidRow.read(record.said).date != row.asked_for
+    """Whether a row says something else than what was sent of it."""
+    return record.fingerprint != row.fingerprint
 
 
 def is_done(row: Row, record: RowRecord, options: CampaignOptions) -> bool:
@@ -54,23 +51,17 @@ def is_unstored(record: RowRecord | None) -> bool:
     return record is not None and record.state in UNSTORED
 
 
-def new_records(
-    rows: Iterable[Row], channels: Mapping[str, Channel], chosen: Mapping[str, ChosenDate]
-) -> Iterator[RowRecord]:
-    """New records for rows that will be sent, which say why another date was chosen."""
+def new_records(rows: Iterable[Row], channels: Mapping[str, Channel]) -> Iterator[RowRecord]:
+    """New records for rows that will be sent."""
     for row in rows:
         date = row.asked_for.timestamp()
         channel = channels[row.ref]
-        known = chosen.get(row.ref)
-        moved = known.note if known is not None and known.is_for(row.says) else ""
         yield RowRecord(
             row.ref,
             row.number,
             row.fingerprint,
             channel.id,
             date,
-            finding=Finding.SHIFTED if moved else Finding.NOTHING,
-            remark=moved,
             name=name_of(row, channel),
             said=row.said.write(),
         )

@@ -16,10 +16,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from postiz_async._campaign.read.columns import COLUMNS, numbered, unknown_columns
-from postiz_async._campaign.read.date_words import FromNow, read_from_now, read_named
 from postiz_async._campaign.read.dates import (
-    NO_ZONE,
     describe_absence,
+    explain_unread,
     find_zone,
     read_day,
     read_time,
@@ -27,7 +26,7 @@ from postiz_async._campaign.read.dates import (
     to_moment,
 )
 from postiz_async._campaign.read.read_options import Rules
-from postiz_async._campaign.read.rows import MAX_ALIGN, SLOT, UNDATED, Row, TextFormat
+from postiz_async._campaign.read.rows import MAX_ALIGN, Row, TextFormat
 from postiz_async._campaign.read.settings_columns import is_setting, network_of, with_setting
 from postiz_async._campaign.read.texts import (
     NO_JSON,
@@ -60,6 +59,8 @@ NO_TIME = CellProblem(
     "has no time", "write it after the day, add a column of times, or say --default time=09:00"
 )
 """The problem of a day without a time."""
+FILL_DATES = "give it one; the command postiz-async dates fills in free times"
+"""What to do about a row without a date."""
 NO_CLOCK = CellProblem("is empty", "fill it in, or say --default time=09:00")
 """The problem of an empty time beside a day."""
 
@@ -86,41 +87,41 @@ class RowReader:
     """Whether the date is a spreadsheet cell without a time, which may mean midnight."""
     has_clock: bool = False
     """Whether the time has a cell of its own."""
-    written: str = ""
-    """What is written in the place of an absolute date."""
-    unread_date: str = ""
-    """The text of a date that no format can read."""
 
     def read(self) -> Row | None:
         has_others = not self.record.keys() <= set(COLUMNS)
         if has_others:
             self.problems.extend(unknown_columns(self.record, self.number))
-        if not any(map(_is_filled, self.record.values())):
+        if not any(map(is_filled, self.record.values())):
             self._wrong("row", "is empty", "delete it")
             return None
         if "needs_media" in self.record:
             self._refuse_unfinished()
-        for name, text in self.rules.defaults.items():
-            if not _is_filled(self.record.get(name)):
-                self.record[name] = text
+        self.fill_in()
         channel = self._text("channel", is_needed=True)
-        date = self._date(channel) or UNDATED
+        date = self.moment(channel)
         values = self._values(has_others=has_others)
-        row = Row(
-            number=self.number,
-            channel=sys.intern(channel),
-            date=date,
-            timezone=self.zone.key if self.zone else "",
-            written=self.written,
-            **values,
-        )
-        if not row.content and not row.media and not row.uploaded:
+        if not (values.get("content") or values.get("media") or (self.post and self.post.media)):
             wrong = {problem.where for problem in self.problems}
             if not wrong & {"content", "media"}:
                 self._wrong(
                     "content", "has neither text nor media", "fill it in, or delete the row"
                 )
-        return None if self.problems else row
+        if date is None or self.problems:
+            return None
+        return Row(
+            number=self.number,
+            channel=sys.intern(channel),
+            date=date,
+            timezone=self.zone.key if self.zone else "",
+            **values,
+        )
+
+    def fill_in(self) -> None:
+        """Fill empty cells with their defaults."""
+        for name, text in self.rules.defaults.items():
+            if not is_filled(self.record.get(name)):
+                self.record[name] = text
 
     def _values(self, *, has_others: bool) -> dict[str, Any]:
         """The values of cells that have a reader."""
@@ -149,7 +150,7 @@ class RowReader:
     def _says(self, name: str, word: str) -> bool:
         return str(self.record.get(name)).strip() == word
 
-    def _text(self, name: str, *, is_needed: bool = False) -> str:
+    def _text(self, name: str, *, is_needed: bool = False, hint: str = "") -> str:
         value = self.record.get(name)
         if value is not None and not isinstance(value, str):
             self._wrong(name, f"must be text, not {shown(value)}")
@@ -159,7 +160,7 @@ class RowReader:
             return ""
         text = value.strip() if value else ""
         if is_needed and not text:
-            self._wrong(name, "is missing")
+            self._wrong(name, "is missing", hint)
         return text
 
     def _refuse_characters(self, name: str, value: str) -> None:
@@ -202,31 +203,22 @@ class RowReader:
     def _refuse_unfinished(self) -> None:
         """Refuse an exported post until its media and thread are filled in."""
         value = self.record.get("needs_media")
-        if _is_filled(value) and str(value).strip().lower() not in {"no", "false"}:
+        if is_filled(value) and str(value).strip().lower() not in {"no", "false"}:
             self._wrong(
                 "needs_media",
                 "is set: Postiz does not tell which media and thread parts this post has",
                 "fill in media and thread, then empty this cell",
             )
 
-    def _date(self, channel: str) -> datetime | None:
-        self.written = SLOT if self._is_slot() else ""
-        wall = None if self.written else self._wall()
-        if wall is None and not self.written:
-            return None
-        name = self._text("timezone") if "timezone" in self.record else ""
-        self.zone = zone = find_zone(name) if name else self.rules.zone_of(channel)
-        if name and zone is None and not (isinstance(wall, datetime) and wall.tzinfo):
-            self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
-            return None
+    def moment(self, channel: str) -> datetime | None:
+        """The moment of the row, or None with a problem."""
+        wall = self._wall()
         if wall is None:
             return None
-        self.has_date = True
-        if isinstance(wall, FromNow):
-            if zone is None:
-                self._wrong("date", *NO_ZONE)
-            self.written = f"{wall.words} {zone}"
+        zone = self.find_zone(channel, is_needed=wall.tzinfo is None)
+        if zone is None and self.problems and self.problems[-1].where == "timezone":
             return None
+        self.has_date = True
         moment = to_moment(wall.replace(microsecond=0) if wall.microsecond else wall, zone)
         if isinstance(moment, CellProblem):
             has_no_zone = zone is None and wall.tzinfo is None  # if no row has one: reported once
@@ -235,56 +227,35 @@ class RowReader:
             return None
         return moment
 
-    def _is_slot(self) -> bool:
-        """Whether the row has no date, and no time either."""
-        if _is_filled(self.record.get("date")):
-            return False
-        hours = self.record.get("time")
-        is_timed = _is_filled(hours) and hours != self.rules.defaults.get("time")
-        return not (is_timed or self._says("type", "now"))
+    def find_zone(self, channel: str, *, is_needed: bool) -> ZoneInfo | None:
+        """The zone of the row: its own, else that of its channel or of all rows."""
+        name = self._text("timezone") if "timezone" in self.record else ""
+        self.zone = find_zone(name) if name else self.rules.zone_of(channel)
+        if name and self.zone is None and is_needed:
+            self._wrong("timezone", f"{shown(name)!r} is not a time zone", "Europe/Berlin")
+        return self.zone
 
-    def _wall(self) -> datetime | FromNow | None:
+    def _wall(self) -> datetime | None:
         """The date as written, with the time from its own column."""
         value = self.record.get("date")
         hours = self.record.get("time")
         clock = "" if hours is None else hours if isinstance(hours, time) else self._text("time")
         is_default = hours == self.rules.defaults.get("time")
         if not isinstance(value, date):
-            raw, form, wall = self._text("date", is_needed=True), self.rules.date_format, None
+            raw = self._text("date", is_needed=True, hint=FILL_DATES)
+            form, wall = self.rules.date_format, None
             if not self.rules.is_day_format:
                 wall = read_wall(f"{raw} {cell_text(clock)}" if clock else raw, form)
                 wall = wall or (read_wall(raw, form) if clock and is_default else None)
             if wall is not None or not raw:
                 return wall
-            named = None
-            if form is None:
-                named = read_named(raw) or self._from_now(raw, clock, is_default=is_default)
-            if isinstance(named, CellProblem):
-                self._wrong("date", *named)
-                return None
-            if named is None:
-                return self._day_written(raw, clock)
-            if isinstance(named, FromNow):
-                return named
-            value = named
+            return self._day_written(raw, clock)
         if isinstance(value, datetime):
             if clock and not is_default:
                 self._wrong("time", f"says the time, and so does the date {cell_text(value)}")
                 return None
             return value
         return self._combined(value, clock)
-
-    @staticmethod
-    def _from_now(raw: str, clock: time | str, *, is_default: bool) -> FromNow | CellProblem | None:
-        """A day that counts from now, with its time; a problem if it has none, or two."""
-        found = read_from_now(raw)
-        if not isinstance(found, FromNow):
-            return found
-        if found.clock is None:
-            return read_from_now(f"{raw} {cell_text(clock)}") if clock else NO_TIME
-        if clock and not is_default:
-            return CellProblem("says the time, and so does its own column", "empty one of them")
-        return found
 
     def _day_written(self, raw: str, clock: time | str) -> datetime | None:
         """Read a day that is text, or say what is wrong with it."""
@@ -305,7 +276,10 @@ class RowReader:
         if absent:
             self._wrong("date", f"{shown(text)!r} does not exist: {absent}")
             return None
-        self.unread_date = whole
+        unread = explain_unread(raw, has_clock=bool(clock)) if form is None else None
+        if unread is not None:
+            self._wrong("date", *unread)
+            return None
         example = f"{_EXAMPLE:{form or ('%Y-%m-%d' if is_day else '%Y-%m-%d %H:%M')}}"
         wrong = f"{shown(text)!r} is not a date this program reads"
         self._wrong("date", wrong, f"write it like {example}")
@@ -490,5 +464,6 @@ class RowReader:
     """The readers of cells by column."""
 
 
-def _is_filled(value: object) -> bool:
+def is_filled(value: object) -> bool:
+    """Whether a cell has anything but spaces."""
     return bool(value.strip()) if isinstance(value, str) else value not in (None, [], {})

@@ -1,16 +1,15 @@
-"""Parse the dates of a campaign, and find the format that reads a column of dates. PURE."""
+"""Parse the dates of a campaign, and explain those that cannot be read. PURE."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from postiz_async._campaign.read.texts import CellProblem
 from postiz_async._wire import POST_YEARS
-from postiz_async.errors import CampaignError, ConfigurationError, Problem
+from postiz_async.errors import CampaignError, ConfigurationError
 
 _DATE = re.compile(
     r"(?:(\d{4}-\d{2}-\d{2})[T ]|(\d{1,2}\.\d{1,2}\.\d{4}) )"
@@ -224,132 +223,90 @@ NO_ZONE = CellProblem("has no time zone", "add an offset, a timezone column, or 
 _TOO_FAR = CellProblem("is too far away", "")
 
 
-# ------------------------------------------------------------------ formats
+# ------------------------------------------------------------------ what is not read
 
 
-class FoundFormat(NamedTuple):
-    """A format, and the number of dates it reads."""
-
-    form: str
-    read: int
-
-
-_TOKEN = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)
-_OFFSET = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})$")
-_ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"), ("%Y", "%m", "%d"))
-_SURE = re.compile(
-    r"(?:%[dm]([/.-])%[dm]\1%Y|%Y([/.-])%m\2%d|%d\.%m\.%y)"
-    r"(?:(?:,? |T| à )(?:%H[:.h]%M|%H:%M:%S|%I:%M(?::%S)? ?%p)(?: Uhr)?(?: ?%z)?)?"
+_WRITTEN = re.compile(
+    r"(?P<first>\d{1,4})(?P<sep>[/.-])(?P<second>\d{1,2})(?P=sep)(?P<third>\d{4}|\d{2})"
+    r"(?:(?P<gap>,? |T)(?P<hour>\d{1,2})(?P<colon>[:.h])(?P<minute>\d{2})(?::(?P<seconds>\d{2}))?"
+    r"(?P<space> ?)(?P<noon>[ap]\.?m\.?)?(?P<last> ?)(?P<zone>UTC|GMT|Z|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.ASCII | re.IGNORECASE,
 )
-"""The formats that are proposed: in others a word or a number may mean something else."""
 
 
-def find_formats(dates: Sequence[str]) -> list[FoundFormat]:
-    """Find the formats that read most of some dates; several if day and month are ambiguous.
+class Reading(NamedTuple):
+    """What a person may read in a date, and the format that reads it too; empty: none does."""
 
-    Candidates are derived from a few of the dates. Two orders of day and month are returned only if
-    both read equally many dates.
-    """
-    samples = _samples(dates)
-    forms = dict.fromkeys(form for text in samples for form in _forms(text))
-    forms = forms or dict.fromkeys(form for text in samples for form in _forms(text, is_day=True))
-    found: list[FoundFormat] = []
-    for form in forms:
-        read = sum(read_wall(text, form) is not None for text in dates)
-        if read:
-            found.append(FoundFormat(form, read))
-    most = max((each.read for each in found), default=0)
-    best = [each for each in found if each.read == most]
-    return [each for place, each in enumerate(best) if _is_new(each, best[:place], dates)]
+    wall: datetime
+    form: str
+    has_time: bool
+
+    @property
+    def words(self) -> str:
+        """What to type."""
+        seconds = "seconds" if self.wall.second else "minutes"
+        written = repr(self.form) if self.form else repr(self.wall.isoformat(" ", seconds))
+        return f"--date-format {written}" if self.form else written
 
 
-def explain_dates(undated: Sequence[tuple[int, str]]) -> tuple[Problem, set[int]] | None:
-    """Explain which format reads a column of dates of which none was read, if one reads most.
+def readings(raw: str) -> list[Reading]:
+    """What a person may read in a date of numbers; two if day and month could be either."""
+    found = _WRITTEN.fullmatch(raw) if len(raw) <= _LONGEST else None
+    if found is None:
+        return []
+    if len(found["first"]) > 2:
+        orders = [("%Y", "%m", "%d")]
+    elif found["sep"] == ".":  # with dots nobody writes the month first
+        orders = [("%d", "%m", "%Y" if len(found["third"]) == 4 else "%y")]
+    elif len(found["third"]) == 4:
+        orders = [("%d", "%m", "%Y"), ("%m", "%d", "%Y")]
+    else:  # any of the three numbers may be the year
+        return []
+    meant = (_reading(raw, found, found["sep"].join(order)) for order in orders)
+    return list({each.wall: each for each in meant if each is not None}.values())
+
+
+def _reading(raw: str, found: re.Match[str], form: str) -> Reading | None:
+    """A date read in one order of day, month and year; None if there is no such date."""
+    day = read_day(found["sep"].join(found.group("first", "second", "third")), form)
+    if day is None:
+        return None
+    if found["hour"] is None:
+        return Reading(datetime.combine(day, time()), form, has_time=False)
+    noon, zone = (found["noon"] or "").lower(), (found["zone"] or "").upper()
+    hour = int(found["hour"])
+    if noon:
+        hour = hour % 12 + (12 if noon[0] == "p" else 0) if 1 <= hour <= 12 else 24
+    zone = zone if zone not in {"UTC", "GMT"} else "+00:00"
+    text = f"{day}T{hour:02}:{found['minute']}:{found['seconds'] or '00'}{zone}"
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    form += f"{found['gap']}{'%I' if noon else '%H'}{found['colon']}%M"
+    form += ":%S" if found["seconds"] else ""
+    form += f"{found['space']}{'%p' if noon else ''}{found['last']}{'%z' if zone else ''}"
+    return Reading(wall, form if read_wall(raw, form) == wall else "", has_time=True)
+
+
+def explain_unread(raw: str, *, has_clock: bool) -> CellProblem | None:
+    """Explain how to have a date read that is not in one of the usual forms; None: nobody can.
 
     Args:
-        undated: the rows with their dates.
-
-    Returns:
-        One problem, and the rows that it covers.
+        raw: the date.
+        has_clock: whether the time has a cell of its own.
     """
-    formats = find_formats([text for _, text in undated])
-    if not formats or formats[0].read * 2 < len(undated):
+    found = readings(raw)
+    if not found:
         return None
-    rows = {row for row, text in undated if read_wall(text, formats[0].form) is not None}
-    covered = [(row, text) for row, text in undated if row in rows]
-    number, text = next((each for each in covered if _is_ambiguous(each[1], formats)), covered[0])
-    readings = [
-        (f"--date-format {each.form!r}", moment)
-        for each in formats
-        if (moment := read_wall(text, each.form)) is not None
-    ]
-    hint = f"say {readings[0][0]}"
-    if not says_hour(formats[0].form):
-        hint += ", and the time by a column, --column NAME=time, or --default time=09:00"
-    if len(readings) > 1:
-        meanings = (f"{option} for {moment.day} {moment:%B}" for option, moment in readings)
-        hint = f"say which is meant: {' or '.join(meanings)}"
-    if len(rows) < len(undated):
-        hint += f"; that reads {len(rows):,} of them"
-    one = f"{text!r} is not a date this program reads"
-    many = f"none of the {len(undated):,} dates can be read as they are written, like {text!r}"
-    return Problem("date", one if len(undated) == 1 else many, number, hint), rows
-
-
-def _is_ambiguous(text: str, formats: Sequence[FoundFormat]) -> bool:
-    """Whether each of several formats reads another date in a text."""
-    moments = {read_wall(text, each.form) for each in formats} - {None}
-    return len(moments) == len(formats) > 1
-
-
-def looks_like_date(text: str) -> bool:
-    """Whether a text is a date in any format, with or without a time."""
-    return len(text) <= _LONGEST and any(
-        read_wall(text, form) is not None for form in _forms(text, is_day=True)
-    )
-
-
-def _samples(dates: Sequence[str]) -> list[str]:
-    """Up to three dates with different patterns of digits and other characters."""
-    ways: dict[str, str] = {}
-    for text in dates:
-        if len(text) <= _LONGEST:
-            ways.setdefault(re.sub(r"\d+", "0", text), text)
-        if len(ways) == 3:
-            break
-    return list(ways.values())
-
-
-def _is_new(each: FoundFormat, before: Sequence[FoundFormat], dates: Sequence[str]) -> bool:
-    """Whether a format reads some date differently from each earlier format."""
-    return all(
-        any(read_wall(text, each.form) != read_wall(text, other.form) for text in dates)
-        for other in before
-    )
-
-
-def _forms(text: str, *, is_day: bool = False) -> Iterator[str]:
-    """The possible formats of a date, derived from its text."""
-    offset = _OFFSET.search(text)
-    tokens = _TOKEN.findall(text[: offset.start()] if offset else text)
-    numbers = [place for place, token in enumerate(tokens) if token.isdecimal()]
-    has_noon = any(token.casefold() in {"am", "pm"} for token in tokens)
-    clock = ("%I" if has_noon else "%H", "%M", "%S")
-    for order in _ORDERS:
-        rest = numbers[len(order) :]
-        if len(numbers) < len(order) or len(rest) > 3 or not (rest or is_day):
-            continue
-        signs = dict(zip(numbers, (*order, *clock), strict=False))
-        if any(len(tokens[place]) > (4 if sign == "%Y" else 2) for place, sign in signs.items()):
-            continue
-        year = next(place for place, sign in signs.items() if sign == "%Y")
-        if len(tokens[year]) <= 2:
-            signs[year] = "%y"
-            if order[0] == "%Y":
-                continue
-        form = "".join(
-            signs.get(place) or ("%p" if token.casefold() in {"am", "pm"} else token)
-            for place, token in enumerate(tokens)
-        ) + ("%z" if offset else "")
-        if _SURE.fullmatch(form) and (is_day or says_hour(form)):
-            yield form
+    time_too = ""
+    if not found[0].has_time and not has_clock:
+        time_too = ", and the time by a column, --column NAME=time, or --default time=09:00"
+    if len(found) == 1:
+        say = "say" if found[0].form else "write it like"
+        what = f"{raw!r} is not a date this program reads"
+        return CellProblem(what, f"{say} {found[0].words}{time_too}")
+    days = [f"{each.wall.day} {each.wall:%B}" for each in found]
+    meanings = (f"{each.words} for {day}" for each, day in zip(found, days, strict=True))
+    hint = f"say which is meant: {' or '.join(meanings)}{time_too}"
+    return CellProblem(f"{raw!r} may be {' or '.join(days)}", hint)

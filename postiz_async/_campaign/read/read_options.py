@@ -18,7 +18,6 @@ from postiz_async._campaign.read.columns import COLUMNS, column_named, is_column
 from postiz_async._campaign.read.dates import check_date_format, says_hour, zone_named
 from postiz_async._campaign.read.file_formats import is_spreadsheet
 from postiz_async._campaign.read.rows import CampaignSource
-from postiz_async._campaign.read.slots import Slots, read_slots
 from postiz_async._resources.channel_names import folded
 from postiz_async._validation.messages import did_you_mean
 from postiz_async.errors import CampaignError, ConfigurationError, Problem
@@ -45,9 +44,6 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
         timezone: the zone of dates that have none.
         timezones: the zone of dates that have none, by the text of `channel`; overrides
             `timezone`, and a row's own zone overrides both.
-        slots: when rows without a date are published, like "mon-fri 9:00 13:00; sat 11:00", each in
-            the next free slot of its channel; or such texts by the text of `channel`, with
-            `default` for the others.
         encoding: the encoding of a text file that is not UTF-8 and has no mark, like `cp1252`.
         sheet: the name of the sheet of a spreadsheet that has several.
         ignore: kinds of warnings to turn off.
@@ -58,37 +54,21 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True):
     date_format: str | None = None
     timezone: str | None = None
     timezones: Mapping[str, str] = {}
-    slots: str | Mapping[str, str] = ""
     encoding: str | None = None
     sheet: str | None = None
     ignore: tuple[Advice, ...] = ()
 
 
-def reading_of(
-    timezone: str | None, slots: str | Mapping[str, str], reading: ReadOptions | None
-) -> ReadOptions:
+def reading_of(timezone: str | None, reading: ReadOptions | None) -> ReadOptions:
     """Combine the given arguments into one `ReadOptions`.
 
     Raises:
-        ConfigurationError: two time zones or two kinds of slots are given, or slots are unreadable.
+        ConfigurationError: two time zones are given.
     """
     said = reading if reading is not None else ReadOptions()
     if timezone and said.timezone and timezone != said.timezone:
         raise ConfigurationError(f"Two time zones are given: {timezone!r} and {said.timezone!r}.")
-    if slots and said.slots and slots != said.slots:
-        raise ConfigurationError("Two kinds of slots are given: slots=, and those of reading=.")
-    _slots_of(slots or said.slots)
-    return structs.replace(said, timezone=timezone or said.timezone, slots=slots or said.slots)
-
-
-def slots_by_channel(said: str | Mapping[str, str]) -> Mapping[str, str]:
-    """The texts of slots by the text of `channel`, with `default` for the others."""
-    return ({"default": said} if said else {}) if isinstance(said, str) else said
-
-
-def _slots_of(said: str | Mapping[str, str]) -> dict[str, Slots]:
-    texts = slots_by_channel(said).items()
-    return {folded(channel): read_slots(text) for channel, text in texts}
+    return structs.replace(said, timezone=timezone or said.timezone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +80,6 @@ class Rules:
     date_format: str | None
     zone: ZoneInfo | None
     zones: Mapping[str, ZoneInfo]
-    slots: Mapping[str, Slots]
     encoding: str | None
     sheet: str | None
     ignore: frozenset[Advice]
@@ -110,19 +89,12 @@ class Rules:
     """Those of `columns` that a file next to it maps."""
     is_day_format: bool
     """Whether `date_format` has no time, which is then in a column of its own."""
+    needed: Sequence[str] = ("channel", "date")
+    """The columns without which nothing is read."""
 
     def meanings(self, names: Iterable[str]) -> Sequence[str]:
         """The column that each of these names means; the name itself where it means none."""
         return meanings(tuple(names), tuple(self.columns.items()))
-
-    @property
-    def needed(self) -> Sequence[str]:
-        """The columns that a campaign needs."""
-        return ("channel",) if self.slots else ("channel", "date")
-
-    def slots_of(self, channel: str) -> Slots | None:
-        """The slots of rows without a date on this channel."""
-        return self.slots.get(folded(channel)) or self.slots.get("default")
 
     def zone_of(self, channel: str) -> ZoneInfo | None:
         """The zone of dates without one, for this channel."""
@@ -140,7 +112,6 @@ def rules_of(reading: ReadOptions, kept: Iterable[str] = ()) -> Rules:
 
     Raises:
         CampaignError: a column, zone or format that does not exist.
-        ConfigurationError: the slots are unreadable.
     """
     columns = {folded(name): _target(name, to) for name, to in reading.columns.items()}
     doubles = [to for to, count in Counter(columns.values()).items() if to and count > 1]
@@ -157,14 +128,13 @@ def rules_of(reading: ReadOptions, kept: Iterable[str] = ()) -> Rules:
         zones={
             folded(key): zone_named(name, CampaignError) for key, name in reading.timezones.items()
         },
-        slots=_slots_of(reading.slots),
         encoding=_encoding(reading.encoding) if reading.encoding is not None else None,
         sheet=reading.sheet,
         ignore=frozenset(reading.ignore),
         kept=frozenset(map(folded, kept)),
         written={
             folded(name): name.strip()
-            for names in (reading.columns, reading.timezones, slots_by_channel(reading.slots))
+            for names in (reading.columns, reading.timezones)
             for name in names
         },
         is_day_format=reading.date_format is not None and not says_hour(reading.date_format),
@@ -266,7 +236,7 @@ class FileOptions(ReadOptions, frozen=True, kw_only=True, forbid_unknown_fields=
         )
         try:
             rules_of(structs.replace(kept, date_format=None))  # whose times may be said elsewhere
-        except (CampaignError, ConfigurationError) as error:
+        except CampaignError as error:
             raise CampaignError(
                 f"{path} says how {source} is read, and is wrong: {error}"
             ) from error
@@ -286,18 +256,10 @@ def merged_reading(said: ReadOptions, kept: ReadOptions) -> ReadOptions:
         date_format=kept.date_format if said.date_format is None else said.date_format,
         timezone=kept.timezone if said.timezone is None else said.timezone,
         timezones={**kept.timezones, **said.timezones},
-        slots=_merged_slots(said.slots, kept.slots),
         encoding=kept.encoding if said.encoding is None else said.encoding,
         sheet=kept.sheet if said.sheet is None else said.sheet,
         ignore=tuple(dict.fromkeys((*kept.ignore, *said.ignore))),
     )
-
-
-def _merged_slots(
-    said: str | Mapping[str, str], kept: str | Mapping[str, str]
-) -> str | Mapping[str, str]:
-    merged = {**slots_by_channel(kept), **slots_by_channel(said)}
-    return merged if merged.keys() - {"default"} else merged.get("default", "")
 
 
 def _columns(said: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, str]:

@@ -6,8 +6,8 @@ import hashlib
 import itertools
 import re
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterable, Callable, Container, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast
@@ -40,12 +40,6 @@ EditedField: TypeAlias = Literal[
 ]  # fmt: skip
 """A field of `SaidRow`, by the name that users see."""
 
-SLOT = "slot"
-"""What is written for a date that is the next free slot."""
-
-UNDATED = datetime.fromtimestamp(0, UTC)
-"""The date of a row for which none has been chosen yet."""
-
 _MADE_REF = re.compile(r"[0-9a-f]{24}(-\d+)?")
 
 
@@ -66,7 +60,7 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
         channel: a `Channel`, or its id, its name, or its provider when there is only one.
         content: plain text, `Text` with mentions, `Markdown` or `Html`.
         at: when it is published: with a zone, or in that of `timezone`; a text is read as in a
-            file. None: in the next free slot of the campaign's `slots`.
+            file.
         media: files, or media that are uploaded already. A relative name begins at the working
             directory. A `Path` may lead anywhere; a text stays below that directory or a
             `media_root` of the campaign.
@@ -81,7 +75,7 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
         ref: a name of your own for the row; made from its content if empty.
     """
 
-    at: datetime | str | None
+    at: datetime | str
     timezone: str = ""
     media: Sequence[Media | PurePath | str] = ()
     alt: Sequence[str] | str = ()
@@ -100,7 +94,7 @@ class CampaignRow(_PostOfRow, frozen=True, kw_only=True):
         cls,
         post: NewPost,
         *,
-        at: datetime | str | None,
+        at: datetime | str,
         tags: Sequence[str] = (),
         type: PostType = "schedule",  # noqa: A002
         short_link: bool = False,
@@ -245,38 +239,6 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
 
     The texts are in `content` and `thread`.
     """
-    written: str = ""
-    """What the campaign says where `date` is chosen; empty: `date` is what it says.
-
-    `slot`, the words of a date that counts from now with their zone, or an absolute date that was
-    shifted. It identifies the row; the chosen date does not.
-    """
-
-    @property
-    def says(self) -> str:
-        """What the campaign says for the date, which is a part of the row's identity."""
-        return self.written or self.asked_for.isoformat()
-
-    @property
-    def is_slot(self) -> bool:
-        """Whether the date is the next free slot, which never moves by a tolerance."""
-        return self.written == SLOT
-
-    @property
-    def words(self) -> str:
-        """The words of a date that counts from now; empty for other rows."""
-        if not self.is_undated or self.is_slot:
-            return ""
-        return self.written.removesuffix(f" {self.zone}")
-
-    @property
-    def is_undated(self) -> bool:
-        """Whether the campaign says no absolute date, so that hosts may choose different ones."""
-        return bool(self.written) and not self.written[0].isdigit()
-
-    def chosen(self, date: datetime) -> Row:
-        """The row with a date that was chosen for what the campaign says."""
-        return structs.replace(self, date=date, moved_from=None, written=self.says)
 
     @property
     def zone(self) -> ZoneInfo | None:
@@ -298,7 +260,7 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
 
     @property
     def asked_for(self) -> datetime:
-        """The date in the campaign, or the chosen one."""
+        """The date in the campaign."""
         return self.moved_from or self.date
 
     def at(self, date: datetime) -> Row:
@@ -342,9 +304,8 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of everything that would be sent, with what the campaign says for the date."""
-        said = structs.replace(self.said, date=UNDATED, written=self.says)
-        return _hash(said.write())
+        """A hash of everything that would be sent, with the date in the campaign."""
+        return _hash(self.said.write())
 
     @property
     def shared(self) -> tuple[object, ...]:
@@ -369,12 +330,6 @@ class SaidRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     repeat_days: int | None = None
     post: NewPost | None = None
     channel: str
-    written: str = ""
-
-    @property
-    def says(self) -> str:
-        """What the campaign says for the date; see `Row.says`."""
-        return self.written or self.date.isoformat()
 
     def write(self) -> str:
         """Encode as JSON."""
@@ -429,7 +384,7 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
             result.append(row)
             continue
         media = (*row.media, *(each.id for each in row.uploaded))
-        base = _hash(row.channel, row.says, row.content, row.thread, media)
+        base = _hash(row.channel, row.date.isoformat(), row.content, row.thread, media)
         counts[base] += 1
         result.append(
             structs.replace(row, ref=base if counts[base] == 1 else f"{base}-{counts[base]}")
@@ -437,9 +392,7 @@ def with_refs(rows: list[Row], problems: list[Problem]) -> list[Row]:
     return result
 
 
-def keep_refs(
-    rows: Sequence[Row], known: Mapping[str, str], out: Container[str] = ()
-) -> tuple[Row, ...]:
+def keep_refs(rows: Sequence[Row], known: Mapping[str, str]) -> tuple[Row, ...]:
     """Give rows that share the base of their derived refs the refs that the journal has.
 
     Rows that differ only in settings or tags share the base of their derived refs. Their numbering
@@ -448,8 +401,6 @@ def keep_refs(
     Args:
         rows: rows of a campaign.
         known: ref to fingerprint, from the journal.
-        out: refs of posts that were published: a row without an absolute date that says something
-            else has a ref of its own.
     """
     if not known:
         return tuple(rows)
@@ -464,7 +415,7 @@ def keep_refs(
     renamed = {
         made: ref
         for base, group in groups.items()
-        for made, ref in _known_refs(base, group, free[base], out).items()
+        for made, ref in _known_refs(base, group, free[base]).items()
     }
     return tuple(
         structs.replace(row, ref=renamed[row.ref])
@@ -474,16 +425,14 @@ def keep_refs(
     )
 
 
-def _known_refs(
-    base: str, group: Sequence[Row], known: dict[str, str], out: Container[str]
-) -> dict[str, str]:
+def _known_refs(base: str, group: Sequence[Row], known: dict[str, str]) -> dict[str, str]:
     """Refs by derived ref: first for rows with a known fingerprint, then edited, then new ones."""
     same: defaultdict[str, list[str]] = defaultdict(list)
     for ref in reversed(known):
         same[known[ref]].append(ref)
     refs = {row.ref: same[print_].pop() for row in group if same.get(print_ := row.fingerprint)}
     taken = set(refs.values())
-    left = (ref for ref in known if ref not in taken and not (group[0].is_undated and ref in out))
+    left = (ref for ref in known if ref not in taken)
     names = itertools.chain([base], (f"{base}-{count}" for count in itertools.count(2)))
     unused = itertools.chain(left, (name for name in names if name not in known))
     return refs | {row.ref: next(unused) for row in group if row.ref not in refs}

@@ -1,7 +1,6 @@
-"""Slots: the times at which posts without a date are published. PURE.
+"""Slots: days of the week with times of day, at which posts are published. PURE.
 
-`mon-fri 9:00 13:00; sat 11:00` are days of the week with times of day; times without days are for
-each day. Days have names in the languages of `date_words`.
+`mon-fri 9:00 13:00; sat 11:00` is an example; times without days are for each day.
 """
 
 from __future__ import annotations
@@ -10,10 +9,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 
-from postiz_async._campaign.read.date_words import plain_text, weekdays_of
-from postiz_async._campaign.read.dates import read_time
+from postiz_async._campaign.read.dates import read_time, to_moment
 from postiz_async._wire import POST_YEARS
 from postiz_async.errors import ConfigurationError
 
@@ -21,6 +19,7 @@ SLOTS_LIKE = "mon-fri 9:00 13:00; sat 11:00"
 """An example of slots."""
 
 _DAY = timedelta(days=1)
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _EACH_DAY = frozenset(range(7))
 _PART = re.compile(r"[^;\n]+")
 _NAME = r"[^\W\d_]+\.?"
@@ -39,28 +38,15 @@ class Slots:
     def after(self, moment: datetime, zone: tzinfo) -> Iterator[datetime]:
         """The slots after a moment, in UTC and in order, as far as posts can be dated.
 
-        A time that the clocks of the zone skip is no slot, and one that they repeat is one.
+        A time that the clocks of the zone skip or repeat is no slot: a table cannot say it.
         """
         day = moment.astimezone(zone).date()
         while day.year in POST_YEARS:
-            offset = datetime.combine(day, time.min, zone).utcoffset()
-            is_usual = offset == datetime.combine(day, time.max, zone).utcoffset()
             for at in self.times[day.weekday()]:
-                wall = datetime.combine(day, at)
-                if is_usual and offset is not None:  # which is much faster
-                    slot = wall.replace(tzinfo=UTC) - offset
-                else:
-                    slot = wall.replace(tzinfo=zone).astimezone(UTC)
-                    if slot.astimezone(zone).replace(tzinfo=None) != wall:
-                        continue
-                if slot > moment:
+                slot = to_moment(datetime.combine(day, at), zone)
+                if isinstance(slot, datetime) and slot > moment:
                     yield slot
             day += _DAY
-
-    def has(self, moment: datetime, zone: tzinfo) -> bool:
-        """Whether a moment is one of the slots."""
-        local = moment.astimezone(zone)
-        return local.time() in self.times[local.weekday()] and not local.fold
 
 
 def read_slots(text: str) -> Slots:
@@ -103,10 +89,10 @@ def _days(word: str) -> frozenset[int]:
 
 
 def _day(name: str) -> int | None:
-    """The weekday with a name, Monday is 0; None if there is none, or it may mean several."""
-    found = weekdays_of([plain_text(name)])
-    return found[0] if isinstance(found, list) else None
+    """The weekday with a name or the beginning of one, Monday is 0; None if there is none."""
+    found = [place for place, day in enumerate(_WEEKDAYS) if day.startswith(name)]
+    return found[0] if len(found) == 1 and len(name) > 1 else None
 
 
 def _unreadable(text: str, why: str) -> ConfigurationError:
-    return ConfigurationError(f"--slots (slots=) is {text!r}: {why}. Write it like {SLOTS_LIKE!r}.")
+    return ConfigurationError(f"--slots is {text!r}: {why}. Write it like {SLOTS_LIKE!r}.")

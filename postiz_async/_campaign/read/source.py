@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -17,7 +18,7 @@ from msgspec import structs
 from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader
 from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.columns import EXPORT_ONLY, is_column, numbered
-from postiz_async._campaign.read.dates import describe_drift, explain_dates
+from postiz_async._campaign.read.dates import describe_drift
 from postiz_async._campaign.read.file_formats import (
     Line,
     NotReadable,
@@ -118,6 +119,29 @@ def read_campaign(
 
 def _read_file(path: Path, rules: Rules, words: ChannelWords) -> ReadCampaign:
     collector = _Collector(str(path), rules, words)
+    if not is_json(path):
+        with open_table(path, rules, collector.warnings) as lines:
+            collector.take_table(lines)
+        return collector.campaign(path)
+    _refuse_sheet(path, rules)
+    with open_campaign(path, rules.encoding) as file:
+        for number, record in json_records(file, collector.problems):
+            collector.take(number, record)
+    return collector.campaign(path)
+
+
+@contextmanager
+def open_table(path: Path, rules: Rules, warnings: list[Problem]) -> Generator[Iterator[Line]]:
+    """Open a CSV file or a spreadsheet: its header and its rows.
+
+    Args:
+        path: the file.
+        rules: how it is read.
+        warnings: gets a warning if the sheet is one of several.
+
+    Raises:
+        CampaignError: the file cannot be read at all.
+    """
     if is_spreadsheet(path):
         if rules.encoding is not None:
             raise CampaignError(f"{path} is a spreadsheet, which has no encoding. Leave it out.")
@@ -125,19 +149,17 @@ def _read_file(path: Path, rules: Rules, words: ChannelWords) -> ReadCampaign:
             if rules.sheet is None and len(sheet.visible) > 1:
                 message = f"has {len(sheet.visible)} sheets; {sheet.name!r} is read"
                 hint = "--sheet names it, or another"
-                collector.warnings.append(Problem("file", message, hint=hint, severity="warning"))
-            collector.take_table(sheet.lines)
-        return collector.campaign(path)
+                warnings.append(Problem("file", message, hint=hint, severity="warning"))
+            yield sheet.lines
+    else:
+        _refuse_sheet(path, rules)
+        with open_campaign(path, rules.encoding) as file:
+            yield csv_lines(file, rules.columns)
+
+
+def _refuse_sheet(path: Path, rules: Rules) -> None:
     if rules.sheet is not None:
         raise CampaignError(f"{path} is not a spreadsheet, so it has no sheet {rules.sheet!r}.")
-    with open_campaign(path, rules.encoding) as file:
-        if is_json(path):
-            for number, record in json_records(file, collector.problems):
-                collector.take(number, record)
-        else:
-            lines = csv_lines(file, rules.columns)
-            collector.take_table(lines)
-    return collector.campaign(path)
 
 
 async def read_source(
@@ -240,8 +262,21 @@ def _media_in(cell: object) -> list[object]:
     return [*str(cell or "").split(";")]
 
 
-_SUSPECT = ("=", *BEGINNINGS)
-"""The beginnings of formulas and error values."""
+def cell_problems(record: Mapping[str, object], columns: Columns, number: int) -> Iterator[Problem]:
+    """Error values of formulas, and cells that are shown otherwise than the file has them.
+
+    Args:
+        record: the cells by the file's names of columns.
+        columns: the columns.
+        number: the number of the row.
+    """
+    for name, cell in record.items():
+        if isinstance(cell, Odd) and is_column(columns.meanings[name]):
+            yield Problem(columns.meanings[name], cell.why, number, cell.hint)
+        if isinstance(cell, str) and cell.startswith(BEGINNINGS) and is_cell_error(cell):
+            message = f"is {cell.strip()}, an error of the spreadsheet"
+            hint = "repair the formula, or write the text"
+            yield Problem(columns.meanings[name], message, number, hint)
 
 
 class _Collector:
@@ -259,7 +294,6 @@ class _Collector:
         self.labels: Mapping[str, str] = {}
         self.taken = 0
         self.dated = 0
-        self.undated: list[tuple[int, str]] = []
         self.days: list[int] = []
         self.clocked = 0
         self._unseen = set(rules.columns)
@@ -283,32 +317,19 @@ class _Collector:
                 if isinstance(record, str):
                     hint = "is a comma or semicolon not quoted?"
                     self.problems.append(Problem("columns", record, number, hint))
-                elif not self._has_errors(record, columns, number):
+                elif wrong := list(cell_problems(record, columns, number)):
+                    self.problems += wrong
+                else:
+                    for name, cell in record.items():
+                        if isinstance(cell, str) and cell.startswith("="):
+                            message = "begins with =, as a formula does, and is sent as text"
+                            hint = "copy the values, not the formulas"
+                            self.warn("formulas", columns.meanings[name], message, number, hint)
                     if is_export:
                         record = {name: without_escape(cell) for name, cell in record.items()}
                     self.take(number, record)
         except NotReadable as error:
             self.problems.append(Problem("csv", str(error), number + 1))
-
-    def _has_errors(self, record: Mapping[str, object], columns: Columns, number: int) -> bool:
-        """Report error values of formulas; a row with any is not read further."""
-        has_errors = False
-        for name, cell in record.items():
-            if isinstance(cell, Odd) and is_column(columns.meanings[name]):
-                has_errors = True
-                self.problems.append(Problem(columns.meanings[name], cell.why, number, cell.hint))
-            if not isinstance(cell, str) or not cell.startswith(_SUSPECT):
-                continue
-            target = columns.meanings[name]
-            if is_cell_error(cell):
-                has_errors = True
-                message = f"is {cell.strip()}, an error of the spreadsheet"
-                hint = "repair the formula, or write the text"
-                self.problems.append(Problem(target, message, number, hint))
-            elif cell.startswith("="):
-                message = "begins with =, as a formula does, and is sent as text"
-                self.warn("formulas", target, message, number, "copy the values, not the formulas")
-        return has_errors
 
     def take_given(self, given: object) -> None:
         """Take a row that a program made."""
@@ -394,11 +415,8 @@ class _Collector:
                     hint = "write it anew, or save the file as UTF-8 (in Excel: CSV UTF-8)"
                     where = f"thread {place + 1}" if place else "content"
                     self.warn("encoding", where, lost, row.number, hint)
-        undated = reader.number, reader.unread_date
-        if reader.unread_date and undated not in self.undated[-1:]:  # of the same row
-            self.undated.append(undated)
         self.dated += reader.has_date
-        if row is not None and row.repeat_days and reader.zone is not None and not row.written:
+        if row is not None and row.repeat_days and reader.zone is not None:
             drift = describe_drift(row.date, reader.zone)
             if drift:
                 hint = "Postiz counts days of 24 hours"
@@ -406,7 +424,7 @@ class _Collector:
         self.clocked += reader.has_clock
         if reader.is_day:
             self.days.append(reader.number)
-        if self.rules.zones or self.rules.slots:
+        if self.rules.zones:
             self._channels.add(folded(str(reader.record.get("channel", ""))))
 
     def campaign(self, path: Path) -> ReadCampaign:
@@ -414,22 +432,11 @@ class _Collector:
         if not self.rows and not self.problems:
             raise CampaignError(f"{self.name} has no rows.")
         self._refuse_unused()
-        self._explain_dates()
         self._explain_days()
         rows = with_refs(self.rows, self.problems)
         self.problems.sort(key=lambda problem: problem.row or 0)
         found, warned = tuple(self.problems), tuple(self.warnings)
         return ReadCampaign(path, tuple(rows), found, warned, self.labels)
-
-    def _explain_dates(self) -> None:
-        """Report once per column which format reads dates that could not be read."""
-        if self.dated or not self.undated or self.rules.date_format is not None:
-            return
-        explained = explain_dates(self.undated)
-        if explained is not None:
-            problem, rows = explained
-            self.problems = [p for p in self.problems if p.where != "date" or p.row not in rows]
-            self.problems.append(problem)
 
     def _explain_days(self) -> None:
         """Handle days without a time: among dates with times they are midnight, else a problem.
@@ -451,10 +458,10 @@ class _Collector:
         if self._unseen:
             column = self.rules.written[min(self._unseen)]
             raise CampaignError(f"{self.name} has no column {column!r}, which was mapped.")
-        for name in sorted((self.rules.zones.keys() | self.rules.slots.keys()) - {"default"}):
+        for name in sorted(self.rules.zones):
             if name not in self._channels:
                 there = ", ".join(sorted(filter(None, self._channels))[:12])
                 raise CampaignError(
                     f"{self.name} has no row for {self.rules.written[name]!r}, which was given a "
-                    f"time zone or slots. It has rows for: {there}."
+                    f"time zone. It has rows for: {there}."
                 )

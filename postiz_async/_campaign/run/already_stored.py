@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.conditions import Intent
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref, row_ref
 from postiz_async._delivery.outcomes import RowState
-from postiz_async._resources.matching import same_text, seen_text, sent_text, stored_at
+from postiz_async._resources.matching import same_text, stored_at
 from postiz_async._wire import format_date
 from postiz_async.errors import by_reader, row_ranges
 from postiz_async.models.channels import Channel
@@ -64,7 +64,7 @@ class ClientRefs:
         """The mark for the post of a row, different from those of copies beside it."""
         channel = self.channels[row.ref].id
         texts = (row.format, row.content, *row.thread)
-        made = partial(row_ref, channel=channel, date=row.says, texts=texts)
+        made = partial(row_ref, channel=channel, date=row.asked_for.isoformat(), texts=texts)
         for copy in itertools.count(1):
             mark = made(self._campaign, row.ref, copy=copy)
             if (row.ref, mark) not in self._taken:
@@ -202,42 +202,26 @@ def already_there(
     """Match rows that seem to be stored with listed posts, by ref; each post is matched once.
 
     A match has the same channel and second, and the text as the server keeps it; if dates may move,
-    the nearest date in the allowed range. An undated row may have any date, if its post may have
-    been sent by a campaign (see `_may_be_sent`). Rows of type `now` have no date to match.
+    the nearest date in the allowed range. Rows of type `now` have no date to match.
     """
     rows, listed = list(rows), list(listed)
-    are_dated = not any(row.is_undated for row in rows)
-    kinds = {row.short_link for row in rows if row.is_undated}
-    by_text: defaultdict[Hashable, list[tuple[datetime, Post]]] = defaultdict(list)
     by_channel: defaultdict[str, list[tuple[datetime, Post]]] = defaultdict(list)
     for post in listed:
         if post.channel is not None:
             second = stored_at(post).replace(microsecond=0)
             by_channel[post.channel.id].append((second, post))
-            for short in kinds:
-                text = seen_text(post.content, short_link=short)
-                by_text[post.channel.id, short, text].append((second, post))
-    for posts in (*by_channel.values(), *by_text.values()):
+    for posts in by_channel.values():
         posts.sort(key=_place)
-    sent_ones = set[str]() if are_dated else {post.id for post in listed if _may_be_sent(post)}
     there: dict[str, Post] = {}
     taken: set[str] = set()
     for row in sorted(rows, key=lambda row: may_move(row, align)):
-        channel, short = channels[row.ref], row.short_link
+        channel = channels[row.ref]
         posts = by_channel.get(channel.id, []) if row.type != "now" else []
         slack = may_move(row, align)
         first = bisect_left(posts, row.date - slack, key=_second)
         last = bisect_right(posts, row.date + slack, key=_second)
         near = posts[first:last]
-        sent = render(row.body, channel.provider) if near or (posts and row.is_undated) else ""
-        if row.is_undated and posts:
-            texts = {read(sent, short_link=short) for read in (seen_text, sent_text)}
-            near = [
-                each
-                for text in sorted(texts)
-                for each in by_text.get((channel.id, short, text), ())
-                if each[1].id in sent_ones or each[0] == row.date
-            ]
+        sent = render(row.body, channel.provider) if near else ""
         near.sort(key=lambda p: abs(p[0] - row.date))
         for _, post in near:
             is_same = same_text(sent, post.content, short_link=row.short_link)
@@ -248,18 +232,9 @@ def already_there(
     return there
 
 
-def _may_be_sent(post: Post) -> bool:
-    """Whether a campaign may have sent a post: it is still to come and marked, or cannot show it.
-
-    An edited row without a `ref` has another mark than its post on a host without the journal.
-    """
-    is_to_come = post.state in {"QUEUE", "DRAFT"}
-    return post.settings is None or (is_to_come and bool(listed_ref(post.settings)))
-
-
 def may_move(row: Row, align: timedelta) -> timedelta:
     """How far the date of a row may be from the date in the campaign."""
-    if row.type != "schedule" or row.is_slot:
+    if row.type != "schedule":
         return timedelta(0)
     return align if row.tolerance is None else row.tolerance
 

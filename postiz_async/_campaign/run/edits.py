@@ -36,8 +36,6 @@ from msgspec import structs
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.plan.row_state import differs
 from postiz_async._campaign.read.rows import (
-    SLOT,
-    UNDATED,
     EditedField,
     Row,
     SaidRow,
@@ -169,7 +167,7 @@ def recognise(
         return Recognised(tuple(rows))
     rows = _on_their_channels(rows, records, channel_of)
     prints = {ref: record.fingerprint for ref, record in records.items()}
-    kept = keep_refs(rows, prints, {ref for ref, r in records.items() if _is_out(r, now)})
+    kept = keep_refs(rows, prints)
     here = {row.ref for row in kept}
     vanished = [r for ref, r in records.items() if ref not in here and not has_own_ref(ref)]
     appeared = [r for r in kept if r.ref not in records and not has_own_ref(r.ref)]
@@ -212,12 +210,6 @@ def _may_be_edited(record: RowRecord, now: datetime) -> bool:
     return record.state in _HELD and is_to_come(record, now)
 
 
-def _is_out(record: RowRecord, now: datetime) -> bool:
-    """Whether Postiz has published the post of a row, or tried to."""
-    is_due = record.state is RowState.STORED and not is_to_come(record, now)
-    return is_due or record.state in {RowState.PUBLISHED, RowState.FAILED}
-
-
 @dataclass(frozen=True, slots=True)
 class _Side:
     """A row or a record, with the values that are compared."""
@@ -225,25 +217,17 @@ class _Side:
     ref: str
     fingerprint: str
     channel: str
-    date: str
     said: SaidRow
-
-    @property
-    def is_dated(self) -> bool:
-        """Whether the campaign says an absolute date."""
-        return self.date[0].isdigit()
 
     @property
     def order(self) -> tuple[object, ...]:
         """A sort key that does not depend on the order of the file."""
-        return (self.date, self.channel, self.said.content, self.fingerprint, self.ref)
+        return (self.said.date, self.channel, self.said.content, self.fingerprint, self.ref)
 
     @property
     def exact(self) -> Hashable:
         """All that would be sent, however the channel is written."""
-        return structs.replace(
-            self.said, channel=self.channel, date=UNDATED, written=self.date
-        ).write()
+        return structs.replace(self.said, channel=self.channel).write()
 
     @property
     def text(self) -> Hashable:
@@ -269,13 +253,11 @@ class _Pairing:
         self.unsure: set[str] = set()
         self._records = {record.ref: record for record in vanished}
         gone = (
-            _Side(r.ref, r.fingerprint, r.channel, said.says, said)
+            _Side(r.ref, r.fingerprint, r.channel, said)
             for r in self._records.values()
             for said in (SaidRow.read(r.said),)
         )
-        came = (
-            _Side(r.ref, r.fingerprint, channel_of(r.channel), r.says, r.said) for r in appeared
-        )
+        came = (_Side(r.ref, r.fingerprint, channel_of(r.channel), r.said) for r in appeared)
         self._gone = sorted(gone, key=lambda side: side.order)
         self._came = sorted(came, key=lambda side: side.order)
 
@@ -285,31 +267,17 @@ class _Pairing:
 
     def by_likeness(self) -> None:
         """Pair rows by likeness, the surest stage first."""
-        out = [side for side in self._gone if self._is_published(side)]
         self._gone = [
             side for side in self._gone if _may_be_edited(self._records[side.ref], self._now)
         ]
         self._by(lambda side: (side.channel, side.text))
-        self._by(lambda side: (side.date, side.text))
-        for gone, came in self._groups(lambda side: (side.channel, side.date)):
-            self._by_words(gone, came, least=SURE if gone[0].date == SLOT else LIKELY)
+        self._by(lambda side: (side.said.date, side.text))
+        for gone, came in self._groups(lambda side: (side.channel, side.said.date)):
+            self._by_words(gone, came, least=LIKELY)
         self._forget_paired()
         for gone, came in self._groups(lambda side: side.text):
             if len(gone) == len(came) == 1:
                 self._pair(gone[0], came[0], sure=False)
-        self._forget_paired()
-        # a row without a date of its own would come out again
-        undated = (side for side in self._came if not side.is_dated)
-        self._came = sorted(undated, key=lambda side: side.said.content)
-        self._gone = out
-        self._forget_paired()
-        self._by(lambda side: (side.channel, side.text))
-        for gone, came in self._groups(lambda side: side.channel):
-            self._by_words(gone, came, least=SURE)
-
-    def _is_published(self, side: _Side) -> bool:
-        record = self._records[side.ref]
-        return record.state is not RowState.FAILED and _is_out(record, self._now)
 
     def _by(self, key: Callable[[_Side], Hashable], *, is_alike: bool = True) -> None:
         """Pair rows with equal keys, in order of date.
@@ -319,7 +287,7 @@ class _Pairing:
         for gone, came in self._groups(key):
             if is_alike and len(gone) != len(came):
                 gone.sort(key=lambda side: self._records[side.ref].at <= self._now)
-                came[:] = [each for each in came if not each.is_dated or each.said.date > self._now]
+                came[:] = [each for each in came if each.said.date > self._now]
             sure = len(gone) == len(came) == 1
             for one, other in zip(gone, came, strict=False):
                 self._pair(one, other, sure=sure, is_alike=is_alike)
@@ -449,10 +417,8 @@ def changes(
         if name == "thread":
             found += _thread(old, new)
         elif name == "date":
-            if before.says != after.says or old != new != UNDATED:
-                found.append(FieldChange("date", old, after.says if new == UNDATED else new))
-        elif name == "written":
-            continue  # what the date was chosen for
+            if old != new:
+                found.append(FieldChange("date", old, new))
         elif name == "channel":
             if record.channel != channel_of(row.channel):
                 written = record.name or record.channel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from inspect import signature
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import anyio
 
@@ -68,22 +68,11 @@ class ConcurrentChanges:
     async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
         """Note that the request was answered."""
 
-    def take_lost(self) -> Sequence[Row]:
-        """The rows whose slots were taken before they left, each once."""
-        return ()
-
     async def report(self) -> None:
         """Report adopted and left rows."""
 
     def over(self) -> None:
         """Note that the request has ended, with any outcome."""
-
-
-class ChosenAgain(NamedTuple):
-    """Rows that could not have their slots: with other ones, and those that have none."""
-
-    moved: tuple[Row, ...]
-    stuck: tuple[Row, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,9 +114,6 @@ class Job(JobContext):
     calendar: Calendar
     options: CampaignOptions
     others: ConcurrentChanges
-    choose_again: Callable[[Sequence[Row]], Awaitable[ChosenAgain]] | None = None
-    """Chooses other slots for rows that cannot have theirs, and writes them down; None: no row has
-    one."""
     purpose: Purpose = field(default_factory=NewPosts)
     on_left: Callable[[SentRequest], object] | None = None
     """Called with each request that is about to leave."""

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async._campaign.plan.choose import AROUND, Holders, chosen_date, is_chosen, slot_span
 from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.run.already_stored import (
     Taken,
@@ -38,8 +37,6 @@ from postiz_async._campaign.run.already_stored import (
 from postiz_async._campaign.run.conditions import are_whole
 from postiz_async._campaign.run.job import ConcurrentChanges
 from postiz_async._campaign.run.resume import ReadJournal, past_of
-from postiz_async._delivery.outcomes import RowState
-from postiz_async._resources.matching import stored_at
 from postiz_async.errors import APIConnectionError, CampaignError, ServerError
 
 if TYPE_CHECKING:
@@ -47,7 +44,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.journal.rows import ChosenDate, Copy, RowRecord
+    from postiz_async._campaign.journal.rows import Copy, RowRecord
     from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import Row
     from postiz_async._campaign.run.already_stored import Past, StoredRows
@@ -71,6 +68,8 @@ BURST = 60.0
 TOO_NEAR = 120.0
 """Seconds before its date from which a request does not wait for another run."""
 
+_AROUND = timedelta(days=31)
+"""How far before now posts of rows of type `now` are looked for at the start."""
 _NOW_IS = timedelta(minutes=30)
 _SECOND = timedelta(seconds=1)
 
@@ -91,7 +90,6 @@ class OtherRuns(ConcurrentChanges):
         past: posts and requests that the journal accounts for.
         place: the place of the journal, for messages.
         here: refs of all rows of the campaign; None where the journal has no others.
-        chosen: the dates that were chosen for rows, by ref.
     """
 
     postiz: OpenClient
@@ -100,12 +98,8 @@ class OtherRuns(ConcurrentChanges):
     past: Past
     place: JournalPlace
     here: Collection[str] | None
-    chosen: Mapping[str, ChosenDate]
     make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] = _as_it_is
     """Called with the request that leaves; returns it without rows whose posts have to stay."""
-    _lost: list[Row] = field(default_factory=list["Row"])
-    _slots_end: datetime | None = None
-    """The end of the dates that rows with slots may have."""
     _journal: Journal | None = None
     _copies: list[Copy] = field(default_factory=list["Copy"])
     _taken: list[Taken] = field(default_factory=list[Taken])
@@ -153,12 +147,8 @@ class OtherRuns(ConcurrentChanges):
         moments = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
         await calendar.look(at + timedelta(days=by) for at in moments for by in (-1, 0, 1))
         now = self._now()
-        span = slot_span(rows, now)
-        if span is not None:
-            self._slots_end = span[1]
-            await calendar.span(*span)
         if any(row.type == "now" and row.ref in records for row in rows):
-            await calendar.span(now - AROUND, now)
+            await calendar.span(now - _AROUND, now)
         for start, end in self._left_late(rows, now):
             await calendar.span(start, end)
         posts = list(calendar.posts.values())
@@ -187,8 +177,7 @@ class OtherRuns(ConcurrentChanges):
             return []
         records = [adopted_record(each) for each in taken]
         bodies = [adopted_body(each) for each in taken]
-        dates = [chosen_date(each.row) for each in taken if each.row.written]
-        records = await journal.adopt(records, bodies, dates)
+        records = await journal.adopt(records, bodies)
         self._refs.update(record.ref for record in records)
         return records
 
@@ -216,7 +205,7 @@ class OtherRuns(ConcurrentChanges):
         self._copies += decision.leave
         self._taken += [
             Taken(
-                row=self._adopting(by_ref[ref], post),
+                row=by_ref[ref],
                 post=post,
                 channel=self.client_refs.channels[ref],
                 is_ours=is_ours,
@@ -226,12 +215,6 @@ class OtherRuns(ConcurrentChanges):
             for ref, (post, is_ours) in decision.take.items()
         ]
         return found.others
-
-    def _adopting(self, row: Row, post: Post) -> Row:
-        """A row with the date of its post, where another host has chosen that."""
-        if not row.written or (is_chosen(row, self.chosen) and not row.is_slot):
-            return row
-        return row.chosen(stored_at(post).replace(microsecond=0))
 
     def _find(self, rows: Sequence[Row], posts: Sequence[Post], past: Past) -> StoredRows:
         align = self.options.span
@@ -327,22 +310,7 @@ class OtherRuns(ConcurrentChanges):
             if self._journal is not None and (self._taken or self._copies):
                 taken = await self.write_down(self._journal)
                 self._unreported += taken  # only after writing: other runs may have reported these
-        left = [row for row in rows if row.ref not in self._refs]
-        there = Holders()
-        there.add_posts(posts)
-        lost = {
-            row.ref
-            for row in left
-            if row.is_slot
-            and (row.ref not in records or records[row.ref].state is RowState.PLANNED)
-            and there.at(self.client_refs.channels[row.ref].id, row.date)
-        }
-        self._lost += (row for row in left if row.ref in lost)
-        return PlannedRequest(tuple(row for row in left if row.ref not in lost))
-
-    def take_lost(self) -> Sequence[Row]:
-        lost, self._lost = self._lost, []
-        return lost
+        return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
 
     @property
     def _read(self) -> ReadJournal | None:
@@ -358,9 +326,7 @@ class OtherRuns(ConcurrentChanges):
         now = self._now()
         with self.postiz.clock.move_on_after(LOOK_SECONDS):
             late = self._left_late(rows, now)
-            slots = [(now - _NOW_IS, self._slots_end)] if self._slots_end else []
-            slots = slots if any(row.is_undated for row in rows) else []
-            for start, end in (*_spans(rows, self.options.span, now), *late, *slots):
+            for start, end in (*_spans(rows, self.options.span, now), *late):
                 listed = await self.postiz.once.posts.list(start=start, end=end)
                 posts |= {post.id: post for post in listed}
         return list(posts.values())

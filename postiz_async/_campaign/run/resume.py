@@ -14,8 +14,7 @@ from postiz_async._campaign.journal.file import of_another_server
 from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.journal.tables import owners_of, read_copies, read_meta, sent_between
-from postiz_async._campaign.plan.choose import is_chosen, moved_slots, with_chosen
-from postiz_async._campaign.plan.row_state import is_unstored, new_records, with_changes
+from postiz_async._campaign.plan.row_state import new_records, with_changes
 from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.source import ReadCampaign, labelled, read_campaign
 from postiz_async._campaign.run.already_stored import Past
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.places import JournalPlace
-    from postiz_async._campaign.journal.rows import ChosenDate, RowRecord
+    from postiz_async._campaign.journal.rows import RowRecord
     from postiz_async._campaign.journal.tables import Tables
     from postiz_async._campaign.plan.check import Checked
     from postiz_async._campaign.read.read_options import ReadOptions
@@ -48,8 +47,6 @@ class Recorded(NamedTuple):
     """What the journal of an earlier run has; `contents` as for `tables.Meta`."""
 
     rows: Mapping[str, RowRecord] = {}
-    chosen: Mapping[str, ChosenDate] = {}
-    """The dates that were chosen for rows, by ref."""
     left_out: tuple[Problem, ...] = ()
     contents: str = ""
     state: CampaignState = CampaignState()
@@ -79,7 +76,7 @@ async def recorded(journal: JournalPlace, base_url: str, campaign: str | None = 
             f"{name} away to go on with it, or use another {other}."
         )
     known = {record.ref: record for record in summary.rows}
-    return Recorded(known, summary.chosen, summary.left_out, summary.contents, summary.state)
+    return Recorded(known, summary.left_out, summary.contents, summary.state)
 
 
 def contents_of(rows: Iterable[Row]) -> str:
@@ -234,10 +231,6 @@ class FileComparison:
     edits: Edits
     problems: tuple[Problem, ...]
     """Why rows cannot be read."""
-    chosen: tuple[Row, ...] = ()
-    """Rows that say no absolute date and are not sent yet, with the dates chosen for them."""
-    warnings: tuple[Problem, ...] = ()
-    """Rows of these that have another slot than before, and why."""
 
 
 def recorded_words(records: Iterable[RowRecord]) -> ChannelWords:
@@ -250,7 +243,6 @@ def recorded_words(records: Iterable[RowRecord]) -> ChannelWords:
 def compare_file(
     file: Path,
     records: Sequence[RowRecord],
-    chosen: Mapping[str, ChosenDate],
     state: CampaignState,
     *,
     reading: ReadOptions,
@@ -269,29 +261,16 @@ def compare_file(
 
     campaign = read_campaign(file, reading=reading, words=recorded_words(records))
     found = recognise(campaign.rows, known, channel_of=channel_of, now=now)
-    rows = with_chosen(found.rows, chosen)
     edits = find_edits(
-        while_paused(rows, known, state),
+        while_paused(found.rows, known, state),
         known,
         channel_of=channel_of,
         now=now,
         unsure=found.unsure,
         unread=campaign.unread,
     )
-    waiting = tuple(
-        row
-        for row in rows
-        if row.is_undated
-        and is_chosen(row, chosen)
-        and ((it := known.get(row.ref)) is None or is_unstored(it))
-    )
-    return FileComparison(
-        rows,
-        edits,
-        tuple(labelled(campaign.problems, campaign.labels)),
-        waiting,
-        tuple(labelled(moved_slots(waiting, chosen), campaign.labels)),
-    )
+    problems = tuple(labelled(campaign.problems, campaign.labels))
+    return FileComparison(found.rows, edits, problems)
 
 
 _GONE = "not in the campaign file any more"
@@ -320,7 +299,7 @@ async def write_rows(
         apart: refs of rows whose posts are being changed, which are left alone.
     """
     records, rows = checked.records, checked.campaign.rows
-    fresh = new_records(unsent, checked.channels, checked.chosen)
+    fresh = new_records(unsent, checked.channels)
     await journal.put(
         record if known is None else replace(record, version=known.version)
         for record in fresh

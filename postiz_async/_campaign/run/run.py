@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import anyio
 from anyio.abc import TaskGroup
 
-from postiz_async._campaign.journal.chosen import read_chosen
 from postiz_async._campaign.journal.purposes import RowEnd
 from postiz_async._campaign.journal.requests import RequestHandle
 from postiz_async._campaign.journal.rows import RowRecord
@@ -133,8 +132,6 @@ class Runner:
             self._fence.coming -= 1
         if sent is not None:
             await self._go_on(sent)
-        if lost := self.job.others.take_lost():
-            await self._choose_again(lost)
         if rest:
             await self._replan(rest)
         self._counted(-1)
@@ -195,23 +192,14 @@ class Runner:
     async def _too_late(self, rows: Sequence[Row]) -> None:
         """Plan late rows again; rows that had moved to an earlier date get back their own."""
         now = self.job.postiz.scheduler.server_time()
-        dated = [row for row in rows if not row.is_slot]
         back = tuple(
-            row.at(row.asked_for) for row in dated if row.type == "draft" or may_return(row, now)
+            row.at(row.asked_for) for row in rows if row.type == "draft" or may_return(row, now)
         )
-        await self._choose_again([row for row in rows if row.is_slot])
-        gone = tuple(row for row in dated if row.type != "draft" and not may_return(row, now))
+        gone = tuple(row for row in rows if row.type != "draft" and not may_return(row, now))
         if gone and self.job.options.late_rule == "skip":
             await self._end(gone, RowState.LATE, "its date passed before a slot was free")
             gone = ()
         await self._replan((*back, *gone))
-
-    async def _choose_again(self, rows: Sequence[Row]) -> None:
-        """Choose other slots for rows that cannot have theirs, and plan them again."""
-        if rows and self.job.choose_again is not None:
-            again = await self.job.choose_again(rows)
-            await self._end(again.stuck, RowState.PLANNED, _NO_SLOT)
-            await self._replan(again.moved)
 
     # -------------------------------------------------------------- refused
 
@@ -334,8 +322,7 @@ class Runner:
             if end.state is RowState.PLANNED
         ]
         if again:
-            chosen = await self.job.journal.read(read_chosen)
-            fresh = new_records(again, self.job.channels, chosen)
+            fresh = new_records(again, self.job.channels)
             await self.job.journal.plan_again(self.job.purpose, fresh)
             if not self.job.is_paused:
                 await self._replan(tuple(again))
@@ -381,10 +368,6 @@ _WHAT_TO_DO = (
 )
 
 
-_NO_SLOT = (
-    "not sent: its slot passed or was taken, and it has no other; run again with --slots, or give "
-    "it a date"
-)
 _PAUSED = "not sent: its channel was refused again and again; run again to go on"
 
 

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from postiz_async._campaign.journal.purposes import RowsTakenError
 from postiz_async._campaign.journal.requests import RequestHandle
 from postiz_async._campaign.journal.rows import day_and_time
-from postiz_async._campaign.plan.choose import chosen_date
 from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.job import Job
@@ -235,9 +234,9 @@ class _CampaignSending(DeliverySending):
         return bool(self.planned.rows) and not others.comes_first(self.planned)
 
     async def shift(self, date: int) -> bool:
-        """Move late rows; False if one can have its own date back, or chooses another slot."""
+        """Move late rows; False if one can have its own date back."""
         now = self._job.postiz.scheduler.server_time()
-        if any(row.is_slot or may_return(row, now) for row in self.planned.rows):
+        if any(may_return(row, now) for row in self.planned.rows):
             return False
         await self.set_aside()
         moment = datetime.fromtimestamp(date, UTC)
@@ -275,7 +274,6 @@ class _CampaignSending(DeliverySending):
             self.handle = RequestHandle(self._job.journal, self._job.purpose, self.attempt)
         self.handle.body, self.handle.refs = body, self._refs
         self.handle.date = self.planned.date.timestamp()
-        self.handle.dates = {row.ref: chosen_date(row) for row in self.planned.rows}
 
     def left(self, was: DeliveryRecord, date: str, now: float) -> DeliveryRecord:
         return transitions.left(

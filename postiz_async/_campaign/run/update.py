@@ -158,7 +158,7 @@ class Update:
                 group.start_soon(look_up_lost, self.job, Changes(), in_doubt)
             checked, stored = plan.checked, await StoredPosts.of(self.job, NEAR)
             rows = [*(row for row, _ in plan.replaced.values()), *plan.free]
-            records = new_records(rows, checked.channels, checked.chosen)
+            records = new_records(rows, checked.channels)
             changes = Changes({record.ref: record for record in records})
             past = await past_of(self.job.journal.read, self.job.journal.campaign)
             client_refs = ClientRefs(past, checked.campaign.rows, checked.channels)
@@ -243,7 +243,7 @@ class Update:
         deleting = await self._deleting(ignore, _planned)
         for each in await deleting.delete([record for _, record in moved]):
             plan.stay(rows.pop(each.record.ref), each.condition.value)
-        records = new_records(rows.values(), plan.checked.channels, plan.checked.chosen)
+        records = new_records(rows.values(), plan.checked.channels)
         await self.job.journal.put(records)
         plan.gone |= rows.keys()
 

@@ -14,7 +14,7 @@ def test_dates_that_have_long_passed_are_one_problem() -> None:
         Row(number=n, ref=str(n), channel="x", date=NOW - timedelta(minutes=age))
         for n, age in enumerate(ages, 2)
     ]
-    assert [(problem.row, problem.message) for problem in check_dates(rows, NOW, UTC, {})] == [
+    assert [(problem.row, problem.message) for problem in check_dates(rows, NOW, UTC)] == [
         (3, "2027-01-15 09:00 UTC has passed"),
         (4, "2027-01-15 08:00 UTC has passed"),
         (5, "has passed"),

@@ -1,4 +1,4 @@
-"""Dates that are written otherwise: what reads them all, and what can be meant so or so."""
+"""Dates that are written otherwise: what reads them, and what can be meant so or so."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from spread import spread
 from postiz_async._campaign.read.dates import (
     check_date_format,
     describe_absence,
-    explain_dates,
-    find_formats,
-    looks_like_date,
     read_time,
     read_wall,
+    readings,
     says_hour,
 )
 from postiz_async._campaign.read.read_options import ReadOptions
@@ -27,15 +25,13 @@ from postiz_async._campaign.read.source import ReadCampaign, read_campaign
 from postiz_async.errors import CampaignError
 
 FORMATS = [
-    "%d.%m.%Y %H:%M",
     "%d.%m.%y %H:%M",
-    "%d.%m.%Y, %H:%M Uhr",
     "%m/%d/%Y %I:%M %p",
     "%d/%m/%Y %H:%M:%S",
     "%Y/%m/%d %H:%M",
     "%d-%m-%Y %H.%M",
-    "%d.%m.%Y %H:%M%z",
-    "%d/%m/%Y à %Hh%M",
+    "%d/%m/%Y %H:%M%z",
+    "%m/%d/%Y, %Hh%M",
 ]
 
 
@@ -47,59 +43,43 @@ def read(folder: Path, *dates: str, head: str = "date", **options: Any) -> ReadC
 
 
 @pytest.mark.parametrize("form", spread(FORMATS, every=3))
-@given(data=st.data())
-def test_dates_of_any_format_are_read_by_the_one_that_is_proposed(form: str, data: Any) -> None:
-    moments = data.draw(
-        st.lists(
-            st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
-            min_size=1,
-            max_size=6,
-        )
-    )
-    moments = [
-        each.replace(microsecond=0, second=each.second if "%S" in form else 0) for each in moments
-    ]
-    assume(any(each.day > 12 for each in moments))
-    texts = [each.strftime(form) for each in moments]
-    (found,) = find_formats(texts)
-    assert found.read == len(texts)
-    for text, moment in zip(texts, moments, strict=True):
-        wall = datetime.strptime(text, found.form).replace(tzinfo=UTC)
-        assert wall == moment
-        assert looks_like_date(text)
-
-
-@pytest.mark.parametrize(
-    "dates", [["05/12/2026 09:00", "04/11/2026 10:30"], ["12/05/2026 9:00 PM"]]
+@given(
+    moment=st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
+def test_a_date_of_numbers_is_read_by_the_one_format_that_fits(form: str, moment: datetime) -> None:
+    assume(moment.day > 12)
+    moment = moment.replace(microsecond=0, second=moment.second if "%S" in form else 0)
+    (found,) = readings(moment.strftime(form))
+    wall = read_wall(moment.strftime(form), found.form)
+    assert wall is not None
+    assert wall.replace(tzinfo=UTC) == moment == found.wall.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("date", ["05/12/2026 09:00", "12-05-2026 9:00 PM", "5/12/2026"])
 def test_an_order_that_can_be_meant_so_or_so_is_refused_with_both(
-    tmp_path: Path, dates: list[str]
+    tmp_path: Path, date: str
 ) -> None:
-    (problem,) = read(tmp_path, *dates).problems
-    assert "say which is meant: --date-format '%d" in problem.hint
-    assert "for 5 December" in problem.hint
-    assert "for 12 May" in problem.hint
-    for form in ("'%d", "'%m"):
-        said = form[1:] + problem.hint.partition(form)[2].partition("'")[0]
-        assert len(read(tmp_path, *dates, date_format=said).rows) == len(dates)
+    (problem,) = read(tmp_path, date).problems
+    first, second = readings(date)
+    day, other = ("5 December", "12 May")[:: 1 if date[0] != "1" else -1]
+    assert problem.message == f"{date!r} may be {day} or {other}"
+    assert problem.hint.startswith(
+        f"say which is meant: --date-format {first.form!r} for {day} or --date-format "
+        f"{second.form!r} for {other}"
+    )
+    times = {"time": "9:00"} if first.form.endswith("Y") else {}
+    for each in (first, second):
+        (row,) = read(tmp_path, date, date_format=each.form, defaults=times).rows
+        assert row.date.date() == each.wall.date()
 
 
 def test_a_day_after_the_twelfth_settles_the_order(tmp_path: Path) -> None:
-    dates = ["05/12/2026 09:00"] * 50 + ["13/12/2026 09:00"]
-    (problem,) = read(tmp_path, *dates).problems
-    assert str(problem) == (
-        "row 2, date: none of the 51 dates can be read as they are written, like "
-        "'05/12/2026 09:00' (say --date-format '%d/%m/%Y %H:%M')"
+    either, sure = read(tmp_path, "05/12/2026 09:00", "13/12/2026 09:00").problems
+    assert " or " in either.hint
+    assert str(sure) == (
+        "row 3, date: '13/12/2026 09:00' is not a date this program reads "
+        "(say --date-format '%d/%m/%Y %H:%M')"
     )
-
-
-def test_dates_that_do_not_exist_stay_problems_of_their_own(tmp_path: Path) -> None:
-    dates = ["13/12/2026 09:00"] * 3 + ["31/11/2026 09:00", "soon"]
-    one, other, last = read(tmp_path, *dates).problems
-    assert "none of the 5 dates can be read" in one.message
-    assert one.hint.endswith("; that reads 3 of them")
-    assert ("'31/11/2026 09:00'" in other.message, other.row) == (True, 5)
-    assert ("'soon'" in last.message, last.row) == (True, 6)
 
 
 @pytest.mark.parametrize(
@@ -156,29 +136,33 @@ def test_a_day_that_does_not_exist_is_told_also_beside_a_time(tmp_path: Path) ->
     assert str(problem) == "row 2, date: '2027-02-30' does not exist: February 2027 has no day 30"
 
 
-def test_two_ways_of_writing_are_not_mixed_up(tmp_path: Path) -> None:
-    problem, other = read(tmp_path, "05-12-2031 09:00", "12/05/2031 10:00").problems
-    assert problem.hint == (
-        "say which is meant: --date-format '%d-%m-%Y %H:%M' for 5 December or --date-format "
-        "'%m-%d-%Y %H:%M' for 12 May; that reads 1 of them"
-    )
-    assert other.row == 3
+@pytest.mark.parametrize(
+    ("date", "written"),
+    [
+        ("2027-01-15 09:00 UTC", "2027-01-15 09:00+00:00"),
+        ("2027-01-15 09:00+01", "2027-01-15 09:00+01:00"),
+        ("15/01/2027 9:00 p.m.", "2027-01-15 21:00"),
+        ("15.01.2027 12:30:05 a.m.", "2027-01-15 00:30:05"),
+    ],
+)
+def test_what_no_format_reads_rightly_is_to_be_written_otherwise(
+    tmp_path: Path, date: str, written: str
+) -> None:
+    (problem,) = read(tmp_path, date).problems
+    assert problem.hint == f"write it like {written!r}"
+    assert read(tmp_path, written).rows
 
 
-def test_where_some_dates_are_read_the_others_are_named_one_by_one(tmp_path: Path) -> None:
-    dates = ["13.12.2026 09:00", "13/12/2026 09:00", "14/12/2026 09:00"]
-    assert [problem.row for problem in read(tmp_path, *dates).problems] == [3, 4]
-
-
-@pytest.mark.parametrize("dates", [["soon", "later"], ["46361.375"] * 3, ["5. Dezember 26 9:00"]])
-def test_what_no_format_reads_is_named_row_by_row(tmp_path: Path, dates: list[str]) -> None:
-    assert explain_dates(list(enumerate(dates))) is None
-    assert len(read(tmp_path, *dates).problems) == len(dates)
+@pytest.mark.parametrize("date", ["soon", "46361.375", "5. December 2026 9:00", "26-12-05 9:00"])
+def test_what_nobody_can_read_is_named_with_an_example(tmp_path: Path, date: str) -> None:
+    (problem,) = read(tmp_path, date).problems
+    assert problem.message == f"{date!r} is not a date this program reads"
+    assert problem.hint == "write it like 2027-01-15 09:00"
 
 
 def test_days_without_times_ask_for_them(tmp_path: Path) -> None:
     dates = ["13/12/2026", "14/12/2026"]
-    (problem,) = read(tmp_path, *dates).problems
+    problem, _ = read(tmp_path, *dates).problems
     assert problem.hint == (
         "say --date-format '%d/%m/%Y', and the time by a column, --column NAME=time, or "
         "--default time=09:00"
@@ -411,6 +395,10 @@ def test_what_a_hint_says_gives_the_moment_that_a_person_reads(
             defaults = {} if says_hour(form) else {"time": "09:00"}
             found = read(folder, *cells, date_format=form, defaults=defaults, **TOKYO)
             assert found.problems or [row.date for row in found.rows] == meant, (cells, hint)
+        for text, of in re.findall(r"'(\d{4}-\d\d-\d\d[^']*)'(?: for (\d+ \w+))?", hint):
+            if of in {"", f"{wall.day} {wall:%B}"}:
+                (row,) = read(folder, text, **TOKYO).rows
+                assert row.date == meant[(problem.row or 2) - 2], (cells, hint)
 
 
 # ------------------------------------------------------------------ zones

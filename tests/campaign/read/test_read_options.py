@@ -142,7 +142,7 @@ async def test_a_file_is_read_as_it_is_told(lab: Lab, channels: list[str]) -> No
         (
             ReadOptions(timezones={"nobody": "Asia/Tokyo"}),
             CampaignError,
-            r"no row for .nobody., which was given a time zone or slots\. It has rows for: \w+",
+            r"no row for .nobody., which was given a time zone\. It has rows for: \w+",
         ),
         (ReadOptions(columns={"content": "contnet"}), CampaignError, "did you mean 'content'"),
         (ReadOptions(timezone="Mars/Phobos"), CampaignError, "no time zone 'Mars/Phobos'"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import given, strategies as st
 from msgspec import structs
 
 from postiz_async._campaign.journal.rows import Finding, RowRecord
-from postiz_async._campaign.read.rows import SLOT, UNDATED, Row, with_refs
+from postiz_async._campaign.read.rows import Row, with_refs
 from postiz_async._campaign.run import edits as module
 from postiz_async._campaign.run.edits import Edits, find_edits, likeness, recognise
 from postiz_async._delivery.outcomes import RowState
@@ -220,74 +219,6 @@ def test_likeness(one: str, other: str, least: float, most: float) -> None:
     assert likeness(row(one).said, row(other).said) == likeness(row(other).said, row(one).said)
 
 
-# ------------------------------------------------------------------ dates that are chosen
-
-
-def undated(content: str, written: str = SLOT, **more: Any) -> Row:
-    return structs.replace(row(content, **more), date=UNDATED, written=written)
-
-
-def sent_at(days: float, *given_rows: Row, **more: Any) -> dict[str, RowRecord]:
-    """What the journal has of rows whose date was chosen."""
-    chosen = [each.chosen(NOW + days * DAY) for each in given_rows]
-    state = RowState.STORED if days > 0 else RowState.PUBLISHED
-    return journal(chosen, more.pop("state", state), **more)
-
-
-@pytest.mark.parametrize("days", [1, -1])
-@pytest.mark.parametrize("as_new", [True, False])
-def test_a_channel_that_is_written_in_another_way_is_no_edit(*, days: float, as_new: bool) -> None:
-    before, after = undated(HELLO, channel="X"), undated(HELLO, channel="twitter")
-    (record,) = sent_at(days, *numbered([before])).values()
-    records = {record.ref: replace(record, channel="x")}
-    rows_now = numbered([after])
-    found = recognise(rows_now, records, channel_of=lambda _: "x", now=NOW, as_new=as_new)
-    assert find_edits(found.rows, records, channel_of=lambda _: "x", now=NOW) == Edits()
-
-
-def test_rows_of_slots_that_are_alike_in_the_channel_alone_are_gone_and_new() -> None:
-    before, stays = numbered([undated("red house by the sea"), undated("stays")])
-    offer = undated("a red offer by the way, for all of you")
-    for after in ([offer], [offer, undated("zzz 123")]):
-        found = edits(numbered([stays, *after]), sent_at(2, before, stays))
-        assert (len(found.new), len(found.changed), len(found.gone)) == (len(after), 0, 1)
-    found = edits(numbered([undated("red house by the lake")]), sent_at(2, before))
-    assert [each.sure for each in found.changed] == [True]
-
-
-def test_a_row_that_takes_the_place_of_a_published_one_in_the_file_is_sent_if_it_is_new() -> None:
-    boards = [undated("pin", settings={"board": board}) for board in "abc"]
-    known = sent_at(-1, *numbered(boards[:2]))
-    after = numbered([boards[2], boards[1]])
-    assert [each.row.number for each in edits(after, known).changed] == [2]
-    found = edits(after, known, as_new=True)
-    assert ([each.number for each in found.new], found.changed) == ([2], ())
-    failed = sent_at(-1, *numbered(boards[:2]), state=RowState.FAILED)
-    assert [each.number for each in edits(after, failed).new] == [2]
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (undated(HELLO), undated(f"{HELLO}!")),
-        (undated(HELLO, "friday 14:00 UTC"), undated(f"{HELLO}!", "friday 14:00 UTC")),
-        (undated(HELLO, "friday 14:00 UTC"), undated(HELLO, "friday 14:00 Asia/Tokyo")),
-        (undated(HELLO), undated(HELLO, settings={"title": "T"})),
-    ],
-)
-@pytest.mark.parametrize("state", [RowState.PUBLISHED, RowState.STORED])
-def test_a_published_row_without_a_date_of_its_own_is_not_sent_again_when_it_is_corrected(
-    before: Row, after: Row, state: RowState
-) -> None:
-    known = sent_at(-1, *numbered([before, undated("stays")]), state=state)
-    now_given = numbered([after, undated("stays"), undated("something else")])
-    found = edits(now_given, known)
-    assert [each.content for each in found.new] == ["something else"]
-    assert [each.record.ref for each in found.changed] == [numbered([before])[0].ref]
-    as_new = edits(now_given, known, as_new=True)
-    assert [len(as_new.new), as_new.changed] == [2, ()]
-
-
 @pytest.mark.parametrize("hours", [1, -1])
 @pytest.mark.parametrize("kept", [12, 20, 9])
 def test_rows_of_one_text_that_are_partly_published_move_with_their_posts_to_come(
@@ -316,27 +247,16 @@ DATED = st.builds(
     day=st.integers(-1, 4).map(float),
     media=st.sampled_from([(), ("a.png",)]),
 )
-CHOSEN = st.builds(
-    undated,
-    TEXTS,
-    st.sampled_from([SLOT, "friday 14:00 UTC"]),
-    channel=st.sampled_from("ab"),
-    tags=st.sampled_from([(), ("a",)]),
-)
-ROWS = DATED | CHOSEN
-FILES = st.lists(ROWS, max_size=12)
+FILES = st.lists(DATED, max_size=12)
 
 
 def key(each: Row) -> tuple[object, ...]:
-    return each.channel, each.says, each.content, each.media, each.tags
+    return each.channel, each.date, each.content, each.media, each.tags
 
 
 def sent(file: Iterable[Row]) -> dict[str, RowRecord]:
-    """What the journal has of a file whose chosen dates are yesterday, today and tomorrow."""
-    return journal(
-        each.chosen(NOW + (int(each.ref[:4], 16) % 3 - 1) * DAY) if each.is_undated else each
-        for each in numbered(file)
-    )
+    """What the journal has of a file that was sent."""
+    return journal(numbered(file))
 
 
 @given(FILES, FILES)

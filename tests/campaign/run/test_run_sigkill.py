@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from campaign_kills import EditKills, SharedRunKills, SlotKills, many_kills
+from campaign_kills import EditKills, SharedRunKills, many_kills
 from postgres_server import why_no_postgres
 from verb_kills import VerbKills
 
@@ -30,16 +30,6 @@ def seed() -> int:
 
 def test_a_run_is_killed_again_and_again_and_finished(tmp_path: Path, seed: int) -> None:
     tally = many_kills(tmp_path, KILLS, seed)
-    print(f"\nseed {seed}: {tally}")
-    assert tally.troubles == []
-    assert tally.kills == KILLS
-    assert tally.refusals == 0
-
-
-@pytest.mark.exhaustive
-def test_a_run_of_rows_with_slots_is_killed_again_and_again(tmp_path: Path, seed: int) -> None:
-    """Each row once, and none beside another post in its slot."""
-    tally = many_kills(tmp_path, KILLS, seed, series=SlotKills)
     print(f"\nseed {seed}: {tally}")
     assert tally.troubles == []
     assert tally.kills == KILLS
