@@ -7,7 +7,7 @@ in the order of the table. Cells that are filled stay as they are.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -16,13 +16,20 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from postiz_async._campaign.after.tables import excel_separator
+from postiz_async._campaign.plan.plan import AHEAD
 from postiz_async._campaign.read.cells import RowReader, is_filled
 from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.dates import NO_ZONE, read_wall
-from postiz_async._campaign.read.file_formats import Line, csv_line
+from postiz_async._campaign.read.file_formats import Line, csv_line, is_json
 from postiz_async._campaign.read.header import read_header
-from postiz_async._campaign.read.read_options import Rules
-from postiz_async._campaign.read.slots import SLOTS_LIKE, Slots
+from postiz_async._campaign.read.read_options import (
+    FileOptions,
+    ReadOptions,
+    Rules,
+    merged_reading,
+    rules_of,
+)
+from postiz_async._campaign.read.slots import SLOTS_LIKE, Slots, read_slots
 from postiz_async._campaign.read.source import cell_problems, labelled, open_table
 from postiz_async._campaign.read.texts import cell_text
 from postiz_async._concurrency import in_thread
@@ -30,7 +37,13 @@ from postiz_async._delivery.listing import Calendar
 from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async._resources.listing import ListPosts
 from postiz_async._resources.matching import stored_at
-from postiz_async.errors import CampaignError, ChannelNotFoundError, InvalidInputError, Problem
+from postiz_async.errors import (
+    CampaignError,
+    ChannelNotFoundError,
+    ConfigurationError,
+    InvalidInputError,
+    Problem,
+)
 from postiz_async.models.channels import Channel
 from postiz_async.models.posts import Post
 
@@ -60,36 +73,48 @@ class Filled:
 
 async def fill_dates(
     path: Path,
-    rules: Rules,
-    slots: Mapping[str, Slots],
+    reading: ReadOptions,
+    slots: Mapping[str, str],
     *,
-    channels: Sequence[Channel],
+    list_channels: Callable[[], Awaitable[Sequence[Channel]]],
     list_posts: ListPosts,
-    first: datetime,
+    now: datetime,
+    start: datetime | None = None,
 ) -> Filled:
     """Fill the empty dates of a table. Writes nothing, neither a file nor in Postiz.
 
     Args:
         path: a CSV file or a spreadsheet.
-        rules: how it is read.
-        slots: the slots by channel (its id, name or provider), with "" for all others.
-        channels: the channels of the organisation.
+        reading: how it is read, besides what is saved next to it.
+        slots: when posts are published, by channel (its id, name or provider), with "" for others.
+        list_channels: `postiz.channels.list`.
         list_posts: `postiz.posts.list`.
-        first: no row gets an earlier date.
+        now: the time.
+        start: no row gets an earlier date.
 
     Raises:
+        ConfigurationError: slots cannot be read, or there are none.
         CampaignError: the table cannot be read at all.
         InvalidInputError: it has a cell that is needed and cannot be read.
         ChannelNotFoundError: `slots` has a channel that does not exist.
-        PostizError: posts could not be listed.
+        PostizError: channels or posts could not be listed.
     """
+    if is_json(path):
+        raise CampaignError(f"{path} is no table: dates are filled into CSV or a spreadsheet.")
+    if not slots:
+        raise ConfigurationError(f'Say when posts are published: --slots "{SLOTS_LIKE}".')
+    times = {word: read_slots(text) for word, text in slots.items()}
+    kept = await in_thread(partial(FileOptions.saved, path))
+    rules = rules_of(merged_reading(reading, kept), kept.columns)
+    listed = await list_channels()
     by_channel: dict[str, Slots] = {}
-    for word, each in slots.items():
-        channel = Resolver(channels).match(word, "--channel-slots") if word else None
+    for word, each in times.items():
+        channel = Resolver(listed).match(word, "--channel-slots") if word else None
         if isinstance(channel, ChannelNotFoundError):
             raise channel
         by_channel[channel.id if channel else ""] = each
-    table = await in_thread(partial(_Table.read, path, rules, channels, by_channel))
+    table = await in_thread(partial(_Table.read, path, rules, listed, by_channel))
+    first = max(now + AHEAD, start or now)
     calendar, seen_to = Calendar(list_posts), first
     dates = table.choose((), first)
     while dates and (last := max(dates.values())) >= seen_to:
@@ -113,7 +138,7 @@ class _Row:
     repeat_days: int | None = None
 
 
-class _Taken:
+class _TakenTimes:
     """The minutes of channels that have a post, which may be repeated after some days."""
 
     def __init__(self) -> None:
@@ -215,9 +240,9 @@ class _Table:
             taken.add(row.ids, slot, row.repeat_days)
         return dates
 
-    def _taken(self, posts: Iterable[Post]) -> _Taken:
+    def _taken(self, posts: Iterable[Post]) -> _TakenTimes:
         """The minutes that posts in Postiz and rows with a date have; failed posts have none."""
-        taken = _Taken()
+        taken = _TakenTimes()
         for post in posts:
             if post.channel is not None and post.state != "ERROR":
                 taken.add([post.channel.id], stored_at(post), post.interval_in_days)

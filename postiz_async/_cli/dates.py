@@ -11,17 +11,12 @@ from typing import Annotated
 import anyio.to_thread
 from cyclopts import Parameter
 
-from postiz_async import FileOptions
 from postiz_async._campaign.fill_dates import fill_dates
-from postiz_async._campaign.plan.plan import AHEAD
-from postiz_async._campaign.read.file_formats import form_of, is_json
-from postiz_async._campaign.read.read_options import merged_reading, options_path, rules_of
-from postiz_async._campaign.read.slots import read_slots
 from postiz_async._cli.connection import zone_of
 from postiz_async._cli.help import FILE
 from postiz_async._cli.options import CampaignFile, Json, ReadAs, Said, aware, moment_option, pairs
 from postiz_async._cli.output import Output, command_on, count, moment
-from postiz_async.errors import CampaignError, ConfigurationError
+from postiz_async.errors import CampaignError
 from postiz_async.stores._files import replace_file
 
 
@@ -51,31 +46,24 @@ async def dates(
         channel_slots: The same for one channel, like 'mastodon=daily 18:00'; can be repeated.
     """
     shown = Output(as_json=json, says_results=True)
-    if is_json(file) or form_of(output) != "csv":
-        raise CampaignError(
-            "Dates are filled into a CSV file or a spreadsheet, and written as .csv."
-        )
+    if output.suffix.lower() != ".csv":
+        raise CampaignError(f"{output} would be no CSV file; name it .csv.")
     if await anyio.to_thread.run_sync(os.path.lexists, output):
         raise CampaignError(f"{output} is there already. Name a new file.")
     said = pairs("--channel-slots", channel_slots, "'mastodon=daily 18:00'", str.partition)
     if slots is not None:
         said[""] = slots
-    if not said:
-        raise ConfigurationError("Say when posts are published: --slots 'mon-fri 9:00 13:00'.")
-    times = {channel: read_slots(text) for channel, text in said.items()}
-    kept = await anyio.to_thread.run_sync(FileOptions.saved, file)
-    reading = merged_reading(await read_as.options(file), kept)
-    rules = rules_of(reading, kept.columns)
-    zone = zone_of(read_as.connection, kept.timezone)
+    reading = await read_as.options(file)
+    zone = zone_of(read_as.connection, reading.timezone)
     async with read_as.connection.client() as postiz:
-        soonest = datetime.fromtimestamp(postiz.clock.time(), UTC) + AHEAD
         done = await fill_dates(
             file,
-            rules,
-            times,
-            channels=await postiz.channels.list(),
+            reading,
+            said,
+            list_channels=postiz.channels.list,
             list_posts=postiz.posts.list,
-            first=soonest if start is None else max(soonest, aware(start, "--start", zone)),
+            now=datetime.fromtimestamp(postiz.clock.time(), UTC),
+            start=None if start is None else aware(start, "--start", zone),
         )
     try:
         await anyio.to_thread.run_sync(replace_file, output, done.csv)
@@ -90,7 +78,7 @@ async def dates(
     shown.say_some(
         [f"row {n}: {channel}, {moment(at, at.tzinfo or zone)}" for n, channel, at in done.rows]
     )
-    by = "" if kept.timezone else f" --timezone {shlex.quote(zone.key)}"
-    shown.say(f"Next: {command_on(output, 'plan')}{by}")
-    if (beside := options_path(file)) != options_path(output) and kept != FileOptions():
-        shown.say(f"Copy {beside} to {options_path(output)} before: it says how it is read.")
+    shown.say(f"Next: {command_on(output, 'plan')} --timezone {shlex.quote(zone.key)}")
+    kept, beside = file.with_suffix(".toml"), output.with_suffix(".toml")
+    if kept != beside and await anyio.to_thread.run_sync(kept.exists):
+        shown.say(f"Copy {kept} to {beside} before: it says how the table is read.")

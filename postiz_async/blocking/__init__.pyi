@@ -129,12 +129,6 @@ class Campaign:
     @property
     def channels(self) -> list[Channel]:
         """The channels that the campaign uses."""
-    @property
-    def chosen(self) -> list[Row]:
-        """Rows that say no absolute date and are still to be sent, with the dates chosen for them.
-
-        `plan` chooses these dates and writes them down.
-        """
     def close(self) -> None:
         """End a run that was left, then close the journal. Closing twice does no harm."""
     @property
@@ -609,7 +603,6 @@ class Postiz:
         schema: str = "postiz_async",
         name: str | None = None,
         timezone: str | None = None,
-        slots: str | Mapping[str, str] = "",
         reading: ReadOptions | None = None,
         media_root: MediaRoot = (),
         align: float | timedelta | str | None = None,
@@ -636,9 +629,6 @@ class Postiz:
                 it; None: the name of the file without its folder, or for rows from a program the
                 name of the journal. A journal keeps the name that it was created with.
             timezone: the zone of dates without one; None: such dates are refused.
-            slots: when rows without a date are published, like "mon-fri 9:00 13:00; sat 11:00":
-                each in the next free slot of its channel. By channel as a mapping, with `default`
-                for the others.
             reading: how to read the file: columns, defaults, dates and zones.
             media_root: one or more folders from which the campaign may take media, besides its own
                 folder (for rows from a program: the working directory). Cells cannot refer to other
@@ -661,9 +651,8 @@ class Postiz:
                 default they are not sent; `update` changes the existing posts.
 
         Raises:
-            ConfigurationError: rows cannot move by `late` or `align`, `slots` are unreadable, rows
-                from a program have no journal, a media root is not a folder, or the campaign's name
-                is empty.
+            ConfigurationError: rows cannot move by `late` or `align`, rows from a program have no
+                journal, a media root is not a folder, or the campaign's name is empty.
             CampaignError: the campaign or the journal cannot be used.
             InvalidPostError: from `plan` and `run`, with all problems.
         """

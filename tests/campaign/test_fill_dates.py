@@ -18,8 +18,7 @@ from spreadsheet_files import Shown, write_xlsx
 
 from postiz_async import NewPost
 from postiz_async._campaign.fill_dates import Filled, fill_dates
-from postiz_async._campaign.read.read_options import ReadOptions, rules_of
-from postiz_async._campaign.read.slots import read_slots
+from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.read.source import read_campaign
 from postiz_async.errors import CampaignError, ChannelNotFoundError, InvalidInputError
 
@@ -48,11 +47,11 @@ async def filled(
     async with lab.client() as postiz:
         return await fill_dates(
             path,
-            rules_of(reading),
-            {channel: read_slots(text) for channel, text in slots.items()},
-            channels=await postiz.channels.list(),
+            reading,
+            slots,
+            list_channels=postiz.channels.list,
             list_posts=postiz.posts.list,
-            first=first,
+            now=first - timedelta(minutes=10),
         )
 
 

@@ -17,7 +17,7 @@ AT = "2027-06-01T10:00Z"
 
 OTHERS = {
     *("plan", "run", "update", "pause", "resume", "undo"),
-    *("status", "report", "reconcile", "demo", "sandbox"),
+    *("status", "report", "dates", "reconcile", "demo", "sandbox"),
     *("channels trigger", "media function"),  # as the server answers
     *("media upload", "posts delete", "posts edit", "providers", "outbox status", "oauth url"),
 }

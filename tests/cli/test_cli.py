@@ -21,6 +21,7 @@ PRIVATE = {
     "models._base": "where a text stops being JSON",
     "models._durations": "times like 15m",
     "stores._files": "files that are replaced as a whole",
+    "_campaign.fill_dates": "dates that a table lacks, which a program chooses itself",
     "_outbox.places": "how an outbox stands, and what is removed from it",
     "_resources.api": "when a place in the queue leaves",
 }

@@ -11,12 +11,10 @@ are held together, the surest first:
 | channel | date and text                           | surely, where one has gone and one came|
 | text    | channel and date, and how much of a text| surely from half of it on              |
 | both    | the text alone, one gone and one come   | probably                               |
-| out     | channel and half of a text; published   | surely, if the new row has no date     |
 
 Only posts that are still to come count, those of which nobody knows whether they are stored, and
-those whose row was edited before they came out: a row with a date that says what was published
-before is a post of its own. Rows whose date is a slot all have the same, so they also need half of
-a text in common.
+those whose row was edited before they came out: a row that says what was published before is a post
+of its own.
 """
 
 from __future__ import annotations
@@ -273,7 +271,7 @@ class _Pairing:
         self._by(lambda side: (side.channel, side.text))
         self._by(lambda side: (side.said.date, side.text))
         for gone, came in self._groups(lambda side: (side.channel, side.said.date)):
-            self._by_words(gone, came, least=LIKELY)
+            self._by_words(gone, came)
         self._forget_paired()
         for gone, came in self._groups(lambda side: side.text):
             if len(gone) == len(came) == 1:
@@ -293,9 +291,9 @@ class _Pairing:
                 self._pair(one, other, sure=sure, is_alike=is_alike)
         self._forget_paired()
 
-    def _by_words(self, gone: Sequence[_Side], came: Sequence[_Side], *, least: float) -> None:
+    def _by_words(self, gone: Sequence[_Side], came: Sequence[_Side]) -> None:
         """Pair similar texts of one channel, the most similar first."""
-        if len(gone) == len(came) == 1 and least < SURE:
+        if len(gone) == len(came) == 1:
             self._pair(gone[0], came[0], sure=likeness(gone[0].said, came[0].said) >= SURE)
             return
         scores = [
@@ -306,7 +304,7 @@ class _Pairing:
         scores.sort(key=lambda score: (-score[0], score[1].order, score[2].order))
         paired: set[str] = set()
         for score, one, other in scores:
-            if score >= least and paired.isdisjoint({one.ref, other.ref}):
+            if score >= LIKELY and paired.isdisjoint({one.ref, other.ref}):
                 paired |= {one.ref, other.ref}
                 self._pair(one, other, sure=score >= SURE)
 

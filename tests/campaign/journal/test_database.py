@@ -35,7 +35,7 @@ from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.record import write_record
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.errors import Delivery, StoreError
-from postiz_async.models.posts import NewPost, PostRequest
+from postiz_async.models.posts import PostRequest
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing import Fault
 from postiz_async.types import Report
@@ -158,37 +158,6 @@ async def test_each_host_tells_of_each_row_once(lab: SharedLab) -> None:
     assert one == other
     assert set(one.values()) == {1}
     assert len(one) == COUNT
-
-
-async def test_hosts_choose_slots_together(lab: SharedLab) -> None:
-    """What one chose, the other takes, also while slots are taken and both are at work."""
-    channels = [lab.channel(provider) for provider in ("mastodon", "telegram")]
-    lab.write({"channel": channels[n % 2], "content": f"post {n}"} for n in range(COUNT))
-    one, other = hosts(lab, 2)
-    options = {"slots": "daily 9:00 9:30 10:00 18:00", "timezone": "UTC"}
-
-    async def planned(host: SharedLab) -> dict[str, datetime]:
-        async with host.client() as postiz, host.campaign(postiz, **options) as campaign:
-            await campaign.plan()
-            return {row.ref: row.date for row in campaign.rows}
-
-    first, second = await asyncio.gather(planned(one), planned(other))
-    assert first == second
-    async with lab.client() as postiz:
-        for moment in sorted(set(first.values()))[2:5]:
-            await postiz.posts.schedule(NewPost(channels[0], "by hand"), at=moment)
-    await asyncio.gather(*(host.run(**options) for host in (one, other)))
-    own = [post for post in lab.sandbox.posts if post.content != "by hand"]
-    assert Counter(post.content for post in own) == Counter(TEXTS)
-    minutes = Counter(
-        (p.channel_id, p.date.replace(second=0, microsecond=0)) for p in lab.sandbox.posts
-    )
-    assert set(minutes.values()) == {1}
-    third = await planned(one)
-    assert third == await planned(other)
-    assert {ref for ref in third if third[ref] != first[ref]} == {
-        ref for ref, moment in first.items() if moment in sorted(set(first.values()))[2:5]
-    } & {row.ref for row in lab.status().report.rows if row.channel == channels[0]}
 
 
 @pytest.mark.parametrize("kind", ["drop_answer", "stop"])

@@ -145,7 +145,7 @@ async def test_a_second_journal_with_planned_rows(lab: Lab) -> None:
     async with await opening as journal, lab.client() as postiz, lab.campaign(postiz) as campaign:
         channels = {channel.id: channel for channel in campaign.channels}
         named = {row.ref: channels[row.channel] for row in campaign.rows}
-        await journal.put(new_records(campaign.rows, named, {}))
+        await journal.put(new_records(campaign.rows, named))
     assert (await lab.run()).complete
     lab.journal = second
     report = await lab.run()
