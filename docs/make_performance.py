@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,31 @@ def _performance(found: dict[str, Any]) -> Iterator[str]:
             yield f"Measured on {benchmark['measured']}."
             yield ""
         head = (f"`{benchmark['name']}`", "Measured", "Baseline", "Goal")
-        yield from _table(head, map(_figure, benchmark["figures"]))
+        yield from _table(head, map(_row, _alike(benchmark["figures"])))
+
+
+def _alike(figures: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Figures of one thing with one goal, such as its time and its calls, together."""
+
+    def kind(figure: dict[str, Any]) -> tuple[Any, ...]:
+        named = figure["name"].rpartition(": ")[0] or figure["name"]
+        return named, *map(figure.get, ("unit", "target", "baseline", "base"))
+
+    for _, group in groupby(figures, kind):
+        yield list(group)
+
+
+def _row(figures: list[dict[str, Any]]) -> tuple[str, ...]:
+    rows = [_figure(figure) for figure in figures]
+    if len(rows) == 1:
+        return rows[0]
+    thing = figures[0]["name"].rpartition(": ")[0]
+    names = ", ".join(figure["name"].removeprefix(f"{thing}: ") for figure in figures)
+    found = ", ".join(_number(figure["value"]) for figure in figures)
+    bound = rows[0][-1].rpartition(": ")[0]
+    verdicts = [row[-1].removeprefix(f"{bound}: ") for row in rows]
+    goal = f"{bound}: {', '.join(verdicts)}" if len(set(verdicts)) > 1 else rows[0][-1]
+    return f"{thing}: {names}", f"{found} {figures[0]['unit']}".strip(), rows[0][2], goal
 
 
 def _figure(figure: dict[str, Any]) -> tuple[str, ...]:
@@ -75,13 +100,13 @@ def _goal(figure: dict[str, Any], value: float, base: float | None) -> str:
     if target is None:
         return ""
     compared, better = figure.get("compared", "alone"), figure.get("better", "less")
-    bound = f"{'at most' if better == 'less' else 'at least'} {_number(target, 4)}"
+    bound = f"{'≤' if better == 'less' else '≥'} {_number(target, 4)}"
     if base is not None and compared == "ratio":
         value /= base
-        bound += f" times the baseline, is {_number(value, 4)}"
+        bound += f" times, is {_number(value, 4)}"
     elif base is not None and compared == "above":
         value -= base
-        bound += f" above the baseline, is {_number(value)}"
+        bound += f" above, is {_number(value)}"
     holds = value <= target if better == "less" else value >= target
     return f"{bound}: {'met' if holds else '**missed**'}"
 
@@ -180,8 +205,8 @@ def _policy(found: dict[str, Any]) -> Iterator[str]:
     yield "### Each rule, switched off by itself"
     yield ""
     yield (
-        "Runs: in how many scenes in which the rule could matter, and how often each. The figures "
-        "are those with the rule less those without it."
+        "Runs: in how many scenes in which the rule could matter, and how often each. The figure "
+        "is the greatest difference: with the rule less without it."
     )
     yield ""
     yield from _table(
@@ -193,14 +218,18 @@ def _policy(found: dict[str, Any]) -> Iterator[str]:
                 *(_effects(row["effects"], is_gain=is_gain) for is_gain in (True, False)),
             )
             for row in rules
+            if row["effects"]
         ),
     )
+    yield ""
+    without = (row["rule"] for row in rules if not row["effects"])
+    yield f"No difference was found for: {'; '.join(without)}."
     yield ""
     yield "### Beside libraries"
     yield ""
     yield (
-        f"{libraries['runs']} runs of each scene. Of each library, the algorithm that was fastest "
-        "is shown."
+        f"{libraries['runs']} runs of each scene, of each library with the algorithm that was "
+        "fastest. Shown are utilisation, 429s, hours blocked, and others refused."
     )
     yield ""
     columns = list(libraries["rows"][0]["columns"])
@@ -217,7 +246,7 @@ def _policy(found: dict[str, Any]) -> Iterator[str]:
     )
 
 
-SHOWN = 3
+SHOWN = 1
 """Effects of a rule that are shown, those that are greatest of their kind first."""
 
 

@@ -7,107 +7,133 @@ from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import astuple
-
 from postiz_async.providers import PROVIDERS, guide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from postiz_async.providers import Guide
+    from postiz_async.providers import FieldLine, Guide
 
 PAGE = Path(__file__).with_name("providers.md")
 
 HEAD = """\
 # Providers
 
-What Postiz accepts for each of {count} social networks: how long a text may be and how it is
-counted, which settings a post needs, which media it may have, and pitfalls that the server does not
-report. `postiz-async providers NAME` shows the same, `postiz_async.providers.PROVIDERS` contains
-it, and every request is checked against it before it is sent.
+What Postiz accepts for each of {count} social networks, on the newest server. `postiz-async
+providers NAME` shows the same, `postiz_async.providers.PROVIDERS` contains it (this page is
+generated from it by `docs/make_providers.py`), and every request is checked against it before it is
+sent.
 
-This page is generated from that table by `docs/make_providers.py`; it describes the newest server.
-
-Write settings as structs, `providers.X(who_can_reply_post="following")`, or as mappings with the
-names below, also in the `settings` column of a campaign. Attributes of structs are in snake case:
-`postType` is `post_type`. Settings that you leave out have their default. The maximum length
-applies to each part of a post.
+- **Characters** are UTF-16 units, so most emoji count 2 and more; on X, the larger of these and X's
+  weighted length, in which a link counts 23, an emoji and a CJK character 2. The maximum applies to
+  each part of a post.
+- **Further parts** of a thread become replies or comments, with their media unless the table says
+  otherwise; where it says "none", the server stores them and never publishes them.
+- **Settings** are written as structs, `providers.X(who_can_reply_post="following")`, or as mappings
+  with the names below, also in the `settings` column of a campaign. Attributes of structs are in
+  snake case: `postType` is `post_type`. Settings are optional and strings unless it says otherwise.
+  Those with a default are required by the server, and sent if you leave them out.
+- **Look-ups** are those of `channels.trigger`, with their parameters.
+- **Analytics** are of the channel and the post unless it says otherwise.
+- **Rules** end with the message of the server for posts that break them.
+- Where no minimal post is shown, `NewPost(channel, "text", settings=providers.NAME())` is one.
 """
+PARTS = {
+    "are stored and never published": "none",
+    "become replies, with their media": "replies",
+    "become comments, with their media": "comments",
+    "become comments, without their media": "comments without media",
+    "become comments, with their first medium only": "comments with their first medium",
+    "become comments, and must have no media": "comments, which must have no media",
+}
+EDITORS = {"normal": "plain text", "markdown": "Markdown", "html": "HTML"}
 
 
 def page() -> str:
     """The whole page."""
     guides = [guide(each) for each in PROVIDERS.values()]
     parts = [HEAD.format(count=len(guides)), "\n".join(_overview(guides)) + "\n"]
-    parts += ["\n".join(_section(each)) + "\n" for each in guides]
+    parts += ["\n".join(_section(each, _twin(each, guides))) + "\n" for each in guides]
     return "\n".join(parts)
 
 
 def _overview(guides: Iterable[Guide]) -> Iterator[str]:
-    yield from _table(
-        ("provider", "characters", "further parts"),
-        ((f"[{each.provider.name}](#{_anchor(each)})", each.limit, each.parts) for each in guides),
-    )
+    yield _line(("network", "characters", "published as", "further parts"))
+    yield _line(["---"] * 4)
+    for each in guides:
+        provider = each.provider
+        link = f"[{provider.name}](#{provider.identifier})"
+        yield _line((link, each.limit, EDITORS[provider.editor], PARTS[each.parts]))
 
 
-def _anchor(shown: Guide) -> str:
-    return shown.provider.identifier
+def _twin(shown: Guide, guides: Iterable[Guide]) -> Guide | None:
+    """An earlier network with the same settings."""
+    first = next(each for each in guides if each.fields == shown.fields)
+    return first if shown.fields and first is not shown else None
 
 
-def _look_up(name: str, inputs: tuple[str, ...]) -> str:
-    return _code(name) + (f" ({', '.join(inputs)})" if inputs else "")
-
-
-def _section(shown: Guide) -> Iterator[str]:
+def _section(shown: Guide, twin: Guide | None) -> Iterator[str]:
     provider = shown.provider
-    yield f'<a id="{_anchor(shown)}"></a>'
+    yield f'<a id="{provider.identifier}"></a>'
     yield ""
     yield f"## {provider.name}"
     yield ""
     yield inspect.cleandoc(provider.settings.__doc__ or "").partition("\n\nArgs:")[0]
     yield ""
-    yield f"- Identifier: `{provider.identifier}`; settings: `providers.{_struct(shown)}`"
-    yield f"- Characters: {shown.limit}"
-    yield f"- Counted: {shown.counting}"
-    yield f"- Published as: {_EDITORS[provider.editor]}"
-    yield f"- Further parts: {shown.parts}"
-    if provider.tools:
-        look_ups = ", ".join(starmap(_look_up, provider.tools.items()))
-        yield f"- Look-ups of `channels.trigger`: {look_ups}"
-    if provider.analytics:
-        yield f"- Analytics: of the {' and the '.join(provider.analytics)}"
-    if provider.since:
-        yield f"- Since {provider.since}"
-    for title, lines in (("Media", shown.media), ("Pitfalls", shown.notes)):
-        if lines:
-            yield from ("", f"{title}:", "", *(f"- {line}" for line in lines))
-    if shown.fields:
-        yield ""
-        rows = ((_code(each.name), *astuple(each)[1:]) for each in shown.fields)
-        yield from _table(("setting", "type", "required", "limits", "meaning"), rows)
-    yield from ("", f"A minimal post: {_code(shown.example)}")
-
-
-_EDITORS = {"normal": "plain text", "markdown": "Markdown", "html": "HTML"}
+    since = f", since {provider.since}" if provider.since else ""
+    yield f"Identifier `{provider.identifier}`, settings `providers.{_struct(shown)}`{since}."
+    about = list(_about(shown))
+    if about:
+        yield from ("", *(f"- {line}" for line in about))
+    if twin is not None:
+        yield from (
+            "",
+            f"The settings are those of [{twin.provider.name}](#{twin.provider.identifier}).",
+        )
+    elif shown.fields:
+        yield from ("", "Settings:", "", *(f"- {_setting(each)}" for each in shown.fields))
+    if shown.example != f'NewPost(channel, "text", settings=providers.{_struct(shown)}())':
+        yield from ("", f"A minimal post: `{shown.example}`")
 
 
 def _struct(shown: Guide) -> str:
     return shown.provider.settings.__name__
 
 
-def _code(text: str) -> str:
-    return f"`{text}`"
+def _about(shown: Guide) -> Iterator[str]:
+    provider = shown.provider
+    if provider.tools:
+        yield f"Look-ups: {', '.join(starmap(_look_up, provider.tools.items()))}"
+    if provider.analytics:
+        only = "" if len(provider.analytics) == 2 else f" of the {provider.analytics[0]}"
+        yield f"Analytics{only}"
+    yield from (f"Rule: {rule}" for rule in shown.media)
+    yield from shown.notes
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    columns = list(head)
-    yield _line(columns)
-    yield _line(["---"] * len(columns))
-    yield from map(_line, rows)
+def _look_up(name: str, inputs: tuple[str, ...]) -> str:
+    return f"`{name}`" + (f" ({', '.join(inputs)})" if inputs else "")
+
+
+def _setting(field: FieldLine) -> str:
+    needed, _, default = field.needed.partition("; ")
+    words = [] if field.kind == "string" else [field.kind]
+    if field.limits:
+        said, matches, pattern = field.limits.partition("matches ")
+        words.append(f"{said}matches `{pattern}`" if matches else said)
+    if needed.startswith("when"):
+        words.append(f"required {needed}")
+    elif needed == "yes" and not default:
+        words.append("required")
+    elif needed not in {"yes", "no"}:
+        words.append(needed)
+    words += [default] if default else []
+    limits = f" ({'; '.join(words)})" if words else ""
+    return f"`{field.name}`{limits}: {field.meaning}"
 
 
 def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
