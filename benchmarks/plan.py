@@ -2,7 +2,6 @@
 
 Goals, each with its baseline in the same run:
     plan      reading, checking and planning 100,000 rows takes at most 2.2 s and 130 MB
-    slots     100,000 rows without a date, planned for the first time / with dates at most 1.3
     requests  a plan needs no more requests than the lower bound, dates as written or moved
     journal   writing down costs at most 1 ms a row
     job       5,000 rows on 12 channels: makespan / optimum at most 1.005, no 429
@@ -145,41 +144,6 @@ async def plan(folder: Path, count: int = 100_000) -> None:
                 f"({memory.goal or 'no goal'}), {forecast.requests:,} requests; csv and json "
                 f"alone {base:.2f} s"
             )
-
-
-# ------------------------------------------------------------------ slots
-
-
-async def slots(folder: Path, count: int = 100_000) -> None:
-    """The same rows, which get the dates that they have in the other file."""
-    rule = "daily " + " ".join(f"{n // 2}:{n % 2 * 30:02}" for n in range(48))
-    taken = {"dates": 0.0, "slots": 0.0}
-    async with sandbox() as server:
-        said = list(rows(channels_of(server), count))
-        for name in taken:
-            undated = ({**row, "date": ""} for row in said)
-            path = written(folder / f"{name}.csv", undated if name == "slots" else iter(said))
-            async with sandbox_client(server) as postiz:
-                began = time.process_time()
-                async with postiz.campaign(path, slots=rule, timezone="UTC") as campaign:
-                    await campaign.plan()
-                    taken[name] = time.process_time() - began
-                    assert len(campaign.requests) <= count
-    figure = note(
-        Figure(
-            name=f"plan of {count:,} rows with slots",
-            value=taken["slots"],
-            unit="s",
-            baseline="the same rows with dates",
-            base=taken["dates"],
-            compared="ratio",
-            target=1.3,
-        )
-    )
-    print(
-        f"slots     {count:,} rows: {taken['slots']:.2f} s, with dates {taken['dates']:.2f} s: "
-        f"ratio {figure.judged:.2f} ({figure.goal})"
-    )
 
 
 # ------------------------------------------------------------------ requests
@@ -412,7 +376,6 @@ async def memory(folder: Path, count: int = 50_000) -> None:
 
 SECTIONS = {
     "plan": plan,
-    "slots": slots,
     "requests": requests,
     "journal": journal,
     "job": job,
