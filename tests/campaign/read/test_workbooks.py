@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 import xlwt
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from spreadsheet_files import (
     COVERED,
     LINE_BREAK,
@@ -39,6 +39,7 @@ from postiz_async.errors import CampaignError
 WHEN = datetime(2027, 1, 15, 9)  # noqa: DTZ001
 BERLIN = ReadOptions(timezone="Europe/Berlin")
 WRITERS: dict[str, Callable[..., Path]] = {"p.xlsx": write_xlsx, "p.ods": write_ods}
+fewer = settings(max_examples=max(5, settings().max_examples // 4))  # each is read by a process
 both = pytest.mark.parametrize("name", WRITERS)
 HEAD = ["channel", "date", "content"]
 
@@ -521,6 +522,7 @@ _cells = (
 )
 
 
+@fewer
 @given(cells=st.lists(_cells, min_size=1, max_size=8), name=st.sampled_from(list(WRITERS)))
 def test_any_cells_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, cells: list[object], name: str
@@ -537,6 +539,7 @@ def _midnight(cell: object) -> object:
     return cell.date() if is_whole and isinstance(cell, datetime) else cell
 
 
+@fewer
 @given(moment=st.datetimes(datetime(2027, 1, 1), datetime(2040, 1, 1)))  # noqa: DTZ001
 def test_dates_are_exact_to_the_second(
     tmp_path_factory: pytest.TempPathFactory, moment: datetime
@@ -588,6 +591,7 @@ def test_a_damaged_spreadsheet_is_named(tmp_path: Path, name: str, damage: str) 
 
 
 @both
+@fewer
 @given(at=st.integers(min_value=8), value=st.integers(0, 255))
 def test_a_spreadsheet_with_a_wrong_byte_is_read_or_named(name: str, at: int, value: int) -> None:
     with TemporaryDirectory() as folder:
