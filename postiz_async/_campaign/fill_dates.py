@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -49,6 +50,8 @@ from postiz_async.models.posts import Post
 
 _AROUND = timedelta(days=31)
 """How far before the first and after the last new date posts are looked for."""
+_FURTHEST = timedelta(days=3_653)
+"""How far ahead a free time is looked for: repeated posts may take all of them."""
 _DAY = 24 * 60
 """Minutes of a day."""
 _NO_SLOTS = f'--slots "{SLOTS_LIKE}", or --channel-slots for the channel'
@@ -231,11 +234,12 @@ class _Table:
                 continue
             key = row.ids, id(row.slots), row.zone
             if key not in coming:
-                coming[key] = row.slots.after(first - timedelta(microseconds=1), row.zone)
+                after = row.slots.after(first - timedelta(microseconds=1), row.zone)
+                coming[key] = takewhile(lambda at: at < first + _FURTHEST, after)
             free = (at for at in coming[key] if not any(taken.has(id_, at) for id_ in row.ids))
             slot = next(free, None)
             if slot is None:
-                raise CampaignError(f"Row {row.number} gets no date: its slots have ended.")
+                raise CampaignError(f"Row {row.number} gets no date: all its times are taken.")
             dates[row.number] = slot
             taken.add(row.ids, slot, row.repeat_days)
         return dates

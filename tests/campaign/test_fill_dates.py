@@ -111,7 +111,7 @@ async def test_posts_beyond_the_first_look_and_repeated_ones_are_taken(lab: Lab)
     mondays = [datetime(2027, 1, 4, 9, tzinfo=UTC) + timedelta(weeks=n) for n in range(10)]
     assert dates == [*(each for each in mondays if each != at), *mondays[1:7:2]]
     repeated = "channel,date,repeat_days\nx,2027-01-04 09:00,7\nx,,\n"
-    with pytest.raises(CampaignError, match="Row 3 gets no date: its slots have ended"):
+    with pytest.raises(CampaignError, match="Row 3 gets no date: all its times are taken"):
         await filled(lab, repeated, {"": "mon 9:00"})
 
 
@@ -223,7 +223,7 @@ async def test_what_is_filled_in_is_read_as_what_was_chosen_and_never_twice(
         raise
     except CampaignError as error:
         event("no time is left")
-        assume("its slots have ended" not in str(error))
+        assume("all its times are taken" not in str(error))
         raise
     for line, before in zip(cells(done)[1:], lines, strict=True):
         assert line == before or (line[1] and [*line[:1], "", *line[2:]] == before)
