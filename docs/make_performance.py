@@ -52,17 +52,18 @@ def _performance(found: dict[str, Any]) -> Iterator[str]:
         f"Measured on {found['date']} at commit {found['commit']}, on {found['system']} with "
         f"{found['cpus']} cores, Python {found['python']}, {packages}{rounds}."
     )
-    for benchmark in found["benchmarks"]:
-        if not benchmark.get("figures"):
-            continue
-        yield ""
-        yield f"### {benchmark['title'].rstrip('.')}"
-        yield ""
-        if "measured" in benchmark:
-            yield f"Measured on {benchmark['measured']}."
-            yield ""
-        head = (f"`{benchmark['name']}`", "Measured", "Baseline", "Goal")
-        yield from _table(head, map(_row, _alike(benchmark["figures"])))
+    yield ""
+    yield from _table(("What", "Measured", "Baseline", "Goal"), _benchmarks(found["benchmarks"]))
+
+
+def _benchmarks(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """The figures of each benchmark below its title."""
+    for benchmark in found:
+        if benchmark.get("figures"):
+            measured = f", {benchmark['measured']}" if "measured" in benchmark else ""
+            title = benchmark["title"].rstrip(".")
+            yield f"**{title}** (`{benchmark['name']}`{measured})", "", "", ""
+            yield from map(_row, _alike(benchmark["figures"]))
 
 
 def _alike(figures: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
