@@ -198,6 +198,7 @@ VISUAL = (
             MediaRule("exact_media", "You need one media", n=1),
             MediaRule("only_video", "Item must be a video"),
         ),
+        pitfalls=("The text is the description of the video.",),
         since="v1.0.0",
         analytics=("channel", "post"),
     ),
