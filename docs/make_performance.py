@@ -206,16 +206,15 @@ def _policy(found: dict[str, Any]) -> Iterator[str]:
     yield "### Each rule, switched off by itself"
     yield ""
     yield (
-        "Runs: in how many scenes in which the rule could matter, and how often each. The figure "
-        "is the greatest difference: with the rule less without it."
+        "The figure is the greatest difference: with the rule less without it. In brackets is the "
+        "number of further ones."
     )
     yield ""
     yield from _table(
-        ("Rule", "Runs", "What it brings", "What it costs"),
+        ("Rule", "What it brings", "What it costs"),
         (
             (
                 row["rule"],
-                row["runs"],
                 *(_effects(row["effects"], is_gain=is_gain) for is_gain in (True, False)),
             )
             for row in rules
@@ -247,10 +246,6 @@ def _policy(found: dict[str, Any]) -> Iterator[str]:
     )
 
 
-SHOWN = 1
-"""Effects of a rule that are shown, those that are greatest of their kind first."""
-
-
 def _effects(rows: list[dict[str, Any]], *, is_gain: bool) -> str:
     weights = {
         "utilisation": 1.0,
@@ -261,10 +256,10 @@ def _effects(rows: list[dict[str, Any]], *, is_gain: bool) -> str:
     }
     some = [row for row in rows if row["is_gain"] == is_gain]
     some.sort(key=lambda row: -abs(row["apart"]) * weights[row["measure"]])
-    words = [f"{row['scene']}: {row['measure']} {row['text']}" for row in some[:SHOWN]]
-    if len(some) > SHOWN:
-        words.append(f"and {len(some) - SHOWN} more")
-    return "<br>".join(words) or "-"
+    if not some:
+        return ""
+    further = f" ({len(some) - 1})" if len(some) > 1 else ""
+    return f"{some[0]['scene']}: {some[0]['measure']} {some[0]['text']}{further}"
 
 
 def _came(one: dict[str, Any] | None) -> str:
