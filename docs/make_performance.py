@@ -52,17 +52,18 @@ def _performance(found: dict[str, Any]) -> Iterator[str]:
         f"Measured on {found['date']} at commit {found['commit']}, on {found['system']} with "
         f"{found['cpus']} cores, Python {found['python']}, {packages}{rounds}."
     )
-    for benchmark in found["benchmarks"]:
-        if not benchmark.get("figures"):
-            continue
-        yield ""
-        yield f"### {benchmark['title'].rstrip('.')}"
-        yield ""
-        if "measured" in benchmark:
-            yield f"Measured on {benchmark['measured']}."
-            yield ""
-        head = (f"`{benchmark['name']}`", "Measured", "Baseline", "Goal")
-        yield from _table(head, map(_row, _alike(benchmark["figures"])))
+    yield ""
+    yield from _table(("What", "Measured", "Baseline", "Goal"), _benchmarks(found["benchmarks"]))
+
+
+def _benchmarks(found: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """The figures of each benchmark below its title."""
+    for benchmark in found:
+        if benchmark.get("figures"):
+            measured = f", {benchmark['measured']}" if "measured" in benchmark else ""
+            title = benchmark["title"].rstrip(".")
+            yield f"**{title}** (`{benchmark['name']}`{measured})", "", "", ""
+            yield from map(_row, _alike(benchmark["figures"]))
 
 
 def _alike(figures: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -205,16 +206,15 @@ def _policy(found: dict[str, Any]) -> Iterator[str]:
     yield "### Each rule, switched off by itself"
     yield ""
     yield (
-        "Runs: in how many scenes in which the rule could matter, and how often each. The figure "
-        "is the greatest difference: with the rule less without it."
+        "The figure is the greatest difference: with the rule less without it. In brackets is the "
+        "number of further ones."
     )
     yield ""
     yield from _table(
-        ("Rule", "Runs", "What it brings", "What it costs"),
+        ("Rule", "What it brings", "What it costs"),
         (
             (
                 row["rule"],
-                row["runs"],
                 *(_effects(row["effects"], is_gain=is_gain) for is_gain in (True, False)),
             )
             for row in rules
@@ -246,10 +246,6 @@ def _policy(found: dict[str, Any]) -> Iterator[str]:
     )
 
 
-SHOWN = 1
-"""Effects of a rule that are shown, those that are greatest of their kind first."""
-
-
 def _effects(rows: list[dict[str, Any]], *, is_gain: bool) -> str:
     weights = {
         "utilisation": 1.0,
@@ -260,10 +256,10 @@ def _effects(rows: list[dict[str, Any]], *, is_gain: bool) -> str:
     }
     some = [row for row in rows if row["is_gain"] == is_gain]
     some.sort(key=lambda row: -abs(row["apart"]) * weights[row["measure"]])
-    words = [f"{row['scene']}: {row['measure']} {row['text']}" for row in some[:SHOWN]]
-    if len(some) > SHOWN:
-        words.append(f"and {len(some) - SHOWN} more")
-    return "<br>".join(words) or "-"
+    if not some:
+        return ""
+    further = f" ({len(some) - 1})" if len(some) > 1 else ""
+    return f"{some[0]['scene']}: {some[0]['measure']} {some[0]['text']}{further}"
 
 
 def _came(one: dict[str, Any] | None) -> str:

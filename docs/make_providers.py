@@ -78,13 +78,15 @@ def _section(shown: Guide, twin: Guide | None) -> Iterator[str]:
     yield ""
     yield f"## {provider.name}"
     yield ""
-    yield inspect.cleandoc(provider.settings.__doc__ or "").partition("\n\nArgs:")[0]
-    yield ""
+    about = inspect.cleandoc(provider.settings.__doc__ or "").partition("\n\nArgs:")[0]
+    _, _, more = about.partition("\n\n")  # than its limits, which the table has
+    if more:
+        yield from (more, "")
     since = f", since {provider.since}" if provider.since else ""
     yield f"Identifier `{provider.identifier}`, settings `providers.{_struct(shown)}`{since}."
-    about = list(_about(shown))
-    if about:
-        yield from ("", *(f"- {line}" for line in about))
+    facts = list(_facts(shown))
+    if facts:
+        yield from ("", *(f"- {line}" for line in facts))
     if twin is not None:
         yield from (
             "",
@@ -100,7 +102,7 @@ def _struct(shown: Guide) -> str:
     return shown.provider.settings.__name__
 
 
-def _about(shown: Guide) -> Iterator[str]:
+def _facts(shown: Guide) -> Iterator[str]:
     provider = shown.provider
     if provider.tools:
         yield f"Look-ups: {', '.join(starmap(_look_up, provider.tools.items()))}"

@@ -257,7 +257,7 @@ class PostNotFoundError(PostizError):
 
 
 class UploadError(PostizError):
-    """A file, stream or URL could not be read, or changed during its upload. Nothing was stored."""
+    """A file or stream could not be read, or changed during its upload. Nothing was stored."""
 
 
 class CampaignError(PostizError):

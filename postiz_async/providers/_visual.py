@@ -36,7 +36,9 @@ class YouTubeTag(Value, frozen=True):
 
 
 class YouTube(ProviderSettings, frozen=True, kw_only=True, tag="youtube", rename="camel"):
-    """YouTube: exactly one video; the text is its description of up to 5,000 characters.
+    """YouTube: exactly one video, and up to 5,000 characters.
+
+    The text is the description of the video.
 
     Args:
         title: title of the video.

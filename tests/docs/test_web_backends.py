@@ -108,19 +108,6 @@ async def test_a_handler_of_a_few_lines(
     assert (status, said["retry_after"] > 3500) == (503, True)
 
 
-async def test_a_request_has_its_organisation(
-    sandbox: MemoryServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = sandbox.add_organization(api_key="token-of-globex")
-    sandbox.add_channel("mastodon", name="ours")
-    sandbox.add_channel("mastodon", name="theirs", organization=other)
-    async with serving(application("PostizPool()", monkeypatch)) as session:
-        for name, channel in (("acme", "ours"), ("globex", "theirs")):
-            head = {"X-Organization": name}
-            answer = await call(session, "GET", "/channels", headers=head)
-            assert answer == (200, [channel])
-
-
 @pytest.mark.skipif(bool(why_no_postgres()), reason=why_no_postgres())
 async def test_a_pool_sends_for_each_organisation(
     sandbox: MemoryServer, monkeypatch: pytest.MonkeyPatch
