@@ -61,19 +61,18 @@ async def unknown(
 # ------------------------------------------------------------------ stored, or not
 
 
-@pytest.mark.parametrize("kind", ["drop_answer", "late_answer"])
-async def test_what_was_stored_is_found(lab: KeyLab, kind: str) -> None:
-    await stored_and_found(lab, kind, {"delay": 100.0} if kind == "late_answer" else {})
+PAGES = (200, 302, 304, 400, 401, 402, 403, 404, 408, 409, 425, 429, 460, 499, 500, 502, 504)
 
 
 @pytest.mark.parametrize(
-    "status", [200, 302, 304, 400, 401, 402, 403, 404, 408, 409, 425, 429, 460, 499, 500, 502, 504]
+    ("kind", "options"),
+    [
+        ("drop_answer", {}),
+        ("late_answer", {"delay": 100.0}),
+        *(("error_after", {"status": status}) for status in PAGES),
+    ],
 )
-async def test_so_is_what_was_stored_behind_a_page(lab: KeyLab, status: int) -> None:
-    await stored_and_found(lab, "error_after", {"status": status})
-
-
-async def stored_and_found(lab: KeyLab, kind: str, options: dict[str, Any]) -> None:
+async def test_what_was_stored_is_found(lab: KeyLab, kind: str, options: dict[str, Any]) -> None:
     lab.fault(kind, **options)
     async with lab.sandbox, lab.process() as process:
         first = await lab.schedule(process, "a", "b")
