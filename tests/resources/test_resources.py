@@ -513,8 +513,9 @@ async def test_with_options_adds_headers_and_refuses_ours(local: Sandbox) -> Non
             advanced=AdvancedOptions(clock=local.clock, transport=Watching(local._server)),
         )
         async with client as postiz:
-            with pytest.raises(ConfigurationError, match="authorization is the client's own"):
-                postiz.with_options(headers={"X-Trace": "7", "authorization": "no"})
+            for name in ("authorization", "Authorization"):
+                with pytest.raises(UsageError, match=f"{name} is the client's own"):
+                    postiz.with_options(headers={"X-Trace": "7", name: "no"})
             view = postiz.with_options(headers={"X-Trace": "7"})
             assert await view.channels.is_connected()
     assert seen[0]["X-Trace"] == "7"
