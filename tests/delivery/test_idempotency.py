@@ -341,9 +341,10 @@ async def test_nothing_is_written_while_a_call_waits_for_its_slot() -> None:
         waiting = asyncio.create_task(lab.schedule(one))
         await lab.clock.sleep(600)
         assert (await lab.record()).is_bare
-        with pytest.raises(QuotaWaitError) as caught:
-            await lab.schedule(two, max_wait=5)
-        assert 2_900 < caught.value.retry_after < 3_100
+        for process in (one, two):
+            with pytest.raises(QuotaWaitError) as caught:
+                await lab.schedule(process, max_wait=5)
+            assert 2_900 < caught.value.retry_after < 3_100
         assert (await lab.record()).is_bare
         await waiting
     assert len(lab.of_key()) == 1
@@ -410,19 +411,6 @@ async def test_who_may_not_wait_is_told_when_to_come_back(
         answer = await lab.schedule(two if is_other_process else one)
         assert answer == await first
     assert lab.statuses == [201]
-
-
-async def test_who_waits_behind_a_call_that_waits_is_told_of_the_quota() -> None:
-    lab = KeyLab(limit=1)
-    async with lab.sandbox, lab.process() as one:
-        await lab.schedule(one, key="first")
-        waiting = asyncio.create_task(lab.schedule(one))
-        await lab.clock.sleep(10)
-        with pytest.raises(QuotaWaitError) as caught:
-            await lab.schedule(one, max_wait=3)
-        assert 3_500 < caught.value.retry_after < 3_600
-        await waiting
-    assert len(lab.of_key()) == 1
 
 
 async def test_who_waits_behind_a_call_that_fails_makes_it_itself() -> None:

@@ -387,25 +387,18 @@ async def test_find_slot_without_posting_times_ends_and_says_why(
         assert local.requests == 2
 
 
+@pytest.mark.parametrize("is_answered", [True, False])
 async def test_a_channel_that_was_deleted_is_not_created_on(
-    local: Sandbox, channel: Channel
+    local: Sandbox, channel: Channel, *, is_answered: bool
 ) -> None:
     async with local.client() as postiz:
         await postiz.channels.list()
-        await postiz.channels.delete(channel)
-        with pytest.raises(InvalidPostError, match="channel"):
-            await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
-    assert local.creates == ()
-
-
-async def test_a_channel_whose_deletion_got_no_answer_is_not_created_on(
-    local: Sandbox, channel: Channel
-) -> None:
-    async with local.client() as postiz:
-        await postiz.channels.list()
-        local.add_fault(Fault("drop_answer", route="delete_channel", times=None))
-        with pytest.raises(APIConnectionError):
+        if is_answered:
             await postiz.channels.delete(channel)
+        else:
+            local.add_fault(Fault("drop_answer", route="delete_channel", times=None))
+            with pytest.raises(APIConnectionError):
+                await postiz.channels.delete(channel)
         with pytest.raises(InvalidPostError, match="channel"):
             await postiz.posts.schedule(NewPost(channel.id, "x"), at=local.in_an_hour())
     assert local.creates == ()
