@@ -234,12 +234,6 @@ async def test_options_add_up_and_the_later_of_one_name_holds() -> None:
         assert way.seen[-1].timeout == pytest.approx(30)
 
 
-async def test_a_header_that_options_cannot_have_is_a_mistake_of_the_program() -> None:
-    async with client() as (postiz, _, _):
-        with pytest.raises(UsageError, match="Authorization is the client's own"):
-            postiz.with_options(headers={"Authorization": "x"})
-
-
 async def test_a_view_has_all_that_the_client_has() -> None:
     async with client() as (postiz, _, channel):
         view = postiz.with_options(timeout=5)

@@ -27,7 +27,6 @@ from postiz_async import (
     PostizError,
     PostizPool,
     Priority,
-    QuotaWaitError,
     UsageError,
 )
 from postiz_async._resources.api import opened
@@ -211,15 +210,6 @@ async def test_a_base_url_without_api_is_explained() -> None:
                 await postiz.channels.is_connected()
 
 
-async def test_a_failing_key_look_up_is_repeated_also_for_creates() -> None:
-    async with MemoryServer(clock=JumpingClock()) as sandbox, sandbox_client(sandbox) as postiz:
-        channel = sandbox.add_channel("mastodon").id
-        at = Sandbox().in_an_hour()
-        sandbox.faults.add(Fault("empty_401", route="create_post", times=2))
-        await postiz.posts.schedule(NewPost(channel, "x"), at=at)
-        assert len(sandbox.posts) == 1
-
-
 # ------------------------------------------------------------------ the key is a secret
 
 
@@ -382,22 +372,6 @@ async def test_no_log_line_over_loopback_shows_the_key(caplog: pytest.LogCapture
 
 
 # ------------------------------------------------------------------ waiting
-
-
-async def test_max_wait_tells_at_once_how_long_it_would_take() -> None:
-    async with MemoryServer(clock=JumpingClock(), limit=2) as sandbox:
-        channel = sandbox.add_channel("mastodon").id
-        at = Sandbox().in_an_hour() + timedelta(days=1)
-        async with sandbox_client(sandbox) as postiz:
-            for number in range(2):
-                await postiz.posts.schedule(NewPost(channel, f"{number}"), at=at)
-            before = sandbox.clock.monotonic()
-            with pytest.raises(QuotaWaitError) as caught:
-                await postiz.posts.schedule(NewPost(channel, "3"), at=at, max_wait=5)
-            assert sandbox.clock.monotonic() == before
-            assert 3500 < caught.value.retry_after < 3700
-            quota = await postiz.quota()
-            assert (quota.limit, quota.remaining, quota.blocked) == (2, 0, False)
 
 
 async def test_lost_and_strange_answers_of_a_create_are_told_apart() -> None:

@@ -7,6 +7,7 @@ import math
 import selectors
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -81,28 +82,25 @@ async def test_two_clocks_jump_in_one_event_loop() -> None:
     assert [clock.monotonic() for clock in clocks] == [60, 60]
 
 
-async def test_it_stands_still_while_anybody_works() -> None:
+async def forty_turns() -> None:
+    for _ in range(40):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [forty_turns, partial(anyio.to_thread.run_sync, time.sleep, 0.02)],
+    ids=["task", "thread"],
+)
+async def test_it_stands_still_while_anybody_works(work: Callable[[], Awaitable[None]]) -> None:
     clock = JumpingClock()
 
     async def worker() -> float:
-        for _ in range(40):
-            await asyncio.sleep(0)
+        await work()
         return clock.monotonic()
 
     _, seen = await asyncio.gather(clock.sleep(60), worker())
-    assert seen == 0
-
-
-async def test_it_waits_for_worker_threads() -> None:
-    clock = JumpingClock()
-
-    async def worker() -> float:
-        await anyio.to_thread.run_sync(time.sleep, 0.02)
-        return clock.monotonic()
-
-    _, seen = await asyncio.gather(clock.sleep(60), worker())
-    assert seen == 0
-    assert clock.monotonic() == 60
+    assert (seen, clock.monotonic()) == (0, 60)
 
 
 async def test_it_can_be_held() -> None:

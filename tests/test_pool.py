@@ -255,23 +255,6 @@ async def test_a_pool_without_an_outbox_says_what_to_do() -> None:
                 _ = each.outbox
 
 
-async def key_of(organization: str) -> str:
-    return organization
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"outbox": "postgresql://host/x"}, "needs both"),
-        ({"credentials": key_of}, "needs both"),
-        ({"outbox": "outbox.sqlite", "credentials": key_of}, "is in PostgreSQL"),
-    ],
-)
-def test_the_outbox_of_a_pool_is_a_database_and_keys(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigurationError, match=told):
-        PostizPool(base_url=URL, **options)
-
-
 async def test_a_pool_without_room_is_refused() -> None:
     for name in ("connections", "max_clients"):
         for number in (0, 2.5, True, "3"):

@@ -262,3 +262,25 @@ def rows(channels: list[str], count: int, *, hours: float = 24.0, step: float = 
         }
         for number in range(count)
     ]
+
+
+def with_bad(channels: list[str], count: int, *places: int) -> list[dict[str, Any]]:
+    """Rows of one moment, of which some are to be refused."""
+    return [
+        {
+            "channel": channels[n % len(channels)],
+            "date": at(9),
+            "content": f"bad {n}" if n in places else f"post {n}",
+        }
+        for n in range(count)
+    ]
+
+
+def bad(posts: list[dict[str, Any]]) -> list[int]:
+    """The places of posts that the server refuses."""
+    return [n for n, post in enumerate(posts) if post["value"][0]["content"].startswith("bad")]
+
+
+def refuse_bad(posts: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What a server says of them that names none."""
+    return {"msg": "no"} if bad(posts) else None

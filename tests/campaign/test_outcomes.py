@@ -67,19 +67,6 @@ async def test_outcomes_that_were_closed_send_nothing(lab: Lab, channels: list[s
     assert lab.creates == []
 
 
-async def test_leaving_the_campaign_right_after_the_loop_closes_a_journal_without_open_rows(
-    lab: Lab, channels: list[str]
-) -> None:
-    lab.write(rows(channels, 120))
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        async for _ in campaign.run():
-            break
-    states = {row.state for row in read_summary(lab.journal).rows}
-    assert states == {RowState.STORED, RowState.PLANNED}
-    assert (await lab.run()).complete
-    lab.assert_each_once(f"post {n}" for n in range(120))
-
-
 async def test_an_error_in_the_loop_comes_out_and_stops_the_run(
     lab: Lab, channels: list[str]
 ) -> None:

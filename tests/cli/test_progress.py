@@ -92,6 +92,19 @@ def test_it_says_for_whom_slots_are_left(seen: Quota, text: str, held: str) -> N
     assert max(len(text), len(held)) <= 48
 
 
+def output_to(window: io.StringIO, width: int = 200, *, is_terminal: bool = True) -> Output:
+    output = Output()
+    output.out = output.notes = Console(
+        file=window, force_terminal=is_terminal, width=width, color_system=None
+    )
+    return output
+
+
+def plain(window: io.StringIO) -> str:
+    """What a terminal was told, without the signs that move its cursor."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", window.getvalue())
+
+
 async def run_through_outage(
     folder: Path, output: Output, said: Callable[[], str], line_every: float
 ) -> None:
@@ -129,19 +142,17 @@ async def test_an_outage_is_one_line_where_there_is_no_terminal(
 
 
 async def test_a_terminal_shows_an_outage_while_it_lasts_and_tells_it_once(tmp_path: Path) -> None:
-    output = Output()
     file = io.StringIO()
-    output.notes = Console(file=file, force_terminal=True, width=200, color_system=None)
-    await run_through_outage(tmp_path, output, file.getvalue, 10.0)
-    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+    await run_through_outage(tmp_path, output_to(file), file.getvalue, 10.0)
+    shown = plain(file)
     assert len(re.findall(rf"Postiz was unavailable for [\w ]+: {re.escape(TROUBLE)}", shown)) == 1
     assert AWAY not in shown[shown.rindex("uploads") :], "not when it is over"
 
 
 async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None:
     file = write_campaign(tmp_path / "c.csv", ("mastodon", "2100-02-10 09:00Z", "Hello"))
-    output, shown = Output(), io.StringIO()
-    output.notes = Console(file=shown, force_terminal=True, width=40, color_system=None)
+    shown = io.StringIO()
+    output = output_to(shown, width=40)
     async with MemoryServer(clock=AcceleratedClock(4)) as sandbox:
         sandbox.add_channel("mastodon")
         async with (
@@ -150,8 +161,8 @@ async def test_a_narrow_terminal_shows_words_and_no_bars(tmp_path: Path) -> None
             RunDisplay(output, postiz, campaign, open_rows=1, zone=UTC) as display,
         ):
             await campaign.run(display.saw)
-    end = shown.getvalue()[shown.getvalue().rindex("uploads") :]
-    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", end).splitlines()]
+    end = plain(shown)[plain(shown).rindex("uploads") :]
+    lines = [line.rstrip() for line in end.splitlines()]
     assert lines[:4] == [
         "uploads   0/0 files",
         "requests  1/1   all sent",
@@ -204,14 +215,8 @@ DOUBT = re.compile(r"1 post, answer lost; certain (about \w+ \d+ \w+ \d\d:\d\d|o
 async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
     tmp_path: Path, kind: str, cli: Cli
 ) -> None:
-    output, window = Output(), io.StringIO()
-    output.out = output.notes = Console(
-        file=window, force_terminal=kind == "bars", width=200, color_system=None
-    )
-
-    def shown() -> str:
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", window.getvalue())
-
+    window = io.StringIO()
+    output = output_to(window, is_terminal=kind == "bars")
     async with one_in_doubt(tmp_path) as (sandbox, file, way):
         client = partial(sandbox_client, sandbox, transport=way)
         for kept in (3, 1):
@@ -222,12 +227,12 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
                 )
                 work = asyncio.create_task(campaign.run(on_outcome=display.saw))
                 async with display:
-                    await until(lambda: DOUBT.search(shown()))
+                    await until(lambda: DOUBT.search(plain(window)))
                     if kept == 3:
-                        await until(lambda: "2/3" in shown() and "all sent" in shown())
+                        await until(lambda: "2/3" in plain(window) and "all sent" in plain(window))
                     else:
-                        await until(lambda: "nothing new to send" in shown())
-                        assert "0/0" not in shown().replace("0/0 files", "")
+                        await until(lambda: "nothing new to send" in plain(window))
+                        assert "0/0" not in plain(window).replace("0/0 files", "")
                     work.cancel()
                     await asyncio.gather(work, return_exceptions=True)
             said = await anyio.to_thread.run_sync(partial(cli, "status", file, "--json"))
@@ -245,14 +250,8 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
 
 @pytest.mark.parametrize("kind", ["bars", "lines"])
 async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
-    output, window = Output(), io.StringIO()
-    output.out = output.notes = Console(
-        file=window, force_terminal=kind == "bars", width=200, color_system=None
-    )
-
-    def shown() -> str:
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", window.getvalue())
-
+    window = io.StringIO()
+    output = output_to(window, is_terminal=kind == "bars")
     async with one_in_doubt(tmp_path) as (sandbox, file, way):
         client = partial(sandbox_client, sandbox, transport=way)
         sandbox.faults.clear()
@@ -266,8 +265,8 @@ async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
             )
             async with display:
                 work = asyncio.create_task(campaign.update(on_outcome=display.saw))
-                await until(lambda: DOUBT.search(shown()))
-                await until(lambda: "2 of 3 done; in doubt: 1 post" in shown())
+                await until(lambda: DOUBT.search(plain(window)))
+                await until(lambda: "2 of 3 done; in doubt: 1 post" in plain(window))
                 way.halt.close()
                 await work
         assert len(sandbox.posts) == 3
@@ -293,8 +292,8 @@ async def test_a_display_that_fails_is_told_once_and_the_run_goes_on(
     )
     local = Sandbox()
     local.add_channel("mastodon")
-    output, window = Output(), Window()
-    output.out = output.notes = Console(file=window, force_terminal=kind == "bars", width=100)
+    window = Window()
+    output = output_to(window, is_terminal=kind == "bars")
     async with local.client() as postiz, postiz.campaign(file) as campaign:
         display = RunDisplay(output, postiz, campaign, open_rows=9, zone=UTC, line_every=0.01)
         async with display:
@@ -311,9 +310,9 @@ async def test_a_display_that_fails_is_told_once_and_the_run_goes_on(
 
 
 async def test_of_a_count_too(caplog: pytest.LogCaptureFixture) -> None:
-    output, window = Output(), Window()
+    window = Window()
     window.is_closed = True
-    output.out = output.notes = Console(file=window, force_terminal=False)
+    output = output_to(window, is_terminal=False)
     async with CountDisplay(output, "deleted", 2, UTC) as display:
         display.stopping()
         for number in range(2):

@@ -259,32 +259,3 @@ async def test_no_attribute_has_a_secret_or_a_content(lab: Lab) -> None:
     assert "postiz.create_post" in shown
     assert SECRET not in shown
     assert "content-of-ours" not in shown
-
-
-async def test_a_broken_hook_loses_no_answer(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(event: object) -> None:
-        raise ValueError(event)
-
-    sandbox = MemoryServer(clock=JumpingClock())
-    client = Postiz(
-        api_key="sandbox",
-        base_url="http://sandbox.invalid",
-        advanced=AdvancedOptions(
-            clock=sandbox.clock,
-            transport=SandboxTransport(sandbox),
-            on_call=broken,
-            on_attempt=broken,
-        ),
-    )
-    async with sandbox, client as postiz:
-        assert await postiz.channels.list() == []
-    assert caplog.text.count("a hook failed") == 3
-
-
-async def test_a_record_of_the_log_has_the_request_as_data(
-    lab: Lab, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level("INFO", "postiz_async"):
-        await lab.postiz.channels.list()
-    record = next(each for each in caplog.records if hasattr(each, "postiz"))
-    assert (record.postiz.endpoint, record.postiz.status) == ("list_channels", 200)

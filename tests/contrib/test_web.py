@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +14,9 @@ from postiz_async.clock import JumpingClock
 from postiz_async.contrib.web import error_response, health, open_store
 from postiz_async.errors import Marks, PostizError, Problem
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from postiz_async.stores import Kept
 
 KEY = "a-secret-key"
@@ -215,7 +213,8 @@ def test_a_problem_has_its_path() -> None:
 def test_a_store_by_its_address() -> None:
     store = MemoryStore()
     assert open_store(store) is store
-    assert isinstance(open_store("quota.sqlite"), SqliteStore)
+    for file in (Path("quota.sqlite"), "quota.sqlite", "sqlite:quota.sqlite"):
+        assert repr(open_store(file)) == "SqliteStore('quota.sqlite')"
     assert type(open_store("redis://127.0.0.1:1/0")).__name__ == "RedisStore"
     for scheme in ("postgresql", "postgres"):
         assert repr(open_store(f"{scheme}://me:pw@h:1/d")).startswith("PostgresStore('h:1/d'")

@@ -61,29 +61,6 @@ async def test_of_what_was_stored_in_part_the_rest_is_sent(lab: KeyLab) -> None:
     assert [len(lab.of_key(place=place)) for place in range(3)] == [1, 1, 1]
 
 
-async def test_two_callers_who_find_it_have_one_answer(lab: KeyLab) -> None:
-    empty = MemoryStore()
-    async with lab.sandbox, lab.process() as one:
-        first = await lab.schedule(one)
-        async with lab.process(store=empty) as two, lab.process(store=empty) as three:
-            for each in (two, three):
-                assert await lab.schedule(each) == first
-    assert lab.statuses == [201]
-
-
-async def test_a_key_of_another_organisation_is_another_key(lab: KeyLab) -> None:
-    theirs = lab.sandbox.add_organization(api_key="theirs")
-    channel = lab.sandbox.add_channel("mastodon", organization=theirs).id
-    async with lab.sandbox, lab.process() as one, lab.process(api_key="theirs") as two:
-        ours = await lab.schedule(one)
-        for _ in range(2):
-            answer = await two.postiz.posts.schedule(
-                NewPost(channel, "a post"), at=START + timedelta(hours=24), idempotency_key=KEY
-            )
-    assert ids(ours) != ids(answer)
-    assert lab.statuses == [201, 201]
-
-
 async def test_what_says_something_else_is_neither_taken_for_it_nor_sent(lab: KeyLab) -> None:
     async with lab.sandbox, lab.process() as one, lab.process(store=MemoryStore()) as two:
         await lab.schedule(one, "a")

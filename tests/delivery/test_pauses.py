@@ -113,6 +113,9 @@ async def test_one_asks_for_all_and_it_is_said_once(
     assert gaps == [1, 4, 15, 60, 120, 300, 300]
     assert said() == ["paused", "goes"]
     assert server.outage.trouble == ""
+    back = [at for at in server.created_at if at > 600]
+    assert len(back) == 10
+    assert back[0] < back[1] == back[-1], "one create goes first"
 
 
 async def test_the_log_says_what_to_do_and_a_status_is_one_line(
@@ -121,14 +124,6 @@ async def test_the_log_says_what_to_do_and_a_status_is_one_line(
     server.outage.failed(APIConnectionError("Refused.\n  Start it.", delivery=Delivery.NOT_SENT))
     assert caplog.messages == ["paused until Postiz is back: Refused. Start it."]
     assert server.outage.trouble == "Refused."
-
-
-async def test_after_an_outage_one_create_goes_first(server: Server) -> None:
-    server.fail(600)
-    await many(server)
-    back = [at for at in server.created_at if at > 600]
-    assert len(back) == 10
-    assert back[0] < back[1] == back[-1]
 
 
 async def test_a_server_that_reads_but_fails_at_creates_is_tried_with_one_at_a_time(

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from outbox_lab import PLACES, SHORT, OutboxLab
 from processes import until
-from spread import spread
 
 from postiz_async._outbox.base import close_outbox, open_outbox
 from postiz_async._outbox.outbox import Outbox
@@ -25,7 +23,7 @@ from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+    from collections.abc import AsyncGenerator, AsyncIterator, Collection
     from pathlib import Path
 
     from postiz_async._wire import WireRequest, WireResponse
@@ -292,63 +290,3 @@ async def test_the_answer_to_what_another_one_looks_up_is_believed(lab: OutboxLa
             assert (await quick.outbox.wait(ticket.id)).state == "stored"
             assert (await slow.wait(ticket.id)).state == "stored"
     lab.assert_each_once(range(1))
-
-
-class Ended(Odd):
-    """Says that each lease has ended: everybody has every organisation, again and again."""
-
-    async def line(
-        self, holder: str, seconds: float, limit: int, only: str | None = None
-    ) -> list[Scope]:
-        del seconds
-        await self.lab.clock.sleep(5)
-        hold_for(self.lab, "nobody", 0)
-        return await self.real.line(holder, 0.0, limit, only)
-
-    async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
-        del holder, seconds
-        return {*scopes}
-
-    async def take(self, scope: str, holder: str, seconds: float, *rest: Any) -> Any:
-        hold_for(self.lab, holder, 0)
-        return await self.real.take(scope, holder, seconds, *rest)
-
-
-class Everlasting(Odd):
-    """Says that whoever once had an organisation still has it."""
-
-    async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
-        await self.real.hold(scopes, holder, seconds)
-        return {*scopes}
-
-    async def take(self, scope: str, holder: str, seconds: float, *rest: Any) -> Any:
-        taken = await self.real.take(scope, holder, seconds, *rest)
-        if taken is None:
-            hold_for(self.lab, holder, 0)
-            taken = await self.real.take(scope, holder, seconds, *rest)
-        return taken
-
-
-FAULTS = ["drop_answer", "reset", "late_work", "error_after"]
-
-
-@pytest.mark.parametrize(("fault", "lies"), spread(product(FAULTS, [Ended, Everlasting]), every=3))
-async def test_several_who_all_have_the_same_organisation_store_each_post_once(
-    file_lab: OutboxLab, lies: Callable[[OutboxLab], Odd], fault: str
-) -> None:
-    lab, quota = file_lab, MemoryStore()
-    lab.lose(fault, times=4, probability=0.4)
-    async with (
-        lies(lab).outbox(quota) as one,
-        lies(lab).outbox(quota) as two,
-        lies(lab).outbox(quota) as three,
-    ):
-        tickets = [
-            (await outbox.put(lab.post(f"{name} {number}"), at=lab.at(24))).id
-            for number in range(6)
-            for name, outbox in (("one", one), ("two", two))
-        ]
-        for ticket in tickets:
-            assert (await three.wait(ticket)).state == "stored"
-    assert lab.sandbox.faults.struck[fault]
-    lab.assert_each_once(f"{name} {number}" for number in range(6) for name in ("one", "two"))

@@ -86,12 +86,6 @@ async def test_closing_waits_for_what_is_under_way_and_no_longer(lab: OutboxLab)
         assert (await postiz.outbox.get(ticket.id)).state == "stored"
 
 
-async def test_a_drain_sends_everything_first(lab: OutboxLab) -> None:
-    async with lab.client(drain=math.inf, store=MemoryStore()) as postiz:
-        await lab.put(postiz, 40)
-    lab.assert_each_once(range(40))
-
-
 async def test_a_drain_that_is_over_keeps_the_rest(lab: OutboxLab) -> None:
     async with lab.client(drain=60.0) as postiz:
         tickets = await lab.put(postiz, 40)
@@ -171,17 +165,6 @@ async def test_workers_send_what_they_took_in_under_one_quota(lab: OutboxLab) ->
         while (await one.outbox.counts()).get("stored") != 41:  # type: ignore[call-overload]
             await lab.clock.sleep(600)
     lab.assert_each_once(range(41))
-
-
-async def test_old_tickets_are_forgotten(file_lab: OutboxLab) -> None:
-    async with file_lab.client() as postiz:
-        await postiz.outbox.wait((await file_lab.put(postiz, 1))[0].id)
-    await file_lab.clock.sleep(2 * 86_400)
-    async with file_lab.client(keep=timedelta(days=3)) as postiz:
-        assert await postiz.outbox.counts() == {"stored": 1}
-    async with file_lab.client(keep=timedelta(days=1)) as postiz:
-        await file_lab.clock.sleep(1)
-        assert await postiz.outbox.counts() == {}
 
 
 async def test_marks_in_one_second_are_all_different(lab: OutboxLab) -> None:

@@ -108,20 +108,6 @@ async def test_each_end_is_told_with_its_reason(lab: OutboxLab) -> None:
     assert told[wrong.id].reason
 
 
-async def test_a_reader_goes_on_from_its_cursor(lab: OutboxLab) -> None:
-    async with web(lab) as postiz:
-        names = await end(lab, postiz, *range(5))
-        first = await some(postiz.outbox.events(), 2)
-        assert ids(first) == names[:2]
-        assert ids(await some(postiz.outbox.events(after=first[0].cursor), 4)) == names[1:]
-    async with web(lab) as postiz:
-        names += await end(lab, postiz, "more")
-        assert ids(await some(postiz.outbox.events(after=first[1].cursor), 4)) == names[2:]
-        again = await some(postiz.outbox.events(), 6)
-        assert ids(again) == names
-        assert again[:2] == first
-
-
 async def test_more_than_are_read_at_once(lab: OutboxLab) -> None:
     async with web(lab) as postiz:
         names = await end(lab, postiz, *range(210))
@@ -146,18 +132,6 @@ async def test_a_commit_of_another_process_wakes_a_reader(lab: OutboxLab) -> Non
         await until(lambda: "postiz_async.outbox.endings" in tasks())
         [name] = await end(lab, other, "one")
         assert ids(await waiting) == [name]
-
-
-async def test_organizations_have_events_of_their_own(lab: OutboxLab) -> None:
-    async with web(lab, "acme") as acme, web(lab, "globex") as globex:
-        ours, theirs = [], []
-        for number in range(3):
-            ours += await end(lab, acme, f"a{number}")
-            theirs += await end(lab, globex, f"g{number}")
-        events = await some(acme.outbox.events(), 3)
-        assert ids(events) == ours
-        assert {event.organization for event in events} == {"acme"}
-        assert ids(await some(globex.outbox.events(), 3)) == theirs
 
 
 # ------------------------------------------------------------------ coming and going

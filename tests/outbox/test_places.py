@@ -130,16 +130,12 @@ async def test_a_pool_needs_credentials_for_the_outbox_in_its_store(tmp_path: Pa
 
     with pytest.raises(UsageError, match="is in PostgreSQL"):
         PostizPool(store=tmp_path / "quota.sqlite", credentials=key_of)
-    with pytest.raises(UsageError, match="needs both"):
-        PostizPool(credentials=key_of)
+    with pytest.raises(UsageError, match="is in PostgreSQL"):
+        PostizPool(outbox=tmp_path / "outbox.sqlite", credentials=key_of)
+    for half in ({"credentials": key_of}, {"outbox": "postgresql://localhost/x"}):
+        with pytest.raises(UsageError, match="needs both"):
+            PostizPool(**half)  # type: ignore[arg-type]
     for pool in (PostizPool, blocking.PostizPool):
         with pytest.raises(UsageError, match=r"must be a function .* not a str") as caught:
             pool(store="postgresql://host/db", credentials="key-of-acme")  # type: ignore[arg-type]
         assert "key-of-acme" not in str(caught.value)
-
-
-def test_a_place_tells_files_from_addresses(tmp_path: Path) -> None:
-    assert repr(open_store(tmp_path / "a")) == f"SqliteStore({str(tmp_path / 'a')!r})"
-    assert repr(open_store(f"sqlite:{tmp_path / 'a'}")) == f"SqliteStore({str(tmp_path / 'a')!r})"
-    own = MemoryStore()
-    assert open_store(own) is own

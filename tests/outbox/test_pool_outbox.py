@@ -226,19 +226,6 @@ async def test_a_pool_that_keeps_few_clients_sends_for_all(lab: PoolLab) -> None
     lab.assert_each_once(dict.fromkeys(lab.keys, 3))
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"outbox": "outbox.sqlite", "credentials": str},
-        {"outbox": "postgresql://localhost/x"},
-        {"credentials": str},
-    ],
-)
-def test_a_pool_needs_a_database_and_a_function(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"needs both|is in PostgreSQL"):
-        PostizPool(**options)
-
-
 # ------------------------------------------------------------------ whose tickets are whose
 
 
@@ -837,14 +824,6 @@ async def test_a_drain_waits_until_everything_is_sent(lab: PoolLab) -> None:
         for name, count in counts.items():
             await lab.put(pool, name, count)
     lab.assert_each_once(counts)
-
-
-async def test_a_drain_that_is_over_leaves_the_rest(lab: PoolLab) -> None:
-    async with lab.pool(drain=60.0) as pool:
-        await lab.put(pool, "acme", 40)
-    counts = dict(lab.place.run("SELECT state, count(*) FROM deliveries GROUP BY state"))
-    assert counts == {"stored": len(lab.boxes["acme"].posts), "planned": 40 - counts["stored"]}
-    assert 0 < counts["stored"] <= 30
 
 
 async def test_a_drain_ends_early_when_no_slot_comes_in_time(lab: PoolLab) -> None:

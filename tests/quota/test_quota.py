@@ -36,7 +36,7 @@ NOBODY, CLOSING = 3524.0, 3561.0
 """Who was never seen is not reckoned with any more, and held slots are let go: alone on the key,"""
 ASKED_CLOSING, LATE = 3587.0, 3591.0
 """where interactive calls come, and beside others."""
-LEFT = Wait(OVER, WaitReason.OTHERS)
+FULL, LEFT = Wait(OVER, WaitReason.WINDOW), Wait(OVER, WaitReason.OTHERS)
 TWO_DAYS = 48 * HOUR
 HEIR = {"predecessor_until": 4000.0, "reserve": 0}
 """The successor of a process that was killed, perhaps."""
@@ -110,7 +110,7 @@ RULES = [
         3599.5,
         True,
         None,
-        Wait(3602.0, WaitReason.IN_FLIGHT),
+        Wait(OVER, WaitReason.IN_FLIGHT),
     ),
     ("locked out", known(blocked_until=50), 49.9, True, 1, Wait(50, WaitReason.BLOCKED)),
     ("lock-out over", known(blocked_until=50), 50, False, None, GRANT),
@@ -118,7 +118,7 @@ RULES = [
     ("nothing known", Ledger(), 0, False, None, GRANT),
     ("probe out", ledger_of(open=flying(1)), 0, True, 1, Wait(INF, WaitReason.PROBE)),
     ("probe out for long", ledger_of(open=flying(1)), 1e5, True, 1, Wait(INF, WaitReason.PROBE)),
-    ("window over, margin not", known(0), 3601.9, True, 1, Wait(OVER, WaitReason.WINDOW)),
+    ("window over, margin not", known(0), 3601.9, True, 1, FULL),
     ("margin over", known(0), OVER, False, None, GRANT),
     (
         "margin over, probe out",
@@ -129,27 +129,20 @@ RULES = [
         Wait(INF, WaitReason.PROBE),
     ),
     # no slot is free
-    ("used up", known(0), 10, True, 1, Wait(OVER, WaitReason.WINDOW)),
-    ("used up in flight", known(2, open=flying(2)), 1, True, 1, Wait(OVER, WaitReason.WINDOW)),
+    ("used up", known(0), 10, True, 1, FULL),
+    ("used up in flight", known(2, open=flying(2)), 1, True, 1, FULL),
     ("one more, perhaps", known(2, own=27, open=flying(2, 9)), 10, True, 1, AFTER_AN_ANSWER),
-    (
-        "one more, but no answer comes",
-        known(2, own=27, open=flying(2, 9)),
-        14,
-        True,
-        1,
-        Wait(OVER, WaitReason.WINDOW),
-    ),
-    ("perhaps used up", known(2, unseen=(9, 9)), 10, True, 1, Wait(OVER, WaitReason.WINDOW)),
+    ("one more, but no answer comes", known(2, own=27, open=flying(2, 9)), 14, True, 1, FULL),
+    ("perhaps used up", known(2, unseen=(9, 9)), 10, True, 1, FULL),
     ("surely not used up", known(2, own=29, unseen=(9, 9), accounted=True), 10, True, 1, GRANT),
-    ("not so sure", known(2, own=29, unseen=(9, 9)), 10, True, 1, Wait(OVER, WaitReason.WINDOW)),
+    ("not so sure", known(2, own=29, unseen=(9, 9)), 10, True, 1, FULL),
     (
         "perhaps others",
         known(2, own=29, unseen=(9, 9), accounted=True, past_foreign=1.0),
         10,
         True,
         1,
-        Wait(OVER, WaitReason.WINDOW),
+        FULL,
     ),
     (
         "one may come yet",
@@ -157,7 +150,7 @@ RULES = [
         10,
         True,
         1,
-        Wait(OVER, WaitReason.WINDOW),
+        FULL,
     ),
     # enough are in flight
     ("burst starts", known(cap=2, open=flying(2, 9)), 10, True, 1, AFTER_AN_ANSWER),
@@ -179,7 +172,7 @@ RULES = [
         1,
         GRANT,
     ),
-    ("given up, still spent", known(1, open=flying(1)), 99, True, 1, Wait(OVER, WaitReason.WINDOW)),
+    ("given up, still spent", known(1, open=flying(1)), 99, True, 1, FULL),
     # held for interactive calls
     ("a held slot, urgent", known(1), 10, True, None, GRANT),
     ("a held slot, bulk", known(3), 10, False, None, HELD),
@@ -245,14 +238,7 @@ RULES = [
         GRANT,
     ),
     # left to others
-    (
-        "others sent many at once",
-        known(15, **SURGE),
-        98,
-        False,
-        None,
-        Wait(99, WaitReason.OTHERS),
-    ),
+    ("others sent many at once", known(15, **SURGE), 98, False, None, Wait(99, WaitReason.OTHERS)),
     (
         "beside it the reserve is held",
         known(18, **SURGE),
@@ -273,28 +259,14 @@ RULES = [
         GRANT,
     ),
     ("left to others is not for interactive calls", known(1, **SURGE), 98, True, None, GRANT),
-    (
-        "an heir leaves the last slot",
-        known(1, **HEIR),
-        10,
-        False,
-        9,
-        Wait(LATE, WaitReason.OTHERS),
-    ),
+    ("an heir leaves the last slot", known(1, **HEIR), 10, False, 9, Wait(LATE, WaitReason.OTHERS)),
     ("an heir leaves it to the end", known(1, **HEIR, read_at=3592), 3593, False, 9, LEFT),
     ("an heir for whom all fits", known(1, **HEIR), 10, False, 1, GRANT),
     ("an heir no more", known(1, **{**HEIR, "predecessor_until": 10.0}), 10, False, 9, GRANT),
     ("hidden hits are no neighbour", known(1, foreign=5, ignored=5), CLOSING, False, None, GRANT),
-    (
-        "rivals may have read the same",
-        known(2, past_rivals=2),
-        10,
-        True,
-        1,
-        Wait(OVER, WaitReason.WINDOW),
-    ),
+    ("rivals may have read the same", known(2, past_rivals=2), 10, True, 1, FULL),
     ("an interactive call leaves each a slot", known(3, past_rivals=2), 10, True, 1, GRANT),
-    ("bulk leaves one more", known(3, past_rivals=2), 10, False, 1, Wait(OVER, WaitReason.WINDOW)),
+    ("bulk leaves one more", known(3, past_rivals=2), 10, False, 1, FULL),
     ("bulk leaves no more", known(4, past_rivals=2), 10, False, 1, GRANT),
     # the last slots
     ("a tail that fits if the lost was not counted", known(4, unseen=(5,)), 40, False, 4, GRANT),
@@ -326,7 +298,7 @@ RULES = [
         None,
         Wait(CLOSING + 5, WaitReason.RESERVED),
     ),
-    ("the edge", known(9, read_at=3590), 3597, False, 1, Wait(OVER, WaitReason.WINDOW)),
+    ("the edge", known(9, read_at=3590), 3597, False, 1, FULL),
     (
         "interactive calls came: later",
         known(3, **ASKED),
@@ -356,14 +328,7 @@ RULES = [
     ("beside others, read", known(2, **BUSY, read_at=LATE), 3593, False, 9, GRANT),
     # no headers
     ("no headers: nothing is held", by_log(calls=hits(*range(29))), 100, False, None, GRANT),
-    (
-        "no headers, used up",
-        by_log(calls=hits(*range(30))),
-        100,
-        True,
-        None,
-        Wait(OVER, WaitReason.WINDOW),
-    ),
+    ("no headers, used up", by_log(calls=hits(*range(30))), 100, True, None, FULL),
     ("no headers, one came back", by_log(calls=hits(*range(30))), OVER, True, None, GRANT),
     (
         "no headers, held on wish until enough came back",
@@ -415,7 +380,7 @@ RULES = [
         10,
         True,
         None,
-        Wait(OVER, WaitReason.WINDOW),
+        FULL,
     ),
     ("no headers, that window over", known(0, headerless=True), OVER, True, None, GRANT),
     (
@@ -668,9 +633,9 @@ def test_others_that_burst_with_us_slow_our_burst_and_are_no_steady_traffic() ->
 
 def test_the_last_slots_are_left_to_those_who_burst_with_us() -> None:
     ledger = known(4, own=4, foreign=9, ignored=9, burst=9)
-    assert quota.decide(ledger, 5.0) == Wait(OVER, WaitReason.WINDOW)
+    assert quota.decide(ledger, 5.0) == FULL
     assert quota.decide(ledger, 5.0, urgent=True) == GRANT
-    assert quota.decide(known(3, own=4, burst=9), 5.0, urgent=True) == Wait(OVER, WaitReason.WINDOW)
+    assert quota.decide(known(3, own=4, burst=9), 5.0, urgent=True) == FULL
     assert quota.forecast(ledger, 5.0, 1) == OVER
     ledger = call(ledger, 7400, 7400.2, RateHeaders(30, 29, 3600.0))
     assert (ledger.neighbours.past_rivals, ledger.neighbours.burst) == (3, 0)
@@ -696,7 +661,7 @@ def test_an_older_answer_does_not_bring_an_older_limit_back() -> None:
 
 def test_a_limit_that_was_cut_leaves_nothing() -> None:
     ledger = call(known(60, limit=90), 10, 10.1, RateHeaders(30, 0, 3590.0))
-    assert quota.decide(ledger, 11, urgent=True) == Wait(OVER, WaitReason.WINDOW)
+    assert quota.decide(ledger, 11, urgent=True) == FULL
 
 
 def test_of_two_limits_in_turn_the_lower_one_holds() -> None:
@@ -970,7 +935,7 @@ def test_a_sliding_log_with_nothing_known_is_read_again() -> None:
 
 def test_a_used_up_sliding_log_is_read_again_when_its_mark_runs_out() -> None:
     ledger = known(0, sliding=True)
-    assert quota.decide(ledger, 10, urgent=True) == Wait(OVER, WaitReason.WINDOW)
+    assert quota.decide(ledger, 10, urgent=True) == FULL
     assert quota.decide(ledger, OVER) == GRANT
 
 
@@ -1180,7 +1145,7 @@ def test_a_refusal_that_is_not_the_throttlers_leaves_the_window_as_it_was() -> N
     ledger, token = quota.acquired(known(1, calls=hits(0)), 10)
     ledger = quota.refused(ledger, token, 11, None)
     assert quota.decide(ledger, 12, urgent=True) == Wait(43, WaitReason.BLOCKED)
-    assert quota.decide(ledger, 43, urgent=True) == Wait(OVER, WaitReason.WINDOW)
+    assert quota.decide(ledger, 43, urgent=True) == FULL
 
 
 def test_a_lock_out_that_would_have_begun_before_an_answered_call_is_a_proxys() -> None:
@@ -1345,22 +1310,6 @@ def reborn(ledger: Ledger, now: float, *, after: float = 0.0, step: float = 0.0)
     )
 
 
-def test_a_killed_process_does_not_probe_a_window_that_is_used_up() -> None:
-    ledger = reborn(known(0), 1000, after=600)
-    assert quota.decide(ledger, 0, urgent=True) == Wait(2000 + 30 + 2, WaitReason.WINDOW)
-    assert ledger.window.limit_read
-
-
-def test_calls_in_flight_of_a_killed_process_count_as_spent() -> None:
-    ledger, _ = take(known(5), 1000, 3)
-    ledger = reborn(ledger, 1000, after=1)
-    assert ledger.free_slots(0) == 2
-    ledger = call(ledger, 40, 40.1, RateHeaders(30, 4, 2559.0))
-    assert ledger.free_slots(41) == 1, "they may still be on their way"
-    ledger = call(ledger, 760, 760.1, RateHeaders(30, 3, 1839.0))
-    assert ledger.free_slots(761) == 3
-
-
 def test_a_call_that_met_silence_may_arrive_minutes_later() -> None:
     ledger, (token,) = take(known(5), 1000, 1)
     ledger = quota.lost(ledger, token, 1060, silent=True)
@@ -1375,18 +1324,6 @@ def test_a_call_that_met_silence_is_in_a_reading_in_the_end() -> None:
     ledger = quota.lost(ledger, token, 1060, silent=True)
     ledger = call(ledger, 1800, 1800.1, RateHeaders(30, 3, 1800.0))
     assert ledger.free_slots(1801) == 3
-
-
-def test_processes_that_die_before_each_answer_do_not_use_up_the_window() -> None:
-    ledger, wall, sent = ledger_of(limit=3), WALL, 0
-    for _ in range(9):
-        if quota.decide(ledger, 0.0, urgent=True) == GRANT:
-            ledger, _ = quota.acquired(ledger, 0.0)
-            sent += 1
-        kept = snapshot.take_snapshot(ledger, 0.0, wall)
-        wall += 60
-        ledger = snapshot.restore_snapshot(kept, 0.0, wall)
-    assert sent == 3
 
 
 def test_calls_of_a_killed_process_that_arrived_are_no_sign_of_others() -> None:
@@ -1468,43 +1405,6 @@ def test_an_answer_of_a_window_that_still_runs_is_believed_though_the_clock_was_
     assert (ledger.free_slots(101), ledger.window.ends_before) == (7, 700.2)
 
 
-def test_a_lock_out_survives() -> None:
-    ledger, token = quota.acquired(known(5), 1000)
-    ledger = reborn(quota.refused(ledger, token, 1000, 3600.0), 1000, after=100)
-    assert quota.decide(ledger, 0, urgent=True) == Wait(3502 + 30, WaitReason.BLOCKED)
-
-
-def test_experience_and_wishes_survive() -> None:
-    before = known(20, past_foreign=3.0, past_hours=2.0, sliding=True)
-    kept = snapshot.take_snapshot(before, 0, WALL)
-    ledger = snapshot.restore_snapshot(kept, 0, WALL, reserve_slots=7)
-    seen = ledger.neighbours
-    assert (seen.past_foreign, seen.past_hours) == (3.0, 2.0)
-    assert ledger.log.sliding
-    assert (ledger.least_reserve, ledger.window.length) == (7, HOUR)
-
-
-def test_the_log_survives() -> None:
-    ledger = reborn(by_log(limit=2, calls=hits(500, 1000)), 1000, after=100)
-    assert quota.decide(ledger, 0, urgent=True) == Wait(-600 + 30 + HOUR + 2, WaitReason.WINDOW)
-
-
-def test_slots_of_a_sliding_log_do_not_come_back_by_what_a_former_process_wrote() -> None:
-    ledger = reborn(known(0, sliding=True, calls=hits(500, 1000)), 1000, after=100)
-    assert quota.decide(ledger, 0, urgent=True) == Wait(2500 + 32, WaitReason.WINDOW)
-
-
-@pytest.mark.parametrize("after", [2650.0, 3000.0, 1e7])
-def test_a_window_that_is_over_is_read_again(after: float) -> None:
-    assert quota.decide(reborn(known(0), 1000, after=after), 0) == GRANT
-
-
-@pytest.mark.parametrize("now", [3599.0, 3601.9])
-def test_a_window_that_ends_while_nobody_lives_is_not_probed_on_its_edge(now: float) -> None:
-    verdict = quota.decide(reborn(known(0), now, after=1), 0, urgent=True)
-    assert verdict == Wait(pytest.approx(3600 - now - 1 + 30 + 2), WaitReason.WINDOW)
-
-
 @pytest.mark.parametrize("step", [-29.0, -5.0, 5.0, 29.0])
 def test_a_wall_clock_that_was_corrected_a_little(step: float) -> None:
     ledger = reborn(known(0), 1000, after=100, step=step)
@@ -1527,31 +1427,6 @@ def test_the_first_answer_after_a_restart_is_believed_more_than_the_wall_clock(
     ledger = call(ledger, 0, 0.1, RateHeaders(30, 29, reset))
     assert ledger.free_slots(1) == 29
     assert (ledger.window.ends_after, ledger.window.ends_before) == (reset - 1, reset + 0.1)
-
-
-NONSENSE = [
-    Snapshot(as_of=WALL, limit=30, window_end=WALL + 1e9, remaining=5),
-    Snapshot(as_of=WALL, limit=30, blocked_until=WALL + 1e9),
-    Snapshot(as_of=WALL, limit=0, limit_read=True),
-    Snapshot(as_of=WALL, limit=-5, remaining=-7, window_end=WALL + 60),
-    Snapshot(as_of=WALL, limit=30, past_foreign=-9.0, past_hours=-9.0, window_end=WALL + 60),
-    Snapshot(as_of=WALL, limit=30, remaining=10**9, window_end=WALL + 60),
-    Snapshot(as_of=WALL, limit=1, gaps=(-(10**9),), headerless=True),
-    Snapshot(as_of=WALL, limit=1, gaps=(-(10**9),)),
-    Snapshot(as_of=WALL, limit=1, pending=(10**9,), remaining=1, window_end=WALL + 60),
-    Snapshot(as_of=-1e9, limit=30, window_end=-1e9 + 60),
-    Snapshot(as_of=1e12, limit=30, window_end=1e12 + 60),
-]
-
-
-@pytest.mark.parametrize("kept", NONSENSE, ids=range(len(NONSENSE)))
-def test_nonsense_locks_nobody_out(kept: Snapshot) -> None:
-    ledger = snapshot.restore_snapshot(kept, 0.0, WALL)
-    assert ledger.free_slots(0.0) <= max(1, kept.limit)
-    verdict = quota.decide(ledger, 0.0, urgent=True)
-    assert isinstance(verdict, Grant) or verdict.until <= HOUR + 100
-    assert quota.decide(ledger, HOUR + 100) == GRANT
-    assert quota.forecast(ledger, 0.0, 3) < 5 * HOUR
 
 
 # ------------------------------------------------------------------ what a state says
@@ -1626,14 +1501,6 @@ def test_forecast(ledger: Ledger, now: float, ahead: int, moment: float) -> None
 )
 def test_outlook(ledger: Ledger, now: float, outlook: Outlook) -> None:
     assert quota.outlook(ledger, now) == outlook
-
-
-@pytest.mark.parametrize(
-    "ledger", [Ledger(), known(7), known(0, blocked_until=99), by_log(calls=hits(1, 2, 3))]
-)
-def test_nobody_is_forecast_to_overtake(ledger: Ledger) -> None:
-    moments = [quota.forecast(ledger, 5, ahead) for ahead in range(200)]
-    assert moments == sorted(moments)
 
 
 @pytest.mark.parametrize(

@@ -118,24 +118,6 @@ def test_two_logs_are_put_together_in_the_order_in_which_slots_come_back() -> No
     assert [flight.sent for flight in made.flights.open] == [2.0, 5.0]
 
 
-def test_what_was_learnt_is_the_same_after_a_store() -> None:
-    """Times without an end too: they are no numbers of JSON, but of MessagePack."""
-    ledger = ledger_of(
-        asked=1.5,
-        asked_since=3.0,
-        asked_at=9.0,
-        surge=12,
-        surge_until=99.0,
-        predecessor_until=50.0,
-        higher_limit=90,
-        lowered_at=7.0,
-        doubted=True,
-        sliding=True,
-    )
-    for each in (ledger, Ledger()):
-        assert decode("name", encode(state(each))).ledger == each
-
-
 def test_on_another_clock_what_was_learnt_is_kept() -> None:
     ledger = ledger_of(
         limit=30,

@@ -275,6 +275,7 @@ nonsense = st.builds(
 @given(nonsense)
 def test_whatever_is_written_down_somebody_may_leave_in_an_hour(kept: Snapshot) -> None:
     ledger = restore_snapshot(kept, NOW, WALL)
+    assert ledger.free_slots(NOW) <= max(1, kept.limit)
     for urgent in (True, False):
         verdict = quota.decide(ledger, NOW, urgent=urgent)
         assert isinstance(verdict, Grant) or verdict.until <= NOW + HOUR + 100

@@ -77,18 +77,6 @@ async def test_many_posts_of_one_moment_cost_one_request(local: Sandbox, channel
     assert len(local.creates) == 1
 
 
-async def test_drafts_may_lie_in_the_past(local: Sandbox, channel: Channel) -> None:
-    async with local.client() as postiz:
-        await postiz.posts.draft(NewPost(channel, "x"), at=datetime(2020, 1, 1, tzinfo=UTC))
-    assert local.posts[0].state == "DRAFT"
-
-
-async def test_publish_now_needs_no_date(local: Sandbox, channel: Channel) -> None:
-    async with local.client() as postiz:
-        (created,) = await postiz.posts.publish_now(NewPost(channel.id, "x"))
-        assert created.post_id == local.posts[0].id
-
-
 # ------------------------------------------------------------------ what is refused here
 
 
@@ -114,22 +102,6 @@ async def test_all_problems_come_at_once_and_nothing_is_sent(
         "posts.4.thread.1: has neither text nor media",
         "posts.5: has a NUL character, which no database stores",
     ]
-    assert not local.creates
-
-
-@pytest.mark.parametrize(
-    "at",
-    [
-        datetime(2031, 1, 15, 9),  # noqa: DTZ001
-        datetime(2020, 1, 15, 9, tzinfo=UTC),
-    ],
-)
-async def test_a_moment_that_is_none_or_has_passed_is_refused(
-    local: Sandbox, channel: Channel, at: datetime
-) -> None:
-    async with local.client() as postiz:
-        with pytest.raises(InvalidPostError):
-            await postiz.posts.schedule(NewPost(channel, "x"), at=at)
     assert not local.creates
 
 

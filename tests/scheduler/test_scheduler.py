@@ -20,7 +20,6 @@ from postiz_async.clock import JumpingClock
 from postiz_async.errors import (
     APIConnectionError,
     APITimeoutError,
-    BadRequestError,
     ConfigurationError,
     Delivery,
     DeliveryUnknownError,
@@ -250,26 +249,6 @@ async def test_max_wait_ends_a_wait_for_somebody_elses_answer() -> None:
         await probe
 
 
-async def test_a_client_that_nobody_waits_for_shows_its_quota() -> None:
-    async with lab(limit=30) as it:
-        view = await it.postiz.quota()
-        assert (view.limit, view.remaining, view.resets_in) == (None, None, None)
-        await it.create(0)
-        view = await it.postiz.quota()
-        assert (view.limit, view.remaining, view.blocked) == (30, 29, False)
-        assert view.resets_in == pytest.approx(3600, abs=1)
-
-
-async def test_waiting_calls_are_seen() -> None:
-    async with lab(limit=1) as it:
-        await it.create(0)
-        calls = [it.start(1), it.start(2, priority=BULK), it.start(3, priority=BULK)]
-        await it.clock.sleep(1)
-        view = await it.postiz.quota()
-        assert (view.queued.interactive, view.queued.bulk) == (1, 2)
-        await asyncio.gather(*calls)
-
-
 # ------------------------------------------------------------------ failures
 
 
@@ -289,14 +268,6 @@ async def test_during_a_lock_out_max_wait_tells_how_long_it_takes() -> None:
             await it.create(0, max_wait=60)
         assert caught.value.retry_after == pytest.approx(3602, abs=1)
         assert it.clock.monotonic() == pytest.approx(0.2)
-
-
-async def test_a_failing_key_look_up_is_repeated_and_costs_nothing() -> None:
-    async with lab() as it:
-        it.fault("empty_401", times=2)
-        await it.create(0)
-        assert it.free == 29
-        assert len(it.sandbox.creates) == 1
 
 
 def unreachable(times: int) -> Callable[[], Awaitable[None]]:
@@ -347,13 +318,6 @@ async def test_a_server_that_hangs_is_given_up_after_its_time() -> None:
         assert it.clock.monotonic() == pytest.approx(34.0)
         await it.create(8)
         assert it.sandbox.refusals == 0
-
-
-async def test_a_refused_content_costs_one() -> None:
-    async with lab(limit=3) as it:
-        with pytest.raises(BadRequestError):
-            await it.postiz.posts.send(it.body(0, channel="nobody"))
-        assert it.free == 2
 
 
 async def test_without_rate_headers_our_own_log_keeps_the_limit() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,17 +38,6 @@ async def test_what_is_put_is_there(lab: DeliveriesLab) -> None:
     assert await lab.store.get("two") is None
     assert await lab.store.get("\0") is None
     assert await lab.store.get("\ud800", "acme") is None
-
-
-async def test_an_id_is_put_once_in_all_scopes(lab: DeliveriesLab) -> None:
-    first = await lab.put("acme", "one")
-    swapped = await lab.swap(first, state="leaving", until=7.0)
-    await lab.store.register("globex", "globex", "https://postiz.example")
-    again = new("one", due=99.0)._replace(body=b"other", value=b"other")
-    for scope in ("acme", "globex"):
-        kept, _ = await lab.store.put(scope, again)
-        assert kept._replace(time=0) == swapped._replace(time=0)
-    assert await lab.store.counts() == {"leaving": 1}
 
 
 async def test_numbers_grow_and_never_come_again(lab: DeliveriesLab) -> None:
@@ -90,25 +78,6 @@ async def test_moments_are_kept_to_the_microsecond(lab: DeliveriesLab) -> None:
 # ------------------------------------------------------------------ swaps
 
 
-async def test_a_swap_needs_the_newest_version(lab: DeliveriesLab) -> None:
-    put = await lab.put("acme", "one")
-    done, swapped = await lab.store.swap(put.number, put.version, b"two", columns_of(due=5.0))
-    assert done
-    assert swapped is not None
-    assert swapped[3:] == put[3:]
-    assert swapped.value == b"two"
-    assert swapped.version not in {put.version, 0}
-    done, found = await lab.store.swap(put.number, put.version, b"three", columns_of(due=6.0))
-    assert not done
-    assert found is not None
-    assert found._replace(time=0) == swapped._replace(time=0)
-
-
-async def test_a_swap_of_what_is_gone(lab: DeliveriesLab) -> None:
-    put = await lab.put()
-    assert await lab.store.swap(put.number + 1, put.version, b"", columns_of()) == (False, None)
-
-
 async def test_of_many_swaps_one_wins(lab: DeliveriesLab) -> None:
     put = await lab.put()
     swaps = (
@@ -124,25 +93,18 @@ async def test_of_many_swaps_one_wins(lab: DeliveriesLab) -> None:
     assert await lab.store.counts() == {f"by {winner.value.decode()}": 1}
 
 
-async def test_of_a_scope_no_two_have_one_mark(lab: DeliveriesLab) -> None:
-    one, two, other = await lab.put(), await lab.put(), await lab.put("globex")
-    await lab.swap(one, state="leaving", mark=1_000)
-    with pytest.raises(TakenError):
-        await lab.swap(two, state="leaving", mark=1_000, post_ids=("p",))
-    await lab.swap(other, state="leaving", mark=1_000)
-    unchanged = await lab.store.get(two.id)
-    assert unchanged is not None
-    assert (unchanged.value, unchanged.version) == (b"value", two.version)
-    assert await lab.store.known("acme", ["p"], [1_000, 2_000]) == (set(), {1_000})
-    await lab.swap(unchanged, state="leaving", mark=1_001)
+async def test_a_swap_of_what_is_gone(lab: DeliveriesLab) -> None:
+    put = await lab.put()
+    assert await lab.store.swap(put.number + 1, put.version, b"", columns_of()) == (False, None)
 
 
-async def test_a_mark_that_was_given_up_is_free(lab: DeliveriesLab) -> None:
-    one, two = await lab.put(), await lab.put()
-    again = await lab.swap(await lab.swap(one, state="leaving", mark=1_000), mark=None)
-    await lab.swap(two, state="leaving", mark=1_000)
-    assert await lab.store.known("acme", [], [1_000]) == (set(), {1_000})
-    await lab.swap(again, state="leaving", mark=1_001)
+async def test_posts_of_a_delivery_come_one_after_another(lab: DeliveriesLab) -> None:
+    kept = await lab.put()
+    for post_ids in (("a",), ("a", "b"), (), ("b", "b", "c")):
+        kept = await lab.swap(kept, state="leaving", post_ids=post_ids)
+    assert await lab.store.known("acme", [*"abcd"], []) == ({*"abc"}, set())
+    assert await lab.store.known("globex", [*"abcd"], [1]) == (set(), set())
+    assert await lab.store.known("acme", [], []) == (set(), set())
 
 
 async def test_of_a_scope_no_two_have_one_post(lab: DeliveriesLab) -> None:
@@ -156,15 +118,6 @@ async def test_of_a_scope_no_two_have_one_post(lab: DeliveriesLab) -> None:
     assert unchanged.version == two.version
     assert await lab.store.known("acme", ["a", "b", "c"], [7]) == ({"a", "b"}, set())
     assert await lab.store.counts("acme") == {"stored": 1, "planned": 1}
-
-
-async def test_posts_of_a_delivery_come_one_after_another(lab: DeliveriesLab) -> None:
-    kept = await lab.put()
-    for post_ids in (("a",), ("a", "b"), (), ("b", "b", "c")):
-        kept = await lab.swap(kept, state="leaving", post_ids=post_ids)
-    assert await lab.store.known("acme", [*"abcd"], []) == ({*"abc"}, set())
-    assert await lab.store.known("globex", [*"abcd"], [1]) == (set(), set())
-    assert await lab.store.known("acme", [], []) == (set(), set())
 
 
 async def test_of_many_who_want_one_mark_and_post_one_has_them(lab: DeliveriesLab) -> None:
@@ -258,19 +211,6 @@ async def test_a_key_is_of_one_organisation(lab: DeliveriesLab) -> None:
     assert await lab.store.key_owner("globex", "key") is None
 
 
-async def test_a_scope_has_one_holder(lab: DeliveriesLab) -> None:
-    await lab.put()
-    assert await lab.names("one") == ["acme"]
-    assert await lab.names("two") == await lab.names("one") == []
-    assert await lab.taken(holder="two") is None
-    assert await lab.taken(holder="one") != []
-    await lab.store.rest("acme", "two", 0.0, failures=9, trouble="not its own")
-    assert await lab.names("two") == []
-    await lab.store.rest("acme", "one", 0.0, failures=1, trouble="away")
-    [scope] = await lab.line("two")
-    assert (scope.failures, scope.trouble, scope.was_left) == (1, "away", False)
-
-
 async def test_of_many_who_ask_each_scope_has_one_holder(lab: DeliveriesLab) -> None:
     names = sorted(f"scope {n}" for n in range(30))
     for name in names:
@@ -278,21 +218,6 @@ async def test_of_many_who_ask_each_scope_has_one_holder(lab: DeliveriesLab) -> 
     lines = await asyncio.gather(*(lab.names(f"holder {n}", limit=9) for n in range(6)))
     lines += [await lab.names("last")]  # past others' locks
     assert sorted(name for line in lines for name in line) == names
-
-
-async def test_who_waited_longest_comes_first(lab: DeliveriesLab) -> None:
-    names = [f"scope {n}" for n in range(5)]
-    for name in reversed(names):
-        await lab.put(name)
-    assert await lab.names(limit=2) == names[:2]
-    for name in names[:2]:
-        await lab.store.rest(name, "me", 0.0)
-    await lab.advance(1.0)
-    assert await lab.names(limit=4) == [*names[2:], names[0]]
-    await lab.advance(1.0)
-    await lab.store.rest("scope 4", "me", 0.0)
-    await lab.advance(1.0)
-    assert await lab.names() == ["scope 1", "scope 4"]
 
 
 async def test_a_hold_ends_when_it_is_not_renewed(lab: DeliveriesLab) -> None:
@@ -312,17 +237,6 @@ async def test_a_hold_ends_when_it_is_not_renewed(lab: DeliveriesLab) -> None:
     await lab.store.rest("acme", "one", 0.0)
     assert await lab.names("three") == []
     assert await lab.store.hold([], "two", HOLD) == set()
-
-
-async def test_only_one_scope_or_all_with_a_name(lab: DeliveriesLab) -> None:
-    await lab.put("acme")
-    await lab.store.register("nameless", "", "https://postiz.example")
-    await lab.store.put("nameless", new())
-    assert await lab.store.next_in("nameless") == 0.0
-    assert await lab.names(only="globex") == []
-    assert await lab.store.next_in("globex") == math.inf
-    assert await lab.names() == ["acme"]
-    assert await lab.names(only="nameless") == ["nameless"]
 
 
 # ------------------------------------------------------------------ what is to be done
@@ -351,23 +265,6 @@ async def test_what_is_in_doubt_comes_first_then_what_is_due(lab: DeliveriesLab)
     assert sorted(await lab.taken() or ()) == sorted([*in_doubt, *due, "resting", "at work"])
 
 
-async def test_a_scope_without_work_is_not_taken(lab: DeliveriesLab) -> None:
-    await lab.end(await lab.put("over"))
-    await lab.store.register("empty", "empty", "https://postiz.example")
-    now = (await lab.put("resting", until=1.0)).time
-    kept = await lab.store.get((await lab.put("rests", "rests")).id)
-    assert kept is not None
-    await lab.swap(kept, until=now + 500.0)
-    await lab.swap(await lab.put("busy", "busy"), state="leaving", until=now + 700.0)
-    assert await lab.names() == ["resting"]
-    await lab.store.rest("resting", "me", LONG)
-    assert is_about(await lab.store.next_in(), 500.0)
-    await lab.advance(500.0)
-    assert await lab.names() == ["rests"]
-    await lab.advance(200.0)
-    assert await lab.names() == ["busy", "rests"]
-
-
 async def test_a_row_of_another_version_harms_no_other(lab: DeliveriesLab) -> None:
     await lab.swap(await lab.put("acme", "strange"), state="of tomorrow")
     await lab.put("acme", "plain")
@@ -378,116 +275,7 @@ async def test_a_row_of_another_version_harms_no_other(lab: DeliveriesLab) -> No
     assert found.states == {"of tomorrow": 1, "planned": 1}
 
 
-# ------------------------------------------------------------------ rests
-
-
-async def test_a_scope_rests(lab: DeliveriesLab) -> None:
-    await lab.put()
-    await lab.rest(500.0)
-    assert await lab.names() == []
-    assert is_about(await lab.store.next_in(), 500.0)
-    await lab.advance(499.0 - NOISE)
-    assert await lab.names() == []
-    await lab.advance(1.0 + NOISE)
-    assert await lab.names() == ["acme"]
-
-
-async def test_what_is_put_ends_a_rest_without_trouble(lab: DeliveriesLab) -> None:
-    await lab.put("acme", "one")
-    await lab.rest(500.0)
-    await lab.put("acme", "one")
-    await lab.put("globex")
-    assert await lab.names() == ["globex"], "one was there"
-    await lab.put("acme", "two")
-    assert await lab.store.next_in() == 0.0
-    assert await lab.names() == ["acme"]
-
-
-async def test_what_is_put_between_the_last_look_and_the_rest_ends_it(lab: DeliveriesLab) -> None:
-    await lab.put()
-    assert await lab.names() == ["acme"]
-    await lab.taken()
-    await lab.put()
-    await lab.store.rest("acme", "me", 500.0)
-    assert await lab.names() == ["acme"]
-
-
-async def test_what_is_put_and_over_ends_no_rest(lab: DeliveriesLab) -> None:
-    await lab.put()
-    await lab.rest(500.0)
-    await lab.end(await lab.put())
-    assert await lab.names() == []
-
-
-async def test_nothing_ends_a_rest_in_trouble(lab: DeliveriesLab) -> None:
-    await lab.put()
-    await lab.rest(500.0, failures=1, trouble="away")
-    await lab.put()
-    await lab.store.rouse("acme")
-    assert await lab.names() == []
-    assert is_about(await lab.store.next_in(), 500.0)
-    await lab.advance(500.0)
-    assert await lab.names() == ["acme"]
-
-
-async def test_a_scope_is_roused(lab: DeliveriesLab) -> None:
-    await lab.put()
-    await lab.rest(500.0)
-    await lab.store.rouse("nobody's")
-    assert await lab.names() == []
-    await lab.store.rouse("acme")
-    assert await lab.names("one") == ["acme"]
-    await lab.store.rouse("acme")
-    assert await lab.names("two") == [], "it is held"
-
-
-async def test_when_to_look_again(lab: DeliveriesLab) -> None:
-    assert await lab.store.next_in() == math.inf
-    await lab.store.register("empty", "empty", "https://postiz.example")
-    assert await lab.store.next_in() == math.inf
-    kept = await lab.put()
-    assert await lab.store.next_in() == 0.0
-    assert await lab.names() == ["acme"]
-    assert is_about(await lab.store.next_in(), HOLD), "then its hold may have ended"
-    kept = await lab.swap(kept, until=kept.time + 300.0)
-    assert is_about(await lab.store.next_in(), 300.0)
-    await lab.put("globex")
-    await lab.rest(200.0, "globex")
-    assert is_about(await lab.store.next_in(), 200.0)
-    assert await lab.store.next_in("globex") <= 200.0
-    assert await lab.store.next_in("acme") > 200.0
-    await lab.end(kept)
-    assert await lab.store.next_in("acme") == math.inf
-
-
 # ------------------------------------------------------------------ what is left
-
-
-async def test_what_is_left_to_be_done(lab: DeliveriesLab) -> None:
-    assert not await lab.store.has_work("me")
-    kept = await lab.put()
-    assert await lab.store.has_work("me")
-    assert await lab.store.has_work("me", "acme")
-    assert not await lab.store.has_work("me", "globex")
-    assert not await lab.store.has_work("me", besides=[kept.number])
-    await lab.rest(500.0, failures=1, trouble="away")
-    assert await lab.store.has_work("me"), "later"
-    kept = await lab.swap(kept, until=kept.time + 900.0)
-    assert not await lab.store.has_work("me"), "it is not for now"
-    kept = await lab.swap(kept, state="leaving", until=kept.time + 900.0)
-    assert await lab.store.has_work("me"), "it may have to be looked up"
-    assert not await lab.store.has_work("me", besides=[kept.number])
-    await lab.end(kept)
-    assert not await lab.store.has_work("me")
-
-
-async def test_what_others_hold_is_not_left(lab: DeliveriesLab) -> None:
-    await lab.put()
-    assert await lab.names("one") == ["acme"]
-    assert await lab.store.has_work("one")
-    assert not await lab.store.has_work("two")
-    await lab.advance(HOLD)
-    assert await lab.store.has_work("two")
 
 
 async def test_nameless_scopes_that_nobody_sends_for(lab: DeliveriesLab) -> None:
@@ -516,33 +304,6 @@ async def ended(lab: DeliveriesLab, first: int = 0, **options: Any) -> list[tupl
     return [(each.number, each.delivery.id) for each in found.endings]
 
 
-async def test_endings_are_numbered_in_their_order(lab: DeliveriesLab) -> None:
-    empty = await lab.store.endings(0, 100)
-    assert (empty.last, empty.removed, empty.endings) == (0, 0, [])
-    one, two = await lab.put("acme", "one"), await lab.put("globex", "two")
-    two = await lab.swap(two, state="leaving", mark=1)
-    assert await ended(lab) == []
-    await lab.end(two, mark=1, post_ids=("p",))
-    await lab.end(one)
-    assert await ended(lab) == [(1, "two"), (2, "one")]
-    assert await ended(lab, 2) == [(2, "one")]
-    assert await ended(lab, only="globex") == [(1, "two")]
-    assert await ended(lab, only="nobody's") == []
-    found = await lab.store.endings(1, 1)
-    assert (found.store, found.last, found.removed) == (empty.store, 2, 0)
-    [ending] = found.endings
-    assert ending.organization == "globex & sons"
-    assert ending.delivery._replace(time=0) == (await lab.store.get("two"))._replace(time=0)  # type: ignore[union-attr]
-
-
-async def test_an_ending_keeps_its_number(lab: DeliveriesLab) -> None:
-    one = await lab.end(await lab.put("acme", "one"))
-    await lab.end(await lab.put("acme", "two"))
-    await lab.swap(one, state="undecided", is_over=True)
-    assert await ended(lab) == [(1, "one"), (2, "two")]
-    assert (await lab.store.endings(0, 0)).last == 2
-
-
 async def test_a_swap_that_came_too_late_ends_nothing(lab: DeliveriesLab) -> None:
     one, two = await lab.put("acme", "one"), await lab.put("acme", "two")
     await lab.end(one, mark=1)
@@ -568,14 +329,6 @@ async def test_what_was_removed_is_told_by_scope(lab: DeliveriesLab) -> None:
     removed = {"acme": 2, "globex": 3, "initech": 0, "nobody's": 0, None: 3}
     for only, number in removed.items():
         assert (await lab.store.endings(0, 1, only)).removed == number
-
-
-async def test_all_endings_are_those_of_named_organisations(lab: DeliveriesLab) -> None:
-    await lab.store.register("nameless", "", "https://postiz.example")
-    for scope in ("nameless", "acme"):
-        await lab.end(await lab.put(scope, scope))
-    assert await ended(lab) == [(2, "acme")]
-    assert await ended(lab, only="nameless") == [(1, "nameless")]
 
 
 async def test_the_records_of_the_same_place(lab: DeliveriesLab) -> None:

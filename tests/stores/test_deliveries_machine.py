@@ -194,6 +194,7 @@ class DeliveriesMachine(RuleBasedStateMachine):
         if is_taken and not is_stale:
             with pytest.raises(TakenError):
                 self.do(swap)
+            self.check(self.do(self.store.get(name)), known)
             return
         done, kept = self.do(swap)
         assert done is not is_stale
@@ -343,11 +344,6 @@ class DeliveriesMachine(RuleBasedStateMachine):
         ]
         assert self.do(self.store.has_work(holder, only, numbers)) is bool(left)
 
-    @rule(only=st.none() | SCOPES)
-    def when_to_look(self, only: str | None) -> None:
-        at = min(map(self.work_at, self.whose(only)))
-        self.check_seconds(self.do(self.store.next_in(only)), at)
-
     @rule(name=IDS)
     def ahead(self, name: str) -> None:
         if name in self.deliveries:
@@ -361,6 +357,11 @@ class DeliveriesMachine(RuleBasedStateMachine):
 
     @invariant()
     def all_agree(self) -> None:
+        for only in (None, *self.scopes):
+            self.what_has_ended(0, 100, only)
+            self.what_is_left("one", only, set())
+            at = min(map(self.work_at, self.whose(only)))
+            self.check_seconds(self.do(self.store.next_in(only)), at)
         counts: dict[str, int] = {}
         for each in self.deliveries.values():
             counts[each.columns.state] = counts.get(each.columns.state, 0) + 1

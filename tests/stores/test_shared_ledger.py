@@ -17,7 +17,7 @@ import anyio.to_thread
 import pytest
 from ledgers import ledger_of
 from processes import PATIENCE
-from redis_server import RedisServer, redis_server, why_no_redis
+from redis_server import RedisServer
 from stores_lab import KINDS, new_postgres_store
 from world import OnClock, lab
 
@@ -519,23 +519,6 @@ def test_a_redis_store_in_a_second_event_loop(redis: RedisServer) -> None:
     with asyncio.Runner() as third:
         third.run(look())
         third.run(store.aclose())
-
-
-async def test_a_redis_that_goes_away_stops_the_spending() -> None:
-    if why_no_redis():
-        pytest.skip(why_no_redis())
-    async with organisation() as (sandbox, channel):
-        at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
-        with redis_server() as server:
-            store = RedisStore(server.url)
-            client = sandbox_client(sandbox, store=store)
-            postiz = await client.open()
-            await postiz.posts.schedule(NewPost(channel, "one"), at=at)
-        with pytest.raises(StoreError, match="Nothing is sent"):
-            await postiz.posts.schedule(NewPost(channel, "two"), at=at)
-        await client.aclose()
-        await store.aclose()
-        assert [post.content for post in sandbox.posts] == ["one"]
 
 
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:6379", "redis://127.0.0.1:notaport"])

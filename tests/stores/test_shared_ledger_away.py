@@ -150,37 +150,6 @@ async def test_who_slept_while_the_store_was_emptied_overwrites_nothing() -> Non
     assert lab.server.hits == 2
 
 
-async def test_nothing_is_spent_without_the_store() -> None:
-    lab = Lab(processes=1)
-    await lab.call(0, 3)
-    lab.processes[0].way.way = "down"
-    with pytest.raises(StoreError, match="the store is away"):
-        await lab.processes[0].take()
-    with pytest.raises(StoreError, match="the store is away"):
-        await lab.processes[0].handle.refresh()
-    assert lab.server.hits == 3
-
-
-async def test_what_ended_while_the_store_was_away_is_told_when_it_is_back(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    lab = Lab(processes=2)
-    one, two = lab.processes
-    await lab.call(0, 2)
-    token = await one.take()
-    assert isinstance(token, int)
-    one.way.way = "down"
-    await one.answered(token, lab.server.hit(lab.clock.monotonic()))
-    assert "counts as spent for now" in caplog.text
-    await two.handle.refresh()
-    assert [flight.token for flight in two.handle.ledger.flights.open] == [token]
-    one.way.way = "fine"
-    await lab.call(0)
-    await two.handle.refresh()
-    assert two.handle.ledger.flights.open == ()
-    assert two.handle.ledger.window.remaining == 26
-
-
 async def test_a_lock_out_that_could_not_be_told_holds_all_the_same() -> None:
     lab = Lab(processes=2)
     one, two = lab.processes

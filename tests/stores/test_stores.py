@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,21 +28,29 @@ OTHER_QUOTA = ledger_name("https://postiz.example", "another key")
 LONG = 30 * 86_400.0
 
 
-async def test_nothing_is_version_0(store: Records) -> None:
-    assert (await store.get("a", ""))[:2] == (None, 0)
+STATE_AND_RECORD = pytest.mark.parametrize(
+    ("scope", "key", "keep"), [("a", "", None), (QUOTA, "a", LONG)], ids=["state", "record"]
+)
 
 
-async def test_a_swap_needs_the_newest_version(store: Records) -> None:
-    done, first = await store.swap("a", "", 0, b"one", keep=None)
+@STATE_AND_RECORD
+async def test_a_swap_needs_the_newest_version(
+    store: Records, scope: str, key: str, keep: float | None
+) -> None:
+    swap = partial(store.swap, scope, key, keep=keep)
+    done, first = await swap(0, b"one")
     assert (done, first.value) == (True, b"one")
-    refused, there = await store.swap("a", "", 0, b"two", keep=None)
-    assert (refused, there[:2]) == (False, first[:2])
-    done, second = await store.swap("a", "", first.version, b"two", keep=None)
+    for other in (0, first.version + 1):
+        refused, there = await swap(other, b"two")
+        assert (refused, there[:2]) == (False, first[:2])
+    done, second = await swap(first.version, b"two")
     assert (done, second.value) == (True, b"two")
-    assert (await store.get("a", ""))[:2] == second[:2]
-    refused, there = await store.swap("a", "", first.version, b"three", keep=None)
+    refused, there = await swap(first.version, b"three")
     assert (refused, there[:2]) == (False, second[:2])
-    assert (await store.get("b", ""))[:2] == (None, 0)
+    assert (await store.get(scope, key))[:2] == second[:2]
+    refused, there = await store.swap("b", key, 1, b"two", keep=keep)
+    assert (refused, there[:2]) == (False, (None, 0))
+    assert (await store.get("b", key))[:2] == (None, 0)
 
 
 async def test_a_change_of_a_file_is_flushed_to_the_disk(tmp_path: Path) -> None:
@@ -51,14 +60,6 @@ async def test_a_change_of_a_file_is_flushed_to_the_disk(tmp_path: Path) -> None
     assert store._connection is not None
     assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     await store.aclose()
-
-
-async def test_of_many_swaps_from_one_version_one_wins(store: Records) -> None:
-    _, start = await store.swap("a", "", 0, b"start", keep=None)
-    swaps = (store.swap("a", "", start.version, b"%d" % n, keep=None) for n in range(20))
-    results = await asyncio.gather(*swaps)
-    [won] = [kept[:2] for done, kept in results if done]
-    assert (await store.get("a", ""))[:2] == won
 
 
 def test_the_event_loops_of_several_threads_share_a_file(tmp_path: Path) -> None:
@@ -100,31 +101,17 @@ async def test_a_clock_is_the_one_of_the_store_or_none(store: Records) -> None:
 # ------------------------------------------------------------------ idempotency keys
 
 
-async def test_no_record_is_version_0(store: Records) -> None:
-    assert (await store.get(QUOTA, "a"))[:2] == (None, 0)
-
-
-async def test_a_record_needs_the_newest_version(store: Records) -> None:
-    done, first = await store.swap(QUOTA, "a", 0, b"one", keep=LONG)
-    assert (done, first.value) == (True, b"one")
-    for other in (0, first.version + 1):
-        refused, there = await store.swap(QUOTA, "a", other, b"two", keep=LONG)
-        assert (refused, there[:2]) == (False, first[:2])
-    done, second = await store.swap(QUOTA, "a", first.version, b"two", keep=LONG)
-    assert (done, second.value) == (True, b"two")
-    assert (await store.get(QUOTA, "a"))[:2] == second[:2]
-    refused, there = await store.swap(QUOTA, "b", 1, b"two", keep=LONG)
-    assert (refused, there[:2]) == (False, (None, 0))
-
-
-async def test_of_many_swaps_of_a_record_one_wins(store: Records) -> None:
+@STATE_AND_RECORD
+async def test_of_many_swaps_one_wins(
+    store: Records, scope: str, key: str, keep: float | None
+) -> None:
     version = 0
     for _ in range(2):
-        swaps = (store.swap(QUOTA, "a", version, b"%d" % n, keep=LONG) for n in range(20))
+        swaps = (store.swap(scope, key, version, b"%d" % n, keep=keep) for n in range(20))
         results = await asyncio.gather(*swaps)
         (won,) = (kept[:2] for done, kept in results if done)
         assert {kept[:2] for _, kept in results} == {won}
-        assert (await store.get(QUOTA, "a"))[:2] == won
+        assert (await store.get(scope, key))[:2] == won
         version = won[1]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from validation_lab import PICTURE, VIDEO, channel, entry, errors, post, request, size
+from validation_lab import PICTURE, TIKTOK, VIDEO, channel, entry, errors, post, request, size
 
 from postiz_async._resources.create_body import build_body, build_item
 from postiz_async._validation import MediaFacts, validate
@@ -135,16 +135,6 @@ def test_what_the_server_says(body: object, said: list[str]) -> None:
     assert errors("mastodon", body) == said
 
 
-TIKTOK: dict[str, object] = {
-    "privacy_level": "SELF_ONLY",
-    "duet": False,
-    "stitch": False,
-    "comment": False,
-    "autoAddMusic": "no",
-    "brand_content_toggle": False,
-    "brand_organic_toggle": False,
-    "content_posting_method": "DIRECT_POST",
-}
 REDDIT: dict[str, object] = {"subreddit": "/r/x", "title": "tt", "type": "media"}
 FLAIRED = {"subreddit": [{"value": REDDIT | {"is_flair_required": False}}]}
 ARTICLE = {"post_type": "article", "article_title": "t", "article_status": "draft"}
@@ -290,7 +280,6 @@ SETTINGS: list[tuple[str, object, list[str]]] = [
         ["Invalid URL", "canonical must be a string"],
     ),
     ("pinterest", {"board": ""}, ["Board is required"]),
-    ("pinterest", {}, ["Board is required"] * 3),
     (
         "medium",
         {"title": "tt", "subtitle": "ss", "tags": [{"value": "a", "label": "a"}] * 5},

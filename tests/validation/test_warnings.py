@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from validation_lab import PICTURE, VIDEO, channel, entry, errors, post, request, warnings
+from validation_lab import PICTURE, TIKTOK, VIDEO, channel, entry, errors, post, request, warnings
 
 from postiz_async._validation import MediaFacts, schema_problems, validate
 
@@ -130,16 +130,7 @@ REGRETTED: dict[str, tuple[str, object, str, str]] = {
         request(
             post(
                 entry("a", VIDEO),
-                settings={
-                    "privacy_level": "SELF_ONLY",
-                    "duet": False,
-                    "stitch": False,
-                    "comment": False,
-                    "autoAddMusic": "no",
-                    "brand_content_toggle": False,
-                    "brand_organic_toggle": False,
-                    "content_posting_method": "UPLOAD",
-                },
+                settings=TIKTOK | {"content_posting_method": "UPLOAD"},
             )
         ),
         "posts.0.settings.content_posting_method",

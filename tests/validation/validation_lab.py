@@ -12,6 +12,16 @@ PICTURE = {"id": "m1", "path": "https://u.example/a.png"}
 VIDEO = {"id": "m2", "path": "https://u.example/v.mp4"}
 
 Body = dict[str, Any]
+TIKTOK: dict[str, object] = {
+    "privacy_level": "SELF_ONLY",
+    "duet": False,
+    "stitch": False,
+    "comment": False,
+    "autoAddMusic": "no",
+    "brand_content_toggle": False,
+    "brand_organic_toggle": False,
+    "content_posting_method": "DIRECT_POST",
+}
 
 
 def channel(provider: str, channel_id: str = "i1", *, disabled: bool = False) -> Channel:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from campaign_lab import START, WITH_DOUBLES, Lab, at, rows
+from campaign_lab import START, WITH_DOUBLES, Lab, at, bad, rows, with_bad
 from samples import MP4, PNG
 
 from postiz_async import AdvancedOptions, CampaignError, InvalidPostError
@@ -262,22 +262,6 @@ async def test_rows_with_problems_can_be_left_out_on_purpose(lab: Lab, channels:
 # ------------------------------------------------------------------ one bad post
 
 
-def bad(posts: list[dict[str, Any]]) -> list[int]:
-    """The places of posts that the server refuses."""
-    return [n for n, post in enumerate(posts) if post["value"][0]["content"].startswith("bad")]
-
-
-def with_bad(channels: list[str], count: int, *places: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "channel": channels[n % len(channels)],
-            "date": at(9),
-            "content": f"bad {n}" if n in places else f"post {n}",
-        }
-        for n in range(count)
-    ]
-
-
 async def test_bad_posts_that_the_message_names_cost_one_request_more(
     lab: Lab, channels: list[str]
 ) -> None:
@@ -328,19 +312,6 @@ async def test_a_channel_that_is_gone_is_known_by_its_id(lab: Lab, channels: lis
     report = await lab.run()
     assert states(report) == {"stored": 20, "refused": 10}
     assert lab.creates == [400, 201]
-
-
-@pytest.mark.parametrize("place", [0, 5, 11])
-async def test_a_bad_post_that_nothing_names_is_found_by_halving(
-    lab: Lab, channels: list[str], place: int
-) -> None:
-    lab.judge = lambda posts: {"msg": "Something is wrong"} if bad(posts) else None
-    lab.write(with_bad(channels, 12, place))
-    report = await lab.run()
-    assert states(report) == {"stored": 11, "refused": 1}
-    assert [record.number for record in report.troubles()] == [place + 1]
-    lab.assert_each_once(f"post {n}" for n in range(12) if n != place)
-    assert len(lab.creates) <= 9
 
 
 async def test_odd_indices_in_a_message_refuse_nobody_else(lab: Lab, channels: list[str]) -> None:

@@ -101,12 +101,21 @@ async def test_an_undecided_row_with_a_later_date_is_sent(lab: Lab, channels: li
     lab.assert_each_once(f"post {n}" for n in range(6))
 
 
+def lost_and_far(
+    lab: Lab, channels: list[str], count: int, kind: str = "reset", **options: object
+) -> list[dict[str, object]]:
+    """A campaign of rows that are due soon, whose answer is lost, and of one that has time."""
+    records = [*rows(channels, count, hours=0.1), *rows(channels, 1, hours=40)]
+    records[-1]["content"] = "far"
+    lab.write(records)
+    lose(lab, kind, times=1, **options)
+    return records
+
+
 async def test_an_undecided_row_without_a_ref_is_known_with_its_later_date(
     lab: Lab, channels: list[str]
 ) -> None:
-    records = [*rows(channels, 6, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
-    lab.write(records)
-    lose(lab, times=1)
+    records = lost_and_far(lab, channels, 6)
     assert (await lab.run()).counts == {"undecided": 6, "stored": 1}
     lab.write([record | {"date": at(30)} for record in records[:6]] + records[6:])
     assert (await lab.run()).counts == {"stored": 7}
@@ -116,9 +125,7 @@ async def test_an_undecided_row_without_a_ref_is_known_with_its_later_date(
 async def test_an_undecided_row_that_is_taken_out_of_the_file_is_done_with(
     lab: Lab, channels: list[str]
 ) -> None:
-    records = [*rows(channels, 3, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
-    lab.write(records)
-    lose(lab, times=1)
+    records = lost_and_far(lab, channels, 3)
     assert (await lab.run()).counts == {"undecided": 3, "stored": 1}
     lab.write(records[3:])
     report = await lab.run()
@@ -133,9 +140,7 @@ async def test_an_undecided_row_that_is_taken_out_of_the_file_is_done_with(
 async def test_one_that_cannot_be_read_any_more_is_not_taken_out(
     lab: Lab, channels: list[str]
 ) -> None:
-    records = [*rows(channels, 3, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
-    lab.write(records)
-    lose(lab, times=1)
+    records = lost_and_far(lab, channels, 3)
     await lab.run()
     lab.write([records[0] | {"date": "soon"}, *records[1:]])
     assert (await lab.run(skip_invalid=True)).counts == {"undecided": 3, "stored": 1}
@@ -144,9 +149,7 @@ async def test_one_that_cannot_be_read_any_more_is_not_taken_out(
 async def test_one_that_turns_up_after_it_was_taken_out_is_taken_over(
     lab: Lab, channels: list[str]
 ) -> None:
-    records = [*rows(channels, 3, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
-    lab.write(records)
-    lose(lab, "late_work", times=1, delay=1_500.0)
+    records = lost_and_far(lab, channels, 3, "late_work", delay=1_500.0)
     assert (await lab.run()).counts == {"undecided": 3, "stored": 1}
     lab.write(records[3:])
     assert (await lab.run()).counts == {"skipped": 3, "stored": 1}
@@ -189,9 +192,7 @@ async def stays_as_it_was(lab: Lab, texts: list[str]) -> None:
 async def test_one_that_turns_out_to_be_stored_is_not_sent_with_its_later_date(
     lab: Lab, channels: list[str]
 ) -> None:
-    records = [*rows(channels, 6, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
-    lab.write(records)
-    lose(lab, "late_work", times=1, delay=1_500.0)
+    records = lost_and_far(lab, channels, 6, "late_work", delay=1_500.0)
     assert (await lab.run()).counts == {"undecided": 6, "stored": 1}
     await dates_moved(lab, records)
     await stays_as_it_was(lab, [*(f"post {n}" for n in range(6)), "far"])
@@ -200,9 +201,7 @@ async def test_one_that_turns_out_to_be_stored_is_not_sent_with_its_later_date(
 async def test_neither_is_one_that_was_in_flight_when_its_run_was_killed(
     lab: Lab, channels: list[str]
 ) -> None:
-    records = [*rows(channels, 6, hours=0.1), rows(channels, 1, hours=40)[0] | {"content": "far"}]
-    lab.write(records)
-    lose(lab, "late_answer", times=1, delay=900.0)
+    records = lost_and_far(lab, channels, 6, "late_answer", delay=900.0)
 
     def in_flight(_: object, die: Callable[[], None]) -> None:
         lab.clock.call_at(lab.clock.monotonic() + 20, die)

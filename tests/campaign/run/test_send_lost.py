@@ -157,13 +157,6 @@ async def test_absence_is_not_believed_before_a_later_create_was_answered(
     assert lab.creates == [400, 201]
 
 
-async def test_the_next_planned_request_serves_as_well(lab: Lab, channels: list[str]) -> None:
-    lab.write(rows(channels, 36))
-    lab.sandbox.faults.add(fault("reset"))
-    assert (await lab.run()).complete
-    assert lab.creates == [201] * 6
-
-
 async def test_other_work_goes_on_while_a_lost_answer_is_looked_up(
     lab: Lab, channels: list[str]
 ) -> None:
@@ -173,6 +166,7 @@ async def test_other_work_goes_on_while_a_lost_answer_is_looked_up(
     moments = [create.at for create in lab.sandbox.creates]
     assert moments[-2] - moments[0] < 120
     assert 600 < moments[-1] - moments[0] < 1_200
+    assert set(lab.creates) == {201}, "the next planned request serves as well as an empty one"
 
 
 async def test_an_answer_of_a_proxy_is_no_sign_that_the_server_got_over_the_lost_request(
@@ -329,15 +323,6 @@ async def test_a_post_beside_which_a_row_is_sent_again_never_becomes_the_rows(
 
 
 # ------------------------------------------------------------------ outages
-
-
-async def test_an_outage_is_waited_out(lab: Lab, channels: list[str]) -> None:
-    lab.write(rows(channels, 12))
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        lab.sandbox.faults.add(Fault("reset", times=None))
-        lab.clock.call_at(lab.clock.monotonic() + 600, lab.sandbox.faults.clear)
-        assert (await campaign.run()).complete
-    lab.assert_each_once(f"post {n}" for n in range(12))
 
 
 async def test_an_outage_without_end_stops_the_job_which_can_go_on(
