@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,8 +21,8 @@ from postiz_async._campaign.plan.plan import AHEAD
 from postiz_async._campaign.read.cells import RowReader, is_filled
 from postiz_async._campaign.read.channel_cells import ChannelWords
 from postiz_async._campaign.read.dates import NO_ZONE, read_wall
-from postiz_async._campaign.read.file_formats import Line, csv_line, is_json
-from postiz_async._campaign.read.header import read_header
+from postiz_async._campaign.read.file_formats import Line, NotReadable, csv_line, is_json
+from postiz_async._campaign.read.header import Columns, read_header
 from postiz_async._campaign.read.read_options import (
     FileOptions,
     ReadOptions,
@@ -31,8 +31,8 @@ from postiz_async._campaign.read.read_options import (
     rules_of,
 )
 from postiz_async._campaign.read.slots import SLOTS_LIKE, Slots, read_slots
-from postiz_async._campaign.read.source import cell_problems, labelled, open_table
-from postiz_async._campaign.read.texts import cell_text
+from postiz_async._campaign.read.source import cell_problems, labelled, odd_cells, open_table
+from postiz_async._campaign.read.texts import cell_text, describe_unstorable, is_storable
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.listing import Calendar
 from postiz_async._resources.channel_names import Resolver, folded
@@ -129,13 +129,13 @@ async def fill_dates(
 
 @dataclass(slots=True)
 class _Row:
-    """A row of the table; `date` is None until it has one."""
+    """A row of the table; `dates` are those that it has on its channels, by their ids."""
 
     number: int
     cells: list[str]
     channel: str = ""
     ids: tuple[str, ...] = ()
-    date: datetime | None = None
+    dates: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     zone: ZoneInfo | None = None
     slots: Slots | None = None
     repeat_days: int | None = None
@@ -190,29 +190,31 @@ class _Table:
         """Read a table; all that is wrong with it is one error."""
         rules = replace(rules, needed=("channel",))
         warnings: list[Problem] = []
+        reader, number = _Reader(rules, listed, slots), 0
         with open_table(path, rules, warnings) as lines:
-            first = next(lines, Line(1, []))
-            columns = read_header(_chain(first, lines), str(path), rules)
-            header = list(map(cell_text, first.cells))
+            head, whole = _peeked(lines)
+            columns = read_header(whole, str(path), rules)
+            header = list(map(cell_text, head))
             targets = list(rules.meanings(list(map(folded, header))))
             for needed in ("date", "time") if rules.is_day_format else ("date",):
                 if needed not in targets:
                     header.append(needed)
                     targets.append(needed)
             has_times = "time" in targets and (rules.date_format is None or rules.is_day_format)
-            place = targets.index("time") if has_times else None
-            table = cls(path, rules, header, targets.index("date"), place, [], warnings)
-            reader = _Reader(rules, listed, slots)
-            for line in lines:
-                record = columns.record(line.cells)
-                if isinstance(record, str):
-                    reader.wrong(line.number, "columns", record)
-                    continue
-                reader.problems += cell_problems(record, columns, line.number)
-                cells = [table.text(place, cell) for place, cell in enumerate(line.cells)]
-                cells = [*cells[: len(header)], *[""] * (len(header) - len(cells))]
-                meant = {columns.meanings[name]: cell for name, cell in record.items()}
-                table.rows.append(reader.read(_Row(line.number, cells), meant))
+            times = targets.index("time") if has_times else None
+            table = cls(path, rules, header, targets.index("date"), times, [], warnings)
+            try:
+                for line in whole:
+                    number = line.number
+                    cells = [table.text(place, cell) for place, cell in enumerate(line.cells)]
+                    cells = [*cells[: len(header)], *[""] * (len(header) - len(cells))]
+                    for name, text in zip(header, cells, strict=True):
+                        if not is_storable(text):
+                            reader.wrong(number, name, *describe_unstorable(text))
+                    if row := reader.read(_Row(number, cells), line, columns):
+                        table.rows.append(row)
+            except NotReadable as error:
+                reader.wrong(number + 1, "csv", str(error))
         if reader.problems:
             raise InvalidInputError(list(labelled(reader.problems, columns.labels)))
         return table
@@ -232,7 +234,7 @@ class _Table:
         for row in self.rows:
             if row.slots is None or row.zone is None:
                 continue
-            key = row.ids, id(row.slots), row.zone
+            key = row.ids, row.slots, row.zone
             if key not in coming:
                 after = row.slots.after(first - timedelta(microseconds=1), row.zone)
                 coming[key] = takewhile(lambda at: at < first + _FURTHEST, after)
@@ -251,8 +253,8 @@ class _Table:
             if post.channel is not None and post.state != "ERROR":
                 taken.add([post.channel.id], stored_at(post), post.interval_in_days)
         for row in self.rows:
-            if row.date is not None:
-                taken.add(row.ids, row.date, row.repeat_days)
+            for id_, at in row.dates.items():
+                taken.add([id_], at, row.repeat_days)
         return taken
 
     def filled(self, dates: Mapping[int, datetime]) -> Filled:
@@ -285,9 +287,13 @@ def _as_it_is(cell: object) -> object:
     return cell
 
 
-def _chain(first: Line, rest: Iterator[Line]) -> Iterator[Line]:
-    yield first
-    yield from rest
+def _peeked(lines: Iterator[Line]) -> tuple[Sequence[object], Iterator[Line]]:
+    """The cells of the first line, and all lines."""
+    try:
+        first = next(lines, None)
+    except NotReadable as error:
+        raise CampaignError(f"The table {error} (row 1).") from None
+    return (first.cells, chain([first], lines)) if first is not None else ((), lines)
 
 
 class _Reader:
@@ -304,28 +310,36 @@ class _Reader:
         """Note a problem."""
         self.problems.append(Problem(column, message, number, hint))
 
-    def read(self, row: _Row, record: dict[str, object]) -> _Row:
-        """Complete a row, from its cells by our names of columns."""
+    def read(self, row: _Row, line: Line, columns: Columns) -> _Row | None:
+        """Complete a row with what its cells say; None if they do not fit the header."""
+        found = columns.record(line.cells)
+        if isinstance(found, str):
+            self.wrong(row.number, "columns", found)
+            return None
+        self.problems += cell_problems(odd_cells(found), columns, row.number)
+        found = columns.without_escapes(found)
+        record = {columns.meanings[name]: cell for name, cell in found.items()}
         reader = RowReader(row.number, record, self._rules)
         reader.fill_in()
         row.channel = cell_text(record.get("channel") or "").strip()
         names = [name for name in self._words.split(row.channel).values() if name]
-        found = [self._channels.match(name) for name in names]
-        for each in found:
+        channels = [self._channels.match(name) for name in names]
+        for each in channels:
             if isinstance(each, ChannelNotFoundError):
                 self.problems += [replace(problem, row=row.number) for problem in each.problems]
-        row.ids = tuple(each.id for each in found if isinstance(each, Channel))
+        row.ids = tuple(each.id for each in channels if isinstance(each, Channel))
         days = cell_text(record.get("repeat_days") or "").strip()
         row.repeat_days = int(days) if days.isascii() and days.isdigit() else None
         if not names:
             self.wrong(row.number, "channel", "is missing")
         elif is_filled(record.get("date")):
-            row.date = reader.moment(names[0])
+            dates = {id_: reader.moment(name) for id_, name in zip(row.ids, names, strict=False)}
+            row.dates = {id_: at for id_, at in dates.items() if at is not None}
         elif is_filled(time := record.get("time")) and time != self._rules.defaults.get("time"):
             self.wrong(row.number, "time", "is filled, and the date is empty", "empty it, too")
         elif len(row.ids) == len(names):
             self._find_slots(row, reader, names)
-        self.problems += reader.problems
+        self.problems += dict.fromkeys(reader.problems)  # what several channels have is one
         return row
 
     def _find_slots(self, row: _Row, reader: RowReader, names: Sequence[str]) -> None:

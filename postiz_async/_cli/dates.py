@@ -14,14 +14,14 @@ from cyclopts import Parameter
 from postiz_async._campaign.fill_dates import fill_dates
 from postiz_async._cli.connection import zone_of
 from postiz_async._cli.help import FILE
-from postiz_async._cli.options import CampaignFile, Json, ReadAs, Said, aware, moment_option, pairs
+from postiz_async._cli.options import Json, ReadAs, Said, aware, moment_option, pairs
 from postiz_async._cli.output import Output, command_on, count, moment
 from postiz_async.errors import CampaignError
 from postiz_async.stores._files import replace_file
 
 
 async def dates(
-    file: CampaignFile,
+    file: Annotated[Path, Parameter(help="The table: a CSV file or a spreadsheet.")],
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],

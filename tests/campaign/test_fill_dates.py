@@ -188,6 +188,35 @@ async def test_what_has_no_place_is_named(lab: Lab) -> None:
         await filled(lab, "channel\nx\n", {"": "9:00"}, ReadOptions())
 
 
+async def test_a_file_that_ends_midway_or_is_not_utf_8_is_named_and_never_changed(lab: Lab) -> None:
+    path, unread = lab.folder / "table.csv", {"note": ""}
+    for content, why in (
+        ('channel,date\nx,\nx,"', "row 3, csv: has a quotation mark that is never closed"),
+        ('"channel', "has a quotation mark that is never closed (row 1)"),
+        ("channel,date,note\nx,,gr\xfcn\n", "row 2, note: is not UTF-8: byte 0xfc"),
+    ):
+        path.write_bytes(content.encode("latin-1"))
+        reading = ReadOptions(timezone="UTC", columns=unread if "note" in content else {})
+        with pytest.raises((InvalidInputError, CampaignError)) as wrong:
+            await filled(lab, path, {"": "9:00"}, reading)
+        assert why in str(wrong.value)
+
+
+async def test_cells_of_an_export_are_understood_without_their_escape(lab: Lab) -> None:
+    lab.channel("x", name="=News")
+    done = await filled(lab, "channel,date,state\n'=News,,\n", {"": "9:00"})
+    assert cells(done)[1] == ["'=News", "2027-01-01 09:00", ""]
+
+
+async def test_a_row_takes_the_time_of_each_of_its_channels(lab: Lab) -> None:
+    zones = ReadOptions(timezone="UTC", timezones={"mastodon": "Asia/Tokyo"})
+    rows = "x;mastodon,2027-01-02 09:00\nx,\nmastodon,\n"
+    done = await filled(lab, f"channel,date\n{rows}", {"": "sat 0:00 9:00"}, zones)
+    assert [f"{each.date:%a %H:%M}" for each in done.rows] == ["Sat 00:00", "Sat 00:00"]
+    done = await filled(lab, f"channel,date\n{rows}", {"": "sat 9:00"}, zones)
+    assert [f"{each.date:%d %H:%M}" for each in done.rows] == ["09 09:00", "09 09:00"]
+
+
 ZONES = ["", "Europe/Berlin", "America/Nuuk", "Australia/Lord_Howe", "Pacific/Apia"]
 ROWS = st.lists(
     st.tuples(

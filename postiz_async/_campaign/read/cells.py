@@ -32,7 +32,7 @@ from postiz_async._campaign.read.texts import (
     NO_JSON,
     CellProblem,
     cell_text,
-    foreign_byte,
+    describe_unstorable,
     is_storable,
     read_json,
     read_shared_json,
@@ -113,7 +113,6 @@ class RowReader:
             number=self.number,
             channel=sys.intern(channel),
             date=date,
-            timezone=self.zone.key if self.zone else "",
             **values,
         )
 
@@ -164,11 +163,7 @@ class RowReader:
         return text
 
     def _refuse_characters(self, name: str, value: str) -> None:
-        byte = foreign_byte(value)
-        if byte is not None:
-            self._wrong(name, *byte)
-        else:
-            self._wrong(name, "contains characters that are not text (NUL or half a character)")
+        self._wrong(name, *describe_unstorable(value))
 
     def _content(self, name: str) -> str:
         text = tidied(self._text(name))
@@ -215,8 +210,9 @@ class RowReader:
         wall = self._wall()
         if wall is None:
             return None
+        wrong = len(self.problems)
         zone = self.find_zone(channel, is_needed=wall.tzinfo is None)
-        if zone is None and self.problems and self.problems[-1].where == "timezone":
+        if len(self.problems) > wrong:
             return None
         self.has_date = True
         moment = to_moment(wall.replace(microsecond=0) if wall.microsecond else wall, zone)

@@ -250,7 +250,10 @@ class Reading(NamedTuple):
 
 
 def readings(raw: str) -> list[Reading]:
-    """What a person may read in a date of numbers; two if day and month could be either."""
+    """What a person may read in a date of numbers: two if day and month could be either.
+
+    Two of the same moment have different formats, which matters for the other dates of a column.
+    """
     found = _WRITTEN.fullmatch(raw) if len(raw) <= _LONGEST else None
     if found is None:
         return []
@@ -263,7 +266,7 @@ def readings(raw: str) -> list[Reading]:
     else:  # any of the three numbers may be the year
         return []
     meant = (_reading(raw, found, found["sep"].join(order)) for order in orders)
-    return list({each.wall: each for each in meant if each is not None}.values())
+    return list(dict.fromkeys(each for each in meant if each is not None))
 
 
 def _reading(raw: str, found: re.Match[str], form: str) -> Reading | None:
@@ -302,11 +305,15 @@ def explain_unread(raw: str, *, has_clock: bool) -> CellProblem | None:
     time_too = ""
     if not found[0].has_time and not has_clock:
         time_too = ", and the time by a column, --column NAME=time, or --default time=09:00"
+    what = f"{raw!r} is not a date this program reads"
     if len(found) == 1:
         say = "say" if found[0].form else "write it like"
-        what = f"{raw!r} is not a date this program reads"
         return CellProblem(what, f"{say} {found[0].words}{time_too}")
     days = [f"{each.wall.day} {each.wall:%B}" for each in found]
-    meanings = (f"{each.words} for {day}" for each, day in zip(found, days, strict=True))
-    hint = f"say which is meant: {' or '.join(meanings)}{time_too}"
-    return CellProblem(f"{raw!r} may be {' or '.join(days)}", hint)
+    meanings = [f"for {day}" for day in days]
+    if days[0] == days[1]:
+        meanings = ["if the day is first", "if the month is first"]
+    else:
+        what = f"{raw!r} may be {' or '.join(days)}"
+    ways = (f"{each.words} {of}" for each, of in zip(found, meanings, strict=True))
+    return CellProblem(what, f"say which is meant: {' or '.join(ways)}{time_too}")

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, cast
-from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import structs
@@ -232,18 +231,11 @@ class Row(Value, frozen=True, kw_only=True, gc=False):
     """Those of `media` that a program gave as `Path`: they may lead anywhere."""
     alt: tuple[str, ...] = ()
     """A text for each medium, or none at all."""
-    timezone: str = ""
-    """The name of the zone of the date, which `date` does not keep."""
     post: NewPost | None = None
     """What a program gave that no file can say: uploaded media, mentions, parts with media.
 
     The texts are in `content` and `thread`.
     """
-
-    @property
-    def zone(self) -> ZoneInfo | None:
-        """The zone of the date; None if it has an offset."""
-        return ZoneInfo(self.timezone) if self.timezone else None
 
     @property
     def uploaded(self) -> Sequence[Media]:

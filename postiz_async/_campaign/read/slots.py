@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
 from postiz_async._campaign.read.dates import read_time, to_moment
@@ -33,7 +33,6 @@ class Slots:
     """Times of day by weekday, Monday first, in order."""
 
     times: tuple[tuple[time, ...], ...]
-    text: str = field(default="", compare=False)
 
     def after(self, moment: datetime, zone: tzinfo) -> Iterator[datetime]:
         """The slots after a moment, in UTC and in order, as far as posts can be dated.
@@ -74,7 +73,7 @@ def read_slots(text: str) -> Slots:
             raise _unreadable(text, f"{part[0].strip()!r} ends without a time of day")
     if not times:
         raise _unreadable(text, "it has no time of day")
-    return Slots(tuple(tuple(sorted(times[day])) for day in range(7)), text)
+    return Slots(tuple(tuple(sorted(times[day])) for day in range(7)))
 
 
 def _days(word: str) -> frozenset[int]:

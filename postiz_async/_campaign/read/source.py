@@ -17,7 +17,7 @@ from msgspec import structs
 
 from postiz_async._campaign.read.cells import NO_CLOCK, NO_TIME, RowReader
 from postiz_async._campaign.read.channel_cells import ChannelWords
-from postiz_async._campaign.read.columns import EXPORT_ONLY, is_column, numbered
+from postiz_async._campaign.read.columns import is_column, numbered
 from postiz_async._campaign.read.dates import describe_drift
 from postiz_async._campaign.read.file_formats import (
     Line,
@@ -27,7 +27,6 @@ from postiz_async._campaign.read.file_formats import (
     is_spreadsheet,
     json_records,
     open_campaign,
-    without_escape,
 )
 from postiz_async._campaign.read.header import Columns, is_header, read_header
 from postiz_async._campaign.read.read_options import Advice, ReadOptions, Rules, rules_of, warning
@@ -262,18 +261,31 @@ def _media_in(cell: object) -> list[object]:
     return [*str(cell or "").split(";")]
 
 
-def cell_problems(record: Mapping[str, object], columns: Columns, number: int) -> Iterator[Problem]:
+_SUSPECT = ("=", *BEGINNINGS)
+"""The beginnings of formulas and error values."""
+
+
+def odd_cells(record: Mapping[str, object]) -> dict[str, str]:
+    """The few cells of a record that may be wrong as they stand, whatever their column is."""
+    return {
+        name: cell
+        for name, cell in record.items()
+        if isinstance(cell, str) and (cell.startswith(_SUSPECT) or isinstance(cell, Odd))
+    }
+
+
+def cell_problems(odd: Mapping[str, str], columns: Columns, number: int) -> Iterator[Problem]:
     """Error values of formulas, and cells that are shown otherwise than the file has them.
 
     Args:
-        record: the cells by the file's names of columns.
+        odd: the `odd_cells` of a row.
         columns: the columns.
         number: the number of the row.
     """
-    for name, cell in record.items():
+    for name, cell in odd.items():
         if isinstance(cell, Odd) and is_column(columns.meanings[name]):
             yield Problem(columns.meanings[name], cell.why, number, cell.hint)
-        if isinstance(cell, str) and cell.startswith(BEGINNINGS) and is_cell_error(cell):
+        if is_cell_error(cell):
             message = f"is {cell.strip()}, an error of the spreadsheet"
             hint = "repair the formula, or write the text"
             yield Problem(columns.meanings[name], message, number, hint)
@@ -309,7 +321,6 @@ class _Collector:
         number = columns.number
         self._unseen.clear()
         self.labels = columns.labels
-        is_export = not EXPORT_ONLY.isdisjoint(columns.meanings.values())
         try:
             for line in lines:
                 number = line.number
@@ -317,19 +328,22 @@ class _Collector:
                 if isinstance(record, str):
                     hint = "is a comma or semicolon not quoted?"
                     self.problems.append(Problem("columns", record, number, hint))
-                elif wrong := list(cell_problems(record, columns, number)):
-                    self.problems += wrong
-                else:
-                    for name, cell in record.items():
-                        if isinstance(cell, str) and cell.startswith("="):
-                            message = "begins with =, as a formula does, and is sent as text"
-                            hint = "copy the values, not the formulas"
-                            self.warn("formulas", columns.meanings[name], message, number, hint)
-                    if is_export:
-                        record = {name: without_escape(cell) for name, cell in record.items()}
-                    self.take(number, record)
+                    continue
+                odd = odd_cells(record)
+                wrong = list(cell_problems(odd, columns, number)) if odd else []
+                self.problems += wrong
+                if not wrong:
+                    self._warn_of_formulas(odd, columns, number)
+                    self.take(number, columns.without_escapes(record))
         except NotReadable as error:
             self.problems.append(Problem("csv", str(error), number + 1))
+
+    def _warn_of_formulas(self, odd: Mapping[str, str], columns: Columns, number: int) -> None:
+        for name, cell in odd.items():
+            if cell.startswith("="):
+                message = "begins with =, as a formula does, and is sent as text"
+                hint = "copy the values, not the formulas"
+                self.warn("formulas", columns.meanings[name], message, number, hint)
 
     def take_given(self, given: object) -> None:
         """Take a row that a program made."""

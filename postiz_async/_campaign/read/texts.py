@@ -90,6 +90,12 @@ def is_storable(text: str) -> bool:
     return "\0" not in text if text.isascii() else _NO_TEXT.search(text) is None
 
 
+def describe_unstorable(text: str) -> CellProblem:
+    """The problem of a text that is not `is_storable`."""
+    message = "contains characters that are not text (NUL or half a character)"
+    return foreign_byte(text) or CellProblem(message, "")
+
+
 def has_halves(text: str) -> bool:
     """Whether a text has lone surrogates, which cannot be stored."""
     return not text.isascii() and _HALF.search(text) is not None

@@ -331,6 +331,7 @@ WAYS = [
     "{day} à {clock}",
     "{day}",
 ]
+EITHER = [datetime(2027, 5, 5, 9), datetime(2027, 3, 4, 9)]  # noqa: DTZ001
 MORNING = {"p.m.": "a.m.", " p": " a", "evening": "morning"}
 
 
@@ -360,6 +361,8 @@ def written(moment: datetime, day: str, clock: str, way: str, zone: str) -> str:
 @example([datetime(2027, 2, 1)], "%G-W%V-%u", "%H:%M", "{day}", "")  # noqa: DTZ001
 @example([datetime(2027, 12, 5, 9)], "%d/%m/%Y", "%H:%M", "{day} {clock}", "Z")  # noqa: DTZ001
 @example([datetime(2027, 12, 15, 9, 10)], "%d-%m-%Y", "%H:%M", "{clock} {day}", "")  # noqa: DTZ001
+@example(EITHER, "%m/%d/%Y", "%H:%M", "{day} {clock}", "")
+@example(EITHER, "%d/%m/%Y", "%H:%M", "{day} {clock}", "")
 @example([datetime(2026, 1, 1), datetime(2026, 1, 2)], "%m/%d/%Y", "%H:%M", "{day} {clock}", "")  # noqa: DTZ001
 def test_what_a_hint_says_gives_the_moment_that_a_person_reads(
     tmp_path_factory: pytest.TempPathFactory,
@@ -387,8 +390,12 @@ def test_what_a_hint_says_gives_the_moment_that_a_person_reads(
     assert first.problems or [row.date for row in first.rows] == meant
     for problem in first.problems:
         hint, wall = problem.hint, walls[(problem.row or 2) - 2]
-        options = re.findall(r"--date-format ('[^']*'|\S+)(?: for (\d+ \w+))?", hint)
-        chosen = [form for form, of in options if of in {"", f"{wall.day} {wall:%B}"}]
+        options = re.findall(
+            r"--date-format ('[^']*'|\S+)(?: for (\d+ \w+)| (if the \w+ is first))?", hint
+        )
+        first_part = "day" if day.find("%d") < day.find("%m") else "month"
+        meant_by = {("", ""), (f"{wall.day} {wall:%B}", ""), ("", f"if the {first_part} is first")}
+        chosen = [form for form, *of in options if tuple(of) in meant_by]
         assert bool(chosen) == bool(options), (cells, hint)
         if chosen:
             [form] = shlex.split(chosen[0])
