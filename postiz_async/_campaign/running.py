@@ -217,8 +217,9 @@ class Running:
             return
         known = self.known.checked.channels  # channels of rows that are not done
         rows = {row.ref: row for row in self.known.valid() if row.ref in known} if lost else {}
+        records = await job.journal.rows({ref for each in lost for ref in each.refs})
         for each in lost:
-            rows |= as_sent(each.sent, rows, self.known.checked.records)
+            rows |= as_sent(each.sent, rows, records)
         await runner.run(requests, lost, rows)
 
     async def _end_together(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._client import Postiz
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.record import write_record
+from postiz_async._scheduler.scheduler import Scheduler
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.errors import Delivery, StoreError
 from postiz_async.models.posts import PostRequest
@@ -160,23 +161,48 @@ async def test_each_host_tells_of_each_row_once(lab: SharedLab) -> None:
     assert len(one) == COUNT
 
 
+def once_posts_are_there(lab: SharedLab) -> Callable[[Any, Callable[[], None]], None]:
+    def arm(transport: Any, die: Callable[[], None]) -> None:
+        def if_so() -> None:
+            if lab.sandbox.creates:
+                die()
+            else:
+                arm(transport, die)
+
+        transport.before[len(transport.sent) + 1] = if_so
+
+    return arm
+
+
 @pytest.mark.parametrize("kind", ["drop_answer", "stop"])
 async def test_what_a_dead_host_left_is_looked_up_by_the_others(lab: SharedLab, kind: Any) -> None:
     dead, *alive = hosts(lab, 3)
     lab.sandbox.faults.add(Fault(kind, route="create_post", times=2))
 
-    def with_its_first(transport: Any, die: Any) -> None:
-        def if_it_is_there() -> None:
-            if lab.sandbox.creates:
-                die()
-            else:
-                transport.after[len(transport.sent) + 1] = if_it_is_there
-
-        transport.after[1] = if_it_is_there
-
-    await asyncio.gather(dead.killed(with_its_first), *(host.run() for host in alive))
+    died, *_ = await asyncio.gather(
+        dead.killed(once_posts_are_there(lab)), *(host.run() for host in alive)
+    )
+    assert died
     assert all(host.status().report.complete for host in alive)
     await lab.clock.sleep(3_600)
+    lab.assert_each_once(TEXTS)
+
+
+async def test_what_a_host_began_and_left_while_another_opened_it_is_looked_up(
+    lab: SharedLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, late = hosts(lab, 2)
+    lab.sandbox.faults.add(Fault("drop_answer", route="create_post", times=2))
+    restore = Scheduler.restore
+
+    async def restore_once_another_is_dead(scheduler: Scheduler, journal: Any) -> None:
+        monkeypatch.setattr(Scheduler, "restore", restore)
+        assert await dead.killed(once_posts_are_there(lab))
+        await lab.clock.sleep(2 * HOLD)
+        await restore(scheduler, journal)
+
+    monkeypatch.setattr(Scheduler, "restore", restore_once_another_is_dead)
+    assert (await late.run()).counts == {"stored": COUNT}
     lab.assert_each_once(TEXTS)
 
 
