@@ -100,7 +100,6 @@ class Known:
                 checked.records,
                 channel_of=Resolver(checked.listed).ids(),
                 now=self.now,
-                unsure=checked.unsure,
                 unread=checked.campaign.unread,
             )
         return self._edits

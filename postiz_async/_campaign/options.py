@@ -37,7 +37,6 @@ class CampaignOptions:
     skip_invalid: bool = False
     on_doubt: OnDoubt = "skip"
     existing: Existing = "refuse"
-    as_new: bool = False
     span: timedelta = field(init=False)
     """The parsed `align`: how far dates may move so that posts share a request."""
     late_rule: LateRule = field(init=False)

@@ -156,9 +156,9 @@ async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOp
         refuse_other_contents(origin.journal, campaign, origin.path, records, journal.contents)
     channel_of = Resolver(listed).ids()
     now = postiz.scheduler.server_now()
-    found = recognise(campaign.rows, records, channel_of=channel_of, now=now, as_new=options.as_new)
-    campaign = replace(campaign, rows=found.rows)
-    refuse_foreign(origin.journal, campaign, origin.path, records, listed, unsure=found.unsure)
+    rows = recognise(campaign.rows, records, channel_of=channel_of, now=now)
+    campaign = replace(campaign, rows=rows)
+    refuse_foreign(origin.journal, campaign, origin.path, records, listed)
     checked = Checked(
         campaign,
         listed,
@@ -167,7 +167,6 @@ async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOp
         records,
         (),
         state=journal.state,
-        unsure=found.unsure,
         left_out=journal.left_out,
     )
     open_rows = [

@@ -64,14 +64,12 @@ class CampaignFlags:
         align: How far dates may move so that more posts share a request, like 15m (s, m, h or d). A
             row's tolerance overrides it.
         skip_invalid: Leave out rows with problems instead of stopping.
-        as_new: Send rows without a ref that look like edits of sent rows as new posts.
     """
 
     journal: JournalOptions = JournalOptions()
     media_root: MediaRoots = None
     align: str | None = None
     skip_invalid: bool = False
-    as_new: Annotated[bool, Parameter(group=SPECIAL)] = False
 
 
 @Parameter(name="*")
@@ -134,7 +132,6 @@ async def open_campaign(
             media_root=flags.media_root or (),
             align=flags.align,
             skip_invalid=flags.skip_invalid,
-            as_new=flags.as_new,
             **sending,
         ) as campaign,
     ):

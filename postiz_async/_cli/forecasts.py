@@ -215,8 +215,6 @@ def say_edits(
     output.say(f"{heading}: {named}", "bold yellow")
     lines = [*_changed(edits.changed, zone), *_gone(edits, zone)]
     output.say_some(lines, _SHOWN)
-    if any(not each.sure for each in edits.changed):
-        output.say("  (?) is probably an edit: with --as-new it is sent as a post of its own")
     if not is_update:
         prune = " --prune" if edits.gone else ""
         output.say("run leaves these posts as they are. To see what changing them would take:")
@@ -231,7 +229,6 @@ def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:
             groups[_kind(change, zone)].append((each, change))
     for (name, *_), group in groups.items():
         rows = describe_rows(each.row.number for each, _ in group)
-        sure = "" if all(each.sure for each, _ in group) else " (?)"
         alike = {_pair(change, zone) for _, change in group}
         first = group[0][1]
         if len(alike) == 1:
@@ -239,7 +236,7 @@ def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:
             what = " -> ".join(pair)
         else:
             what = _by(first, zone)
-        yield f"{rows}: {name} {what}{sure}"
+        yield f"{rows}: {name} {what}"
 
 
 def _kind(change: FieldChange, zone: tzinfo) -> tuple[str, ...]:

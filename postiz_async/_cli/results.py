@@ -84,7 +84,6 @@ def edits_result(edits: Edits) -> Result:
                 "row": each.row.number,
                 "ref": each.row.ref,
                 "post_id": each.record.post_id,
-                "sure": each.sure,
                 "fields": [
                     {"field": c.name, "before": c.before, "after": c.after} for c in each.fields
                 ],

@@ -610,7 +610,6 @@ class Postiz:
         skip_invalid: bool = False,
         on_doubt: OnDoubt = "skip",
         existing: Existing = "refuse",
-        as_new: bool = False,
     ) -> Campaign:
         """A campaign: a job that can be planned, run, killed and resumed.
 
@@ -647,8 +646,6 @@ class Postiz:
                 sent, `adopt` adopts them as stored, `again` sends the rows once more, and also
                 those that `undo` has withdrawn. Posts that an earlier run or another host stored
                 for a row in the journal are always adopted.
-            as_new: send rows without a `ref` that look like edits of sent rows as new posts. By
-                default they are not sent; `update` changes the existing posts.
 
         Raises:
             ConfigurationError: rows cannot move by `late` or `align`, rows from a program have no

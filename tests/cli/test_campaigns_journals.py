@@ -43,7 +43,9 @@ def refused_and_untouched(
 
 
 def test_of_another_campaign(cli: Cli, server: Server, file: Path, tmp_path: Path) -> None:
-    other = write_campaign(tmp_path / "other.csv", ("mastodon", LATER, "Something else"))
+    other = write_campaign(
+        tmp_path / "other.csv", ("mastodon", "2027-01-21 09:00Z", "Something else")
+    )
     journal = file.with_suffix(".journal")
     for verb in ("plan", "run"):
         refused_and_untouched(

@@ -19,19 +19,23 @@ from postiz_async._sandbox.http import serve
 def file(cli: Cli, server: Server, tmp_path: Path) -> Path:
     """A campaign that was run and edited: a text, a date, a channel, one gone, one new."""
     path, home = tmp_path / "c.csv", str(tmp_path)
-    before = [(name, f"2031-05-0{n} 09:00Z", f"{home} number {n}") for n, name in enumerate(
-        ("mastodon", "telegram", "threads", "bluesky", "telegram"), start=1
-    )]  # fmt: skip
-    write_campaign(path, *before)
+    names = ("mastodon", "telegram", "threads", "bluesky", "telegram")
+    before = [
+        (name, f"2031-05-0{n} 09:00Z", f"{home} number {n}", f"r{n}")
+        for n, name in enumerate(names, start=1)
+    ]
+    columns = "channel,date,content,ref"
+    write_campaign(path, *before, columns=columns)
     assert cli("run", path).code == 0
     assert len(stored(server, path)) == 5
     return write_campaign(
         path,
-        (*before[0][:2], f"{home} number 1, corrected"),
-        ("telegram", "2031-05-02 10:00Z", before[1][2]),
+        (*before[0][:2], f"{home} number 1, corrected", "r1"),
+        ("telegram", "2031-05-02 10:00Z", *before[1][2:]),
         ("mastodon", *before[2][1:]),
         before[4],
-        ("telegram", "2031-05-09 09:00Z", f"{home} new"),
+        ("telegram", "2031-05-09 09:00Z", f"{home} new", "r9"),
+        columns=columns,
     )
 
 

@@ -25,13 +25,17 @@ def edited(cli: Cli, server: Server, tmp_path: Path) -> Path:
     hours = ("telegram", day(9), f"{home} {LONG}")
     gone = ("telegram", day(10), f"{home} is gone")
     other = ("telegram", day(11), f"{home} elsewhere")
-    write_campaign(path, *same, hours, gone, other)
+    columns = "channel,date,content,ref"
+    write_campaign(
+        path, *((*row, "") for row in (*same, hours, gone)), (*other, "o"), columns=columns
+    )
     assert cli("run", path).code == 0
     later = [("mastodon", day(n, 10), f"{home} offer {n}") for n in range(1, 5)]
     new = ("telegram", day(20), f"{home} quite new")
-    return write_campaign(
-        path, *later, (*hours[:2], hours[2].replace("five", "six")), ("threads", *other[1:]), new
-    )
+    hours = (*hours[:2], hours[2].replace("five", "six"))
+    moved = ("threads", *other[1:], "o")
+    rows = [(*row, "") for row in (*later, hours)]
+    return write_campaign(path, *rows, moved, (*new, ""), columns=columns)
 
 
 def test_plan_and_status_name_old_beside_new(cli: Cli, edited: Path) -> None:

@@ -207,8 +207,6 @@ class Checked:
     """Warnings: accepted, but probably mistakes."""
     state: CampaignState = field(default_factory=CampaignState)
     """Whether the campaign is paused, as the journal has it."""
-    unsure: frozenset[str] = frozenset()
-    """Refs of rows that are only probably the ones sent under these refs."""
     left_out: tuple[Problem, ...] = ()
     """Problems of rows that an earlier run left out, as the journal has them."""
     sizes: dict[str, int] = field(default_factory=dict[str, int])

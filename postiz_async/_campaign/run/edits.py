@@ -2,15 +2,10 @@
 
 A row with a `ref` of its own is known by it. A row without one has a ref that its text, date and
 channel make, so an edited one looks like a row that vanished and another that appeared. The two
-are held together, the surest first:
-
-| stage   | what the two have in common             | sure of it                             |
-|---------|-----------------------------------------|----------------------------------------|
-| exact   | all that would be sent                  | surely: an edit that was carried out   |
-| date    | channel and text                        | surely, where one has gone and one came|
-| channel | date and text                           | surely, where one has gone and one came|
-| text    | channel and date, and how much of a text| surely from half of it on              |
-| both    | the text alone, one gone and one come   | probably                               |
+are one row if they would be sent exactly alike; else if they have the same channel, moment and
+text; else the same channel and moment (its text was edited); else the same channel and text (it was
+moved). Of several with equal keys it does not matter which is which: each post becomes what its row
+says.
 
 Only posts that are still to come count, those of which nobody knows whether they are stored, and
 those whose row was edited before they came out: a row that says what was published before is a post
@@ -19,12 +14,10 @@ of its own.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from itertools import zip_longest
 from typing import cast
 
@@ -42,12 +35,6 @@ from postiz_async._campaign.read.rows import (
     ref_on,
 )
 from postiz_async._delivery.outcomes import RowState
-
-SURE, LIKELY = 0.5, 0.25
-"""Likeness of two texts from which a row is surely, or probably, the same."""
-
-_WINDOW = 32
-"""Texts of one channel and moment that a text is compared with, if there are very many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +58,11 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A row that differs from its stored post.
-
-    `sure` is False where the row is only probably the one that was sent.
-    """
+    """A row that differs from its stored post."""
 
     row: Row
     record: RowRecord
     fields: tuple[FieldChange, ...]
-    sure: bool = True
 
     @property
     def names(self) -> frozenset[str]:
@@ -116,19 +99,6 @@ class Edits:
         return SaidRow.read(gone.said).content
 
 
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """Rows with the refs by which the journal knows them.
-
-    `edited` are refs of rows that were recognised by likeness, `unsure` those of them that are
-    only probably the ones that were sent.
-    """
-
-    rows: tuple[Row, ...]
-    edited: frozenset[str] = frozenset()
-    unsure: frozenset[str] = frozenset()
-
-
 _UNCLEAR = {RowState.SENDING, RowState.UNKNOWN, RowState.UNDECIDED}
 _HELD = {*_UNCLEAR, RowState.STORED, RowState.WITHDRAWING, RowState.WITHDRAWN}
 """States of rows whose edit must not become a new row."""
@@ -150,8 +120,7 @@ def recognise(
     *,
     channel_of: Callable[[str], str],
     now: datetime,
-    as_new: bool = False,
-) -> Recognised:
+) -> tuple[Row, ...]:
     """Give rows the refs by which the journal knows them.
 
     Args:
@@ -159,10 +128,9 @@ def recognise(
         records: the records of the journal.
         channel_of: channel ids by their names in the campaign.
         now: the server's time.
-        as_new: treat rows that only resemble recorded ones as new rows.
     """
     if not records:
-        return Recognised(tuple(rows))
+        return tuple(rows)
     rows = _on_their_channels(rows, records, channel_of)
     prints = {ref: record.fingerprint for ref, record in records.items()}
     kept = keep_refs(rows, prints)
@@ -170,14 +138,11 @@ def recognise(
     vanished = [r for ref, r in records.items() if ref not in here and not has_own_ref(ref)]
     appeared = [r for r in kept if r.ref not in records and not has_own_ref(r.ref)]
     if not vanished or not appeared:
-        return Recognised(kept)
-    found = _Pairing(vanished, appeared, channel_of, now)
-    found.exact()
-    if not as_new:
-        found.by_likeness()
-    refs = found.refs
-    named = (structs.replace(row, ref=refs[row.ref]) if row.ref in refs else row for row in kept)
-    return Recognised(tuple(named), frozenset(found.alike), frozenset(found.unsure))
+        return tuple(kept)
+    refs = _Pairing(vanished, appeared, channel_of, now).paired()
+    return tuple(
+        structs.replace(row, ref=refs[row.ref]) if row.ref in refs else row for row in kept
+    )
 
 
 def _on_their_channels(
@@ -245,10 +210,7 @@ class _Pairing:
         now: datetime,
     ) -> None:
         self._now = now
-        self.refs: dict[str, str] = {}
-        """Maps the ref of a new row to the ref that the journal has."""
-        self.alike: set[str] = set()
-        self.unsure: set[str] = set()
+        self._refs: dict[str, str] = {}
         self._records = {record.ref: record for record in vanished}
         gone = (
             _Side(r.ref, r.fingerprint, r.channel, said)
@@ -259,98 +221,37 @@ class _Pairing:
         self._gone = sorted(gone, key=lambda side: side.order)
         self._came = sorted(came, key=lambda side: side.order)
 
-    def exact(self) -> None:
-        """Pair rows that would be sent exactly alike."""
-        self._by(lambda side: side.exact, is_alike=False)
-
-    def by_likeness(self) -> None:
-        """Pair rows by likeness, the surest stage first."""
+    def paired(self) -> dict[str, str]:
+        """The refs that the journal has, by the refs of new rows."""
+        self._by(lambda side: side.exact)
         self._gone = [
             side for side in self._gone if _may_be_edited(self._records[side.ref], self._now)
         ]
-        self._by(lambda side: (side.channel, side.text))
-        self._by(lambda side: (side.said.date, side.text))
-        for gone, came in self._groups(lambda side: (side.channel, side.said.date)):
-            self._by_words(gone, came)
-        self._forget_paired()
-        for gone, came in self._groups(lambda side: side.text):
-            if len(gone) == len(came) == 1:
-                self._pair(gone[0], came[0], sure=False)
+        self._by(lambda side: (side.channel, side.said.date, side.text))
+        self._by(lambda side: (side.channel, side.said.date))
+        self._by(lambda side: (side.channel, side.text), has_moved=True)
+        return self._refs
 
-    def _by(self, key: Callable[[_Side], Hashable], *, is_alike: bool = True) -> None:
+    def _by(self, key: Callable[[_Side], Hashable], *, has_moved: bool = False) -> None:
         """Pair rows with equal keys, in order of date.
 
         Of rows that are partly published, the dates to come are those of the posts to come.
         """
-        for gone, came in self._groups(key):
-            if is_alike and len(gone) != len(came):
-                gone.sort(key=lambda side: self._records[side.ref].at <= self._now)
-                came[:] = [each for each in came if each.said.date > self._now]
-            sure = len(gone) == len(came) == 1
-            for one, other in zip(gone, came, strict=False):
-                self._pair(one, other, sure=sure, is_alike=is_alike)
-        self._forget_paired()
-
-    def _by_words(self, gone: Sequence[_Side], came: Sequence[_Side]) -> None:
-        """Pair similar texts of one channel, the most similar first."""
-        if len(gone) == len(came) == 1:
-            self._pair(gone[0], came[0], sure=likeness(gone[0].said, came[0].said) >= SURE)
-            return
-        scores = [
-            (likeness(one.said, other.said), one, other)
-            for one in gone
-            for other in _neighbours(one, came)
-        ]
-        scores.sort(key=lambda score: (-score[0], score[1].order, score[2].order))
-        paired: set[str] = set()
-        for score, one, other in scores:
-            if score >= LIKELY and paired.isdisjoint({one.ref, other.ref}):
-                paired |= {one.ref, other.ref}
-                self._pair(one, other, sure=score >= SURE)
-
-    def _groups(self, key: Callable[[_Side], Hashable]) -> list[tuple[list[_Side], list[_Side]]]:
-        """Groups of vanished and new rows with the same key, where both exist."""
-        gone: defaultdict[Hashable, list[_Side]] = defaultdict(list)
-        came: defaultdict[Hashable, list[_Side]] = defaultdict(list)
+        came_by: defaultdict[Hashable, list[_Side]] = defaultdict(list)
+        gone_by: defaultdict[Hashable, list[_Side]] = defaultdict(list)
         for side in self._gone:
-            gone[key(side)].append(side)
+            gone_by[key(side)].append(side)
         for side in self._came:
-            came[key(side)].append(side)
-        return [(sides, came[name]) for name, sides in gone.items() if name in came]
-
-    def _pair(self, gone: _Side, came: _Side, *, sure: bool, is_alike: bool = True) -> None:
-        self.refs[came.ref] = gone.ref
-        if is_alike:
-            self.alike.add(gone.ref)
-            if not sure:
-                self.unsure.add(gone.ref)
-
-    def _forget_paired(self) -> None:
-        taken = set(self.refs.values())
+            came_by[key(side)].append(side)
+        for name, gone in gone_by.items():
+            came = came_by[name]
+            if has_moved and len(gone) != len(came):
+                gone.sort(key=lambda side: self._records[side.ref].at <= self._now)
+                came = [each for each in came if each.said.date > self._now]
+            self._refs |= {other.ref: one.ref for one, other in zip(gone, came, strict=False)}
+        taken = set(self._refs.values())
         self._gone = [side for side in self._gone if side.ref not in taken]
-        self._came = [side for side in self._came if side.ref not in self.refs]
-
-
-def _neighbours(one: _Side, came: Sequence[_Side]) -> Sequence[_Side]:
-    """The texts to compare a text with; of very many, those with the most similar beginning."""
-    if len(came) <= 2 * _WINDOW:
-        return came
-    place = bisect_left(came, one.said.content, key=lambda side: side.said.content)
-    return came[max(0, place - _WINDOW) : place + _WINDOW]
-
-
-def likeness(one: SaidRow, other: SaidRow) -> float:
-    """The likeness of two texts from 0 to 1, by groups of three letters (Dice coefficient)."""
-    mine, theirs = (_threes("\n".join((said.content, *said.thread))) for said in (one, other))
-    whole = mine.total() + theirs.total()
-    return 2 * (mine & theirs).total() / whole if whole else 1.0
-
-
-@lru_cache(4 * _WINDOW)
-def _threes(text: str) -> Counter[str]:
-    text = " ".join(text.casefold().split())
-    padded = f"  {text} " if text else ""
-    return Counter(padded[place : place + 3] for place in range(len(padded) - 2))
+        self._came = [side for side in self._came if side.ref not in self._refs]
 
 
 # ------------------------------------------------------------------ what is different
@@ -362,7 +263,6 @@ def find_edits(
     *,
     channel_of: Callable[[str], str],
     now: datetime,
-    unsure: Collection[str] = (),
     unread: tuple[int, ...] = (),
 ) -> Edits:
     """Find the differences between a campaign and what was sent of it.
@@ -372,7 +272,6 @@ def find_edits(
         records: the records of the journal.
         channel_of: channel ids by their names in the campaign.
         now: the server's time.
-        unsure: see `Recognised`.
         unread: numbers of rows that cannot be read.
     """
     new: list[Row] = []
@@ -386,7 +285,7 @@ def find_edits(
         elif record.state in _STORED and differs(row, record):
             fields = changes(row, record, channel_of)
             if fields:
-                changed.append(Changed(row, record, fields, row.ref not in unsure))
+                changed.append(Changed(row, record, fields))
     gone = (
         record
         for ref, record in records.items()

@@ -23,6 +23,7 @@ from postiz_async._campaign.run.edits import Edits, find_edits, recognise
 from postiz_async._campaign.run.pause import while_paused
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.outcomes import RowState
+from postiz_async._resources.channel_names import folded
 from postiz_async._resources.matching import stored_at
 from postiz_async.errors import CampaignError, Problem, by_reader
 
@@ -121,8 +122,6 @@ def refuse_foreign(
     file: Path,
     records: Mapping[str, RowRecord],
     listed: Sequence[Channel],
-    *,
-    unsure: Collection[str] = (),
 ) -> None:
     """Refuse the journal of another campaign or another organisation.
 
@@ -132,15 +131,13 @@ def refuse_foreign(
         file: the source of the rows.
         records: the records of the journal.
         listed: the channels of the organisation.
-        unsure: refs of rows that the journal only probably knows.
 
     Raises:
         CampaignError: the journal is such a one.
     """
     if not records:
         return
-    known = records.keys() - set(unsure)
-    if campaign.rows and not any(row.ref in known for row in campaign.rows):
+    if campaign.rows and not any(row.ref in records for row in campaign.rows):
         raise CampaignError(
             f"The journal {journal} belongs to another campaign: it knows none of "
             f"the rows of {file}. Use another --journal, or move it away. (A row that gets or "
@@ -254,23 +251,22 @@ def compare_file(
         CampaignError: the file cannot be read.
     """
     known = {record.ref: record for record in records}
-    ids = {record.name: record.channel for record in records if record.name}
+    ids = {folded(record.name): record.channel for record in records if record.name}
 
     def channel_of(name: str) -> str:
-        return ids.get(name, name)
+        return ids.get(folded(name), name)
 
     campaign = read_campaign(file, reading=reading, words=recorded_words(records))
-    found = recognise(campaign.rows, known, channel_of=channel_of, now=now)
+    rows = recognise(campaign.rows, known, channel_of=channel_of, now=now)
     edits = find_edits(
-        while_paused(found.rows, known, state),
+        while_paused(rows, known, state),
         known,
         channel_of=channel_of,
         now=now,
-        unsure=found.unsure,
         unread=campaign.unread,
     )
     problems = tuple(labelled(campaign.problems, campaign.labels))
-    return FileComparison(found.rows, edits, problems)
+    return FileComparison(rows, edits, problems)
 
 
 _GONE = "not in the campaign file any more"

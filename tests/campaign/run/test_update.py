@@ -146,6 +146,7 @@ async def test_a_thread_gets_shorter(lab: Lab, channels: list[str]) -> None:
 
 async def test_another_channel_is_another_post_and_never_two(lab: Lab, channels: list[str]) -> None:
     records = rows(channels, 4)
+    records[0] |= {"ref": "mine"}
     ids = await sent(lab, records)
     after = [records[0] | {"channel": channels[1], "content": "post 0"}, *records[1:]]
     lab.write(after)
@@ -645,6 +646,7 @@ async def test_what_a_killed_update_left_without_an_answer_is_left_to_do(
     lab: Lab, channels: list[str]
 ) -> None:
     records = rows(channels, 4)
+    records[3] |= {"ref": "mine"}
     await sent(lab, records)
     after = [*records[:3], records[3] | {"channel": channels[0]}]
     lab.write(after)
@@ -749,6 +751,7 @@ async def test_an_update_that_its_journal_breaks_off_leaves_the_open_campaign_as
 ) -> None:
     """A post that moves to another channel is unsent only while its update sends it."""
     records = rows(channels, 3)
+    records[0] |= {"ref": "mine"}
     await sent(lab, records)
     after = [records[0] | {"channel": channels[1]}, records[1] | {"type": "draft"}, records[2]]
     lab.write(after)
