@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
         CampaignChangedError as CampaignChangedError,
+        CampaignConflictError as CampaignConflictError,
         CampaignError as CampaignError,
         ChannelNotFoundError as ChannelNotFoundError,
         ChannelTokenError as ChannelTokenError,
@@ -85,8 +86,8 @@ _NAMES = {
     "_settings": "AdvancedOptions",
     "errors": (
         "APIConnectionError APIResponseValidationError APIStatusError APITimeoutError "
-        "AuthenticationError BadRequestError CampaignChangedError CampaignError "
-        "ChannelNotFoundError ChannelTokenError "
+        "AuthenticationError BadRequestError CampaignChangedError CampaignConflictError "
+        "CampaignError ChannelNotFoundError ChannelTokenError "
         "ConfigurationError DeliveryUnknownError IdempotencyError InvalidInputError "
         "InvalidPostError NotFoundError PermissionDeniedError PostNotFoundError PostizError "
         "Problem PublishError QuotaError QuotaWaitError RateLimitError ScopeError ServerError "

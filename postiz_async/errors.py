@@ -10,6 +10,7 @@ PostizError                       `.retry_after` in seconds, None if another try
 ├── PostNotFoundError             the post that was looked for is not there
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
 ├── CampaignError                 your campaign or journal; nothing was sent or changed
+│   ├── CampaignConflictError     rows are gone whose posts are to come: prune or keep
 │   └── CampaignChangedError      another process paused or resumed it
 ├── OAuthError                    the user refused, or the callback cannot be trusted
 ├── APIConnectionError            no answer; `.delivery` says what is known
@@ -262,6 +263,19 @@ class UploadError(PostizError):
 
 class CampaignError(PostizError):
     """A campaign or its journal cannot be used. Nothing was sent, nothing was overwritten."""
+
+
+class CampaignConflictError(CampaignError):
+    """A run needs a decision first: posts are to come whose rows are not in the campaign any more.
+
+    Nothing was sent. `rows` are the numbers that these rows had.
+    """
+
+    rows: tuple[int, ...]
+
+    def __init__(self, message: str, *, rows: tuple[int, ...]) -> None:
+        self.rows = rows
+        super().__init__(message)
 
 
 class CampaignChangedError(CampaignError):

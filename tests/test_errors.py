@@ -131,6 +131,7 @@ EVERY: list[tuple[PostizError, float | None]] = [
     (errors.PostNotFoundError("gone", id="p1"), None),
     (errors.UploadError("changed"), None),
     (errors.CampaignError("no file"), None),
+    (errors.CampaignConflictError("rows are gone", rows=(2, 7)), None),
     (errors.CampaignChangedError("paused meanwhile"), None),
     (errors.OAuthError("access_denied", is_refusal=True), None),
     (errors.APIConnectionError("gone", delivery=Delivery.NOT_SENT, hint="Try."), 60.0),

@@ -187,7 +187,10 @@ class Campaign(SentCampaign):
         return await self._running.plan()
 
     def run(
-        self, on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None
+        self,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
+        *,
+        keep: bool = False,
     ) -> CampaignRun:
         """Send what is unsent, and report; `CampaignRun` says how to iterate over outcomes instead.
 
@@ -198,20 +201,25 @@ class Campaign(SentCampaign):
         Args:
             on_outcome: called with each `Outcome` once it is known; may be asynchronous. What it
                 raises stops the run and is raised here.
+            keep: keep posts that are to come and whose rows are not in the campaign any more. It is
+                written down, and no later run asks.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
+            CampaignConflictError: there are such posts, and `keep` is not given.
             CampaignError: rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
         saw = checked_hook("on_outcome", on_outcome)
-        return CampaignRun(Outcomes(self._running.begin, saw), self.report)
+        begin = partial(self._running.begin, keep=keep)
+        return CampaignRun(Outcomes(begin, saw), self.report)
 
     async def update(
         self,
         *,
         prune: bool = False,
+        keep: bool = False,
         force: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
@@ -224,12 +232,14 @@ class Campaign(SentCampaign):
 
         Args:
             prune: delete posts whose row is not in the campaign any more.
+            keep: keep them, as `run(keep=True)`.
             force: overwrite what people edited in Postiz, and send anew what they deleted.
             dry_run: change nothing, and return what would be done and what it costs.
             on_outcome: called with each `Outcome` once it is known; may be asynchronous.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
+            CampaignConflictError: rows are gone, and neither `prune` nor `keep` is given.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
         """
@@ -238,6 +248,7 @@ class Campaign(SentCampaign):
             force=force,
             dry_run=dry_run,
             prune=prune,
+            keep=keep,
             resends=force,
         )
         return await self._changing.update(how)

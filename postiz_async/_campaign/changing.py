@@ -57,6 +57,8 @@ class Changing:
             self.postiz.scheduler.require("delete")
         self.known.refuse_problems()
         journal = await self._begin(how)
+        if not (how.prune or how.dry_run):
+            await self.known.decide(journal, keep=how.keep)
         done = await self._change(journal, how)
         if not how.dry_run:
             await self.known.read(journal)

@@ -88,6 +88,8 @@ class Running:
     remarks: list[str]
     beside: UpdateBeside | None = None
     """The update that the next run is a part of."""
+    _keep: bool = False
+    """Whether posts stay whose rows are gone."""
     _run: str = field(default_factory=lambda: uuid.uuid4().hex)
     _runner: Runner | None = None
     _outage: Outage | None = None
@@ -135,8 +137,9 @@ class Running:
         await taken(Outcomes(self.begin, on_outcome))
         await self.known.journal.require_kept()
 
-    async def begin(self) -> ActiveRun:
+    async def begin(self, *, keep: bool = False) -> ActiveRun:
         await self.settle()
+        self._keep = keep
         if self._active is not None and not self._active.is_over:
             raise UsageError("This campaign is being run already. Wait for the end of that run.")
         if not self.known.checked.state.is_paused:
@@ -275,6 +278,8 @@ class Running:
         self._adopted = await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
         await self.known.read(journal)
+        if self.beside is None and not self.known.checked.state.is_paused:
+            await self.known.decide(journal, keep=self._keep)
         if self.known.checked.records:
             others.here = {row.ref for row in self.known.checked.campaign.rows}
         update, refs = self.beside, self.known.changed_refs

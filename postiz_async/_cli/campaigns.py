@@ -192,10 +192,12 @@ class RunFlags(PlanFlags):
             once, or move it, like 15m.
         on_doubt: What to do with a post whose answer was lost and that is due before it is certain
             that it is not stored: skip it, or send it again, perhaps twice.
+        keep: Keep posts that are to come and whose row is no longer in the file.
     """
 
     late: str = "skip"
     on_doubt: Annotated[OnDoubt, Parameter(group=SPECIAL)] = "skip"
+    keep: bool = False
 
 
 async def run(
@@ -234,7 +236,8 @@ async def run(
             raise InvalidPostError(list(campaign.problems))
         zone = zone_of(read_as.connection, campaign.reading.timezone)
         told = len(campaign.remarks)
-        code = await _send(output, postiz, campaign, zone, late, waits=wait_published)
+        keep = choices.keep
+        code = await _send(output, postiz, campaign, zone, late, keep=keep, waits=wait_published)
         ended = code is None or await campaign.has_journal()
         report = await campaign.report() if ended else Report((), {}, 0)
     fault = "" if output.as_json or code else write_result(result_path(campaign), report, zone)
@@ -294,6 +297,7 @@ async def _send(
     zone: tzinfo,
     late: Late,
     *,
+    keep: bool,
     waits: bool,
 ) -> int | None:
     """Send a checked campaign, and if asked for wait until it is published.
@@ -307,7 +311,7 @@ async def _send(
         say_edits(output, campaign.edits, campaign.path, zone)
         say_state(output, campaign, zone)
     _say_remarks(output, campaign)
-    code = await run_if_open(output, postiz, campaign, zone, late)
+    code = await run_if_open(output, postiz, campaign, zone, late, keep=keep)
     if code or not waits:
         return code
     return await wait_until_published(output, campaign, zone)

@@ -89,6 +89,7 @@ async def update(
     /,
     *,
     prune: bool = False,
+    keep: bool = False,
     how: ChangeFlags = ChangeFlags(),
 ) -> int:
     """Apply changes in the file to stored posts. Shows the cost first.
@@ -98,12 +99,13 @@ async def update(
 
     Args:
         prune: Delete posts whose row is no longer in the file.
+        keep: Keep them.
     """
 
     def work(campaign: Campaign) -> _Work:
-        return partial(campaign.update, prune=prune)
+        return partial(campaign.update, prune=prune, keep=keep)
 
-    show = partial(_show_update, gone_stay=not prune, resends=True)
+    show = partial(_show_update, gone_stay=not (prune or keep), resends=True)
     return await _change("update", file, how, work, show)
 
 
@@ -258,9 +260,12 @@ def _show_update(
         output.say(f"{named}{cost}", "bold")
     if would.edits.gone and gone_stay:
         one = len(would.edits.gone) == 1
-        stay, them = ("stays", "it") if one else ("stay", "them")
+        are, them = ("is", "it") if one else ("are", "them")
         rows = count(len(would.edits.gone), "post")
-        output.say(f"{rows} whose row is gone {stay}; --prune deletes {them}.", "yellow")
+        told = (
+            f"{rows} whose row is gone {are} to come: --prune deletes {them}, --keep keeps {them}."
+        )
+        output.say(told, "yellow")
     if would.forecast is not None and would.forecast.late:
         late = describe_rows(row.number for row in would.forecast.late)
         what = "no slot before their date; they are neither changed nor sent."

@@ -217,7 +217,9 @@ def say_edits(
     output.say_some(lines, _SHOWN)
     if not is_update:
         prune = " --prune" if edits.gone else ""
-        output.say("run leaves these posts as they are. To see what changing them would take:")
+        if edits.gone:
+            output.say("run stops before posts whose rows are gone; run --keep keeps them.")
+        output.say("run leaves posts as they are. To see what changing them would take:")
         output.say(f"  {command_on(path, 'update')}{prune}")
 
 

@@ -26,6 +26,7 @@ from postiz_async._cli.results import Result, error_result
 from postiz_async.errors import (
     APIConnectionError,
     CampaignChangedError,
+    CampaignConflictError,
     ConfigurationError,
     DeliveryUnknownError,
     InvalidInputError,
@@ -38,6 +39,8 @@ from postiz_async.errors import (
 
 MAX_SHOWN = 50
 """Most problems that are listed; equal ones of several rows count as one."""
+UNDECIDED = 3
+"""The exit code of a run that has to be told what to do, and has sent nothing."""
 PASSING = (
     APIConnectionError,
     CampaignChangedError,
@@ -295,7 +298,9 @@ class Output:
 
 
 def exit_code_of(error: PostizError) -> int:
-    """The exit code of an error: 2 if the user has to correct something, 1 if it may pass."""
+    """The exit code of an error: 1 if it may pass, 3 if the user has to decide, else 2."""
+    if isinstance(error, CampaignConflictError):
+        return UNDECIDED
     return 1 if isinstance(error, PASSING) else 2
 
 

@@ -17,7 +17,15 @@ from postiz_async._cli.forecasts import (
     say_late,
     say_warnings,
 )
-from postiz_async._cli.output import PASSING, Output, command_on, count, exit_code_of, near_moment
+from postiz_async._cli.output import (
+    PASSING,
+    UNDECIDED,
+    Output,
+    command_on,
+    count,
+    exit_code_of,
+    near_moment,
+)
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
@@ -30,6 +38,8 @@ async def run_if_open(
     campaign: Campaign,
     zone: tzinfo,
     late: Late,
+    *,
+    keep: bool = False,
 ) -> int | None:
     """Run the rest of a campaign, or say that there is nothing left to do.
 
@@ -61,9 +71,9 @@ async def run_if_open(
         open_rows=looked_up + sum(len(request.rows) for request in campaign.requests),
         zone=zone,
     )
-    work = run_campaign(output, postiz, campaign, display, zone, late=late)
+    work = run_campaign(output, postiz, campaign, display, zone, late=late, keep=keep)
     code = await _run(output, work, display.stopping, exit_code_of)
-    if code is None or not await campaign.has_journal():
+    if code in {None, UNDECIDED} or not await campaign.has_journal():
         return code
     where = standing(await campaign.report())
     output.result(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
@@ -93,6 +103,7 @@ async def run_campaign(
     zone: tzinfo,
     *,
     late: Late = "skip",
+    keep: bool = False,
 ) -> None:
     """Run a checked campaign and show its warnings and progress."""
     if campaign.requests:
@@ -105,7 +116,7 @@ async def run_campaign(
             say_headline(output, postiz, campaign, forecast, zone)
             say_late(output, forecast, late)
     async with display:
-        await campaign.run(on_outcome=display.saw)
+        await campaign.run(on_outcome=display.saw, keep=keep)
 
 
 async def wait_until_published(output: Output, campaign: Campaign, zone: tzinfo) -> int | None:

@@ -275,7 +275,12 @@ class Campaign:
     @property
     def rows(self) -> tuple[Row, ...]:
         """The rows that could be read."""
-    def run(self, on_outcome: Callable[[Outcome], object] | None = None) -> Report:
+    def run(
+        self,
+        on_outcome: Callable[[Outcome], object] | None = None,
+        *,
+        keep: bool = False,
+    ) -> Report:
         """Send what is unsent, and report; `CampaignRun` says how to iterate over outcomes instead.
 
             report = campaign.run()
@@ -285,9 +290,12 @@ class Campaign:
         Args:
             on_outcome: called with each `Outcome` once it is known. What it
                 raises stops the run and is raised here.
+            keep: keep posts that are to come and whose rows are not in the campaign any more. It is
+                written down, and no later run asks.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
+            CampaignConflictError: there are such posts, and `keep` is not given.
             CampaignError: rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
@@ -326,6 +334,7 @@ class Campaign:
         self,
         *,
         prune: bool = False,
+        keep: bool = False,
         force: bool = False,
         dry_run: bool = False,
         on_outcome: Callable[[Outcome], object] | None = None,
@@ -338,12 +347,14 @@ class Campaign:
 
         Args:
             prune: delete posts whose row is not in the campaign any more.
+            keep: keep them, as `run(keep=True)`.
             force: overwrite what people edited in Postiz, and send anew what they deleted.
             dry_run: change nothing, and return what would be done and what it costs.
             on_outcome: called with each `Outcome` once it is known.
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
+            CampaignConflictError: rows are gone, and neither `prune` nor `keep` is given.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
         """

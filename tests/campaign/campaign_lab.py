@@ -140,10 +140,10 @@ class Lab:
             **options,
         )
 
-    async def run(self, **options: Any) -> Report:
+    async def run(self, *, keep: bool = False, **options: Any) -> Report:
         """A run of a new process, to its end."""
         async with self.client() as postiz, self.campaign(postiz, **options) as campaign:
-            return await campaign.run()
+            return await campaign.run(keep=keep)
 
     def campaign(self, postiz: Postiz, **options: Any) -> Campaign:
         return postiz.campaign(self.path, journal=self.journal, **options)

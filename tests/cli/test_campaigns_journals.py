@@ -140,7 +140,7 @@ def test_in_use(cli: Cli, server: Server, file: Path) -> None:
         assert cli("plan", file).code == 0
     finally:
         lock.release()
-    assert cli("run", file).code == 0
+    assert cli("run", file, "--keep").code == 0
 
 
 def test_the_key_is_in_no_file(server: Server, file: Path) -> None:

@@ -61,7 +61,7 @@ def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: P
     result = cli("update", file)
     assert result.code == 1
     assert "2 changes, 1 deleted and sent again, 1 new: 4 create requests, done about" in result.out
-    assert "1 post whose row is gone stays; --prune deletes it." in result.out
+    assert "1 post whose row is gone is to come: --prune deletes it, --keep keeps it." in result.out
     assert "Nothing was changed. --yes does it." in result.out
     told = cli("update", file, "--json", "--prune").document
     assert (told["changed"], told["resent"], told["new"]) == ([2, 3], [4], [6])
@@ -106,7 +106,7 @@ def test_what_was_edited_in_postiz_is_named(cli: Cli, server: Server, file: Path
     (post,) = (p for p in server.posts if p["content"] == f"{file.parent} number 1")
     how = ("--channel", "mastodon", "--at", post["date"][:19], "--yes")
     assert cli("posts", "replace", post["id"], f"{file.parent} by hand", *how).code == 0
-    result = cli("update", file, "--yes")
+    result = cli("update", file, "--yes", "--keep")
     assert result.code == 1
     assert "left: row 2: edited in Postiz (--force does it anyway)" in result.out
     assert any(text.endswith("by hand") for text in stored(server, file))

@@ -62,6 +62,14 @@ def test_all_of_it_is_there_for_programs(cli: Cli, edited: Path) -> None:
 
 
 def test_run_sends_what_is_new_alone(cli: Cli, edited: Path) -> None:
-    ran = cli("run", edited, "--json").document
+    before = cli("posts", "list", "--json").document
+    stopped = cli("run", edited)
+    assert stopped.code == 3
+    assert "1 post is still to come, but not in the campaign any more (row 7 before)" in stopped.err
+    assert "postiz-async update --prune, or keep it with --keep." in " ".join(stopped.err.split())
+    assert "Stopped" not in stopped.out
+    assert cli("posts", "list", "--json").document == before
+    ran = cli("run", edited, "--keep", "--json").document
     assert ran["counts"] == {"stored": 8}
     assert cli("status", edited, "--json").document["edits"]["new"] == []
+    assert cli("run", edited).code == 0  # it was said

@@ -210,6 +210,11 @@ class Journal:
         values = [{"number": number, "ref": ref} for ref, number in numbers.items()]
         await self.do(lambda t: t.each(_RENUMBER, values))
 
+    async def keep(self, refs: Iterable[str]) -> None:
+        """Note that posts stay whose rows are gone from the campaign."""
+        values = [{"ref": ref, "version": new_version()} for ref in refs]
+        await self.do(lambda t: t.each(_KEEP, values))
+
     async def turn_away(self, purpose: Purpose, refs: Iterable[str], end: RowEnd) -> None:
         """Write down why planned rows are not sent."""
         given = list(refs)
@@ -440,6 +445,11 @@ _PART = "DELETE FROM {s}campaign_runs WHERE campaign = :campaign AND id = :id"
 
 _RENUMBER = """
 UPDATE {s}campaign_rows SET number = :number WHERE campaign = :campaign AND ref = :ref
+"""
+
+_KEEP = """
+UPDATE {s}campaign_rows SET stays = 1, version = :version
+WHERE campaign = :campaign AND ref = :ref
 """
 
 _FOUND = """

@@ -70,7 +70,8 @@ class RowRecord:
     of the published post. `name` is what the campaign calls the channel, or Postiz if that is an
     id. `said` is the content of the row when the fingerprint was made, a
     `_campaign.read.rows.SaidRow` as JSON. `change` is the request that is changing its post.
-    `version` is new after each change; 0: the row does not come from a journal.
+    `stays`: its row is gone from the campaign, and a run was told to keep its post. `version` is
+    new after each change; 0: the row does not come from a journal.
     """
 
     ref: str
@@ -89,6 +90,7 @@ class RowRecord:
     asked_seconds: float | None = None
     said: str = field(default="", repr=False)
     change: int | None = None
+    stays: bool = False
     version: int = field(default=0, compare=False, repr=False)
 
     @property

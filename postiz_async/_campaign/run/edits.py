@@ -35,6 +35,7 @@ from postiz_async._campaign.read.rows import (
     ref_on,
 )
 from postiz_async._delivery.outcomes import RowState
+from postiz_async.errors import by_reader, row_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,20 @@ def find_edits(
     changed.sort(key=lambda each: each.row.number)
     ordered = sorted(gone, key=lambda record: (record.seconds, record.ref))
     return Edits(tuple(new), tuple(changed), tuple(ordered), unread)
+
+
+def explain_gone(gone: Sequence[RowRecord]) -> str:
+    """Explain why a run stops before posts whose rows are gone, with the two ways out."""
+    one = len(gone) == 1
+    posts, rows, them = ("post is", "row", "it") if one else ("posts are", "rows", "them")
+    were = f"({rows} {row_ranges(record.number for record in gone)} before)"
+    prune = by_reader("postiz-async update --prune", "update(prune=True)")
+    keep = by_reader("--keep", "keep=True")
+    return (
+        f"{len(gone):,} {posts} still to come, but not in the campaign any more {were}. Nothing "
+        f"was sent: if a row was edited, both versions would come out. Delete {them} with {prune}, "
+        f"or keep {them} with {keep}."
+    )
 
 
 def _is_left(record: RowRecord) -> bool:

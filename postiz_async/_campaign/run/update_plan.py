@@ -101,6 +101,8 @@ class ChangeOptions:
     """Whether nothing is changed, only planned."""
     prune: bool = False
     """Whether posts whose rows are gone are deleted."""
+    keep: bool = False
+    """Whether they stay."""
     resends: bool = False
     """Whether posts that people deleted are sent anew."""
     types_only: bool = False

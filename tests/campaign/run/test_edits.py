@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import Lab, at, rows
+from campaign_lab import Lab, at, reconciled, rows
 from hypothesis import given, strategies as st
 from msgspec import structs
 
@@ -17,6 +17,7 @@ from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.rows import Row, with_refs
 from postiz_async._campaign.run.edits import Edits, find_edits, recognise
 from postiz_async._delivery.outcomes import RowState
+from postiz_async.errors import CampaignConflictError
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -308,5 +309,52 @@ async def test_a_run_sends_what_is_new_and_leaves_edits_alone(lab: Lab) -> None:
         found = campaign.edits
         assert [sorted(each.names) for each in found.changed] == [["date"], ["text"]]
         assert (len(found.new), len(found.gone)) == (1, 1)
-        await campaign.run()
+        with pytest.raises(CampaignConflictError):
+            await campaign.run()
+        lab.assert_each_once([f"post {n}" for n in range(6)])
+        await campaign.run(keep=True)
     lab.assert_each_once([*(f"post {n}" for n in range(6)), "new"])
+
+
+async def test_a_row_whose_text_and_date_were_edited_does_not_come_out_twice(lab: Lab) -> None:
+    records = rows([lab.channel("telegram")], 3)
+    lab.write(records)
+    await lab.run()
+    lab.write([records[0] | {"content": "anew", "date": at(50)}, *records[1:]])
+    with pytest.raises(CampaignConflictError, match=r"row 1 before.*prune=.*keep=True") as found:
+        await lab.run()
+    assert found.value.rows == (1,)
+    lab.assert_each_once([f"post {n}" for n in range(3)])
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert not campaign.is_done
+        await campaign.update(prune=True)
+    lab.assert_each_once(["anew", "post 1", "post 2"])
+
+
+async def test_what_is_kept_is_not_asked_about_again(lab: Lab) -> None:
+    records = rows([lab.channel("telegram")], 3)
+    lab.write(records)
+    await lab.run()
+    lab.write(records[1:])
+    await lab.run(keep=True)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        assert campaign.is_done
+        assert len(campaign.edits.gone) == 1
+    lab.write(records[2:])
+    with pytest.raises(CampaignConflictError) as asked:
+        await lab.run()
+    assert asked.value.rows == (1,)
+    lab.assert_each_once([f"post {n}" for n in range(3)])
+
+
+async def test_what_is_due_or_edited_by_people_stops_no_run(lab: Lab) -> None:
+    records = rows([lab.channel("telegram")], 3)
+    lab.write(records)
+    by_number = {row.number: row for row in (await lab.run()).rows}
+    edited_by_hand = str(by_number[2].post_id)
+    lab.sandbox.change_post(edited_by_hand, content="by hand", group="another")
+    async with lab.client() as postiz:
+        await reconciled(postiz, lab)
+    await lab.clock.sleep(by_number[1].seconds - lab.clock.time() - 30)
+    lab.write([records[2], {**records[2], "content": "new", "date": at(200)}])
+    assert (await lab.run()).complete

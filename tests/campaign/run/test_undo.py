@@ -125,7 +125,7 @@ async def test_rows_are_counted_as_the_file_has_them_now(lab: Lab, channels: lis
     for _ in range(2):  # before and after a run that numbers the rows anew
         would = await undo(lab, rows={1}, dry_run=True)
         assert [(row.number, row.post_id) for row in would.rows] == [(1, ids[2])]
-        await lab.run()
+        await lab.run(keep=True)
     with pytest.raises(ConfigurationError, match=r"row 6 is not in .*: it has 5 rows \(1-5\)"):
         await undo(lab, rows={6})
     await undo(lab, rows={1})
@@ -138,7 +138,7 @@ async def test_a_number_that_is_there_twice_matters_only_to_who_says_it(
     """A row was taken out of the file, and another one has its number now."""
     await sent(lab, channels, 6)
     lab.write(rows(channels, 6)[1:])
-    await lab.run()
+    await lab.run(keep=True)
     place = JournalFile(lab.journal)
     async with lab.client() as postiz, await open_existing(opened(postiz), place) as journal:
         context = JobContext.of(opened(postiz), journal)

@@ -24,6 +24,7 @@ from postiz_async._sandbox.faults import Fault, FaultKind
 from postiz_async._wire import WireResponse
 from postiz_async.errors import (
     BadRequestError,
+    CampaignConflictError,
     CampaignError,
     InvalidPostError,
     NotFoundError,
@@ -160,7 +161,10 @@ async def test_what_is_gone_is_deleted_if_that_is_said(lab: Lab, channels: list[
     records = rows(channels, 6)
     await sent(lab, records)
     lab.write(records[2:])
-    await update(lab)
+    with pytest.raises(CampaignConflictError) as stopped:
+        await update(lab)
+    assert stopped.value.rows == (1, 2)
+    await update(lab, keep=True)
     assert len(posts(lab)) == 6
     done = await update(lab, prune=True)
     assert len(done.pruned) == 2
@@ -683,7 +687,7 @@ async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None
         transport.judge = judge
 
     assert await lab.killed(arm, lambda campaign: campaign.update(prune=True))
-    report = await lab.run()
+    report = await lab.run(keep=True)
     assert {row.finding.value for row in report.rows} <= {"", "changed"}
     await update(lab, prune=True)
     assert_as_the_file_says(lab, after)
