@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from cyclopts import (
@@ -164,7 +163,7 @@ def _run(arguments: Sequence[str], output: Output) -> int:
     try:
         code = app([*words, *arguments[end:]], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        output.failure("UsageError", _usage(error, arguments), 2)
+        output.failure("UsageError", _usage(error), 2)
         return 2
     except KeyboardInterrupt as stopped:
         code, text = SIGNAL_EXIT + _INTERRUPT, str(stopped) or "Stopped."
@@ -182,7 +181,7 @@ def _run(arguments: Sequence[str], output: Output) -> int:
 _MOMENTS = (datetime, Said, Said | None)
 
 
-def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
+def _usage(error: CycloptsError) -> str:
     """The message about a wrong command line."""
     error.verbose = False
     chain, rest = list(error.command_chain or ()), error.unused_tokens or [""]
@@ -199,7 +198,7 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
     if rest[0].startswith("-"):
         return f"{called} needs a command before {rest[0]}. {see}"
     if isinstance(error, UnusedCliTokensError):
-        return f"{_stray(rest[0], called, arguments)} {see}"
+        return f"{_stray(rest[0], called)} {see}"
     return f"{error} {see}"
 
 
@@ -212,11 +211,8 @@ def _lacks(error: MissingArgumentError, called: str) -> str:
     return f"{called} needs {error.argument.name}."
 
 
-def _stray(word: str, called: str, arguments: Sequence[str]) -> str:
-    """The message about an unexpected word, which may be a secret without its quotes or option."""
-    for option, header in pairwise(arguments):
-        if option == "--header" and header.endswith(":"):
-            return f"--header {header} has no value: put both in quotes, 'Name: value'."
+def _stray(word: str, called: str) -> str:
+    """The message about an unexpected word, which may be a secret without its option."""
     return f"{called} does not take {'that address' if '://' in word else repr(word)}."
 
 

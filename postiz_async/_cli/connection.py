@@ -7,7 +7,7 @@ import logging
 import os
 import urllib.request
 import warnings
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
@@ -32,8 +32,6 @@ from postiz_async._wire import (
     api_root,
     checked_headers,
     clean_key,
-    headers_in,
-    merged_headers,
 )
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
 from postiz_async.contrib.web import open_store
@@ -55,11 +53,6 @@ class Connection:
             POSTIZ_PROFILE.
         api_key: The API key; else POSTIZ_API_KEY or a profile, where other users of this machine do
             not see it, else the official CLI's login.
-        header: A header for each request to the server, like 'CF-Access-Client-Id: 123'; can be
-            repeated. Those of POSTIZ_HEADERS are added; other users of this machine cannot see
-            them.
-        proxy: The proxy for all requests, like http://host:3128; '' for none; else that of
-            POSTIZ_PROXY, which may have a password, else HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
         timezone: The time zone of dates without one, and of the dates that are shown, like
             Europe/Berlin; else what is saved with a campaign, the profile's, the machine's.
     """
@@ -70,8 +63,6 @@ class Connection:
         str | None,
         Parameter(help=f"The server; else POSTIZ_API_URL, else {CLOUD_URL}."),
     ] = None
-    header: Annotated[list[Secret] | None, Parameter(accepts_keys=False)] = None
-    proxy: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
     timezone: str | None = None
 
     def client(self, on_attempt: AttemptHook | None = None) -> AbstractAsyncContextManager[Postiz]:
@@ -146,27 +137,18 @@ def find_target(connection: Connection) -> Target:
         source,
         clock,
         times_out_on_it=wanted == "timeouts",
-        headers=_headers(connection.header or (), access),
+        headers=_headers(access),
         allowed=None if profile is None else profile.allowed,
-        connection=_settings(connection.proxy, access),
+        connection=ConnectionSettings.checked(
+            proxy=None if access is None else access.proxy, source="the profile"
+        ),
     )
 
 
-def _headers(said: Iterable[Secret], access: ServerAccess | None) -> Headers:
-    """Headers of the profile if the server is its own, else of the environment; and of --header."""
+def _headers(access: ServerAccess | None) -> Headers:
+    """Headers of the profile if the server is its own, else of the environment."""
     given = None if access is None else dict(access.headers)
-    headers = checked_headers(headers_of_environment(given))
-    lines = Secret("\n".join(each.reveal() for each in said))
-    return merged_headers(headers, checked_headers(headers_in(lines, "--header")))
-
-
-def _settings(proxy: Secret | None, access: ServerAccess | None) -> ConnectionSettings:
-    """The settings of connections, from the options, else from the profile of the server."""
-    if proxy is not None:
-        return ConnectionSettings.checked(proxy=proxy, source="--proxy")
-    return ConnectionSettings.checked(
-        proxy=None if access is None else access.proxy, source="the profile"
-    )
+    return checked_headers(headers_of_environment(given))
 
 
 def profile_of(connection: Connection) -> Profile | None:

@@ -94,7 +94,7 @@ def _fault(request: WireRequest, cause: Exception, proxy: Proxy | None) -> Expla
 _RESTARTED = "It has answered before: is it being restarted?"
 _OUTSIDE = (
     "Else this machine is not in the network that knows it, or the way there is by a proxy "
-    "(--proxy, POSTIZ_PROXY, proxy=)."
+    "(POSTIZ_PROXY, proxy=)."
 )
 
 

@@ -12,8 +12,8 @@ _TITLE = re.compile(rb"<title[^>]*>([^<]{1,1000})</title", re.IGNORECASE)
 _SHOWN = 100
 
 _KNOW = (
-    "a gateway in front of Postiz wants to know who asks: give its header with --header "
-    "'Name: value', POSTIZ_HEADERS or headers=."
+    "a gateway in front of Postiz wants to know who asks: give its header with "
+    "POSTIZ_HEADERS='Name: value' or headers=."
 )
 _NO_CERTIFICATE = (
     "the server wants a client certificate, and none was sent",

@@ -191,8 +191,8 @@ def _status_error(
     if status == 403:
         return PermissionDeniedError, (
             "Postiz itself answers none of these calls with 403. Ask whoever runs the firewall or "
-            "proxy in front of it: it may want a header of its own (--header, POSTIZ_HEADERS, "
-            "headers=), or block your address, or words in the request."
+            "proxy in front of it: it may want a header of its own (POSTIZ_HEADERS, headers=), "
+            "or block your address, or words in the request."
         )
     if status == 404:
         return NotFoundError, _FOREIGN if said.text.startswith("{") else ""

@@ -193,7 +193,7 @@ async def test_where_a_server_has_answered_its_address_is_not_in_doubt() -> None
 async def test_a_server_that_is_not_reached_may_be_behind_a_proxy() -> None:
     text = await told("https://postiz.invalid", ConnectionSettings())
     assert "No connection to https://postiz.invalid: its name is not known here (" in text
-    assert "--proxy" in text
+    assert "POSTIZ_PROXY" in text
     with socket.socket() as taken:  # by nobody who listens
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -201,7 +201,7 @@ async def test_a_server_that_is_not_reached_may_be_behind_a_proxy() -> None:
     assert f"No connection to https://127.0.0.1:{port}: " in text
     assert "Connect call" not in text, "what asyncio calls it"
     assert "Is it up, and its port right?" in text
-    assert "--proxy" in text
+    assert "POSTIZ_PROXY" in text
 
 
 # ------------------------------------------------------------------ proxies

@@ -65,4 +65,4 @@ def test_the_sentence_names_who_answers(response: WireResponse, text: str) -> No
 
 
 def test_a_gateway_that_wants_to_know_who_asks_says_how() -> None:
-    assert "--header" in in_front(page(401)).hint
+    assert "POSTIZ_HEADERS" in in_front(page(401)).hint

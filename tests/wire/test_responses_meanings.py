@@ -236,8 +236,8 @@ NGINX = "<html><head><title>400 {0}</title></head><center>{0}</center><hr>nginx<
         (400, {}, NGINX.format("No required SSL certificate was sent"), "ssl= takes"),
         (400, {}, NGINX.format("The SSL certificate error"), "does not accept the client cert"),
         (400, {}, NGINX.format("The plain HTTP request was sent to HTTPS port"), "Use https://"),
-        (401, {"www-authenticate": "Basic"}, "<title>401 Authorization</title>", "--header"),
-        (302, {"location": "https://acme.example.com/cdn-cgi/access/login"}, "", "--header"),
+        (401, {"www-authenticate": "Basic"}, "<title>401 Authorization</title>", "POSTIZ_HEADERS"),
+        (302, {"location": "https://acme.example.com/cdn-cgi/access/login"}, "", "POSTIZ_HEADERS"),
     ],
 )
 def test_what_a_gateway_wants_is_said_in_place_of_a_base_url_that_is_wrong(
@@ -268,6 +268,6 @@ def test_the_title_of_a_page_is_what_it_says(page: bytes, said: str) -> None:
     error = wire.failure(WireResponse(403, {"content-type": "text/html"}, page))
     assert isinstance(error, APIStatusError)
     assert error.text == said
-    assert "--header" in error.hint
+    assert "POSTIZ_HEADERS" in error.hint
     wrong = wire.failure(WireResponse(404, {"content-type": "text/html"}, page))
     assert "a web page (404" in str(wrong)
