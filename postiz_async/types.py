@@ -72,8 +72,6 @@ from postiz_async._wire.endpoints import FilePart as FilePart
 from postiz_async.errors import Marks as Marks, Scope as Scope
 from postiz_async.models._base import Names as Names
 from postiz_async.models.posts import (
-    FindingKind as FindingKind,
-    PostFinding as PostFinding,
     PostState as PostState,
     PostType as PostType,
     StoredType as StoredType,

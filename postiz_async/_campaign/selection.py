@@ -1,13 +1,10 @@
-"""Many stored posts at once, whoever stored them: delete, edit, check."""
+"""Many stored posts at once, whoever stored them: delete and edit."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, timedelta
 from typing import Unpack, get_args
 
-from postiz_async._campaign.after.check_posts import HABIT, ListedSpan
-from postiz_async._campaign.read.dates import zone_named
 from postiz_async._campaign.run.bulk import (
     PostChanges,
     PostEdit,
@@ -15,18 +12,14 @@ from postiz_async._campaign.run.bulk import (
     edit_posts,
     plan_deletion,
     plan_edit,
-    request_of,
 )
 from postiz_async._campaign.run.job import Outcome, checked_hook
-from postiz_async._delivery.matching import listed_settings
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.listing import PostFilter, check_filter
-from postiz_async._resources.watch import messages_since, reason
 from postiz_async._wire import encode_body
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import ConfigurationError, InvalidInputError, Problem, Scope
-from postiz_async.models.posts import Post, PostFinding, StoredType
-from postiz_async.providers import PROVIDERS, guide
+from postiz_async.errors import InvalidInputError, Problem, Scope
+from postiz_async.models.posts import Post, StoredType
 
 
 class PostSelection(OfOneProcess):
@@ -122,69 +115,10 @@ class PostSelection(OfOneProcess):
             return planned
         return await edit_posts(self._postiz, planned, edit, on_outcome=saw)
 
-    async def check(self, *, timezone: str | None = None) -> list[PostFinding]:
-        """Find posts that will fail, and what looks like a mistake.
-
-        Found are posts that their network refused, that are overdue, that wait on a disabled
-        channel, or whose listed text or settings the server would refuse; the same text twice on a
-        channel, two posts on a channel within an hour, and days without a post on which the channel
-        usually has one. Media and threads are not listed, and so not checked; nor does Postiz tell
-        which channel has to be connected again. Costs no quota since v2.19.0.
-
-        Args:
-            timezone: the zone of the days; None: UTC.
-
-        Returns:
-            First what fails, then the rest, each in order of date.
-
-        Raises:
-            ChannelNotFoundError: there is no such channel, or several have its name.
-            ConfigurationError: there is no such zone.
-        """
-        zone = UTC if timezone is None else zone_named(timezone, ConfigurationError)
-        posts = await self._listed(HABIT, collapse_repeats=False)
-        channels = await self._postiz.channels.list()
-        start = self._which["start"]
-        failed = [p for p in posts if p.state == "ERROR" and p.publish_date >= start]
-        messages = await messages_since(self._postiz.notifications.list, failed)
-        now = self._postiz.scheduler.server_now()
-        waiting = {p.id: p for p in posts if p.state == "QUEUE" and p.publish_date > now}
-        faults = {post.id: reason(post, messages) for post in failed}
-        faults |= {post.id: await self._fault(post) for post in waiting.values()}
-        span = ListedSpan(
-            posts=posts,
-            start=start,
-            end=self._which["end"],
-            now=now,
-            zone=zone,
-            disabled={channel.id for channel in channels if channel.disabled},
-            faults=faults,
-            has_all=not any(map(self._which.get, ("state", "tag", "text"))),
-        )
-        return span.findings()
-
-    async def _listed(
-        self, before: timedelta = timedelta(0), *, collapse_repeats: bool = True
-    ) -> list[Post]:
-        which = self._which.copy()
-        if before:
-            which["start"] -= before
-        listing = self._postiz.posts.list(**which, collapse_repeats=collapse_repeats)
-        return [post async for post in listing]
-
-    async def _fault(self, post: Post) -> str:
-        """The first thing that the server would refuse of what is listed of a post, or nothing."""
-        places = ["posts.0.value.0.content"] if post.content.strip() else []
-        places += ["posts.0.settings"] if post.settings is not None else []
-        settings = listed_settings(post.settings)
-        provider = PROVIDERS.get(post.channel.provider) if post.channel is not None else None
-        if post.settings is None and provider is not None:  # the text is checked after settings
-            settings = guide(provider).settings
-        body = request_of(post, settings)
-        for problem in await self._postiz.problems(body, media={}):
-            if problem.severity == "error" and problem.where.startswith(tuple(places)):
-                return str(problem).removeprefix("posts.0.").removeprefix("value.0.")
-        return ""
+    async def _listed(self) -> list[Post]:
+        return [
+            post async for post in self._postiz.posts.list(**self._which, collapse_repeats=True)
+        ]
 
 
 def _checked(settings: Mapping[str, object], kind: StoredType | None) -> PostEdit:

@@ -31,7 +31,6 @@ from postiz_async._cli.output import Output, confirm, count, moment, near_moment
 from postiz_async._cli.stored_posts import (
     change_posts,
     channel_name,
-    check,
     edit,
     show_posts,
     span_text,
@@ -44,10 +43,7 @@ from postiz_async.models.posts import Created
 from postiz_async.texts import plain_text
 from postiz_async.types import Attempt
 
-app = App(
-    name="posts", help="List, check, create, change and delete posts.", group_parameters=COMMON
-)
-app.command(check)
+app = App(name="posts", help="List, create, change and delete posts.", group_parameters=COMMON)
 app.command(edit)
 
 _WHEN = moment_option("The date, like '2027-01-15 09:00' or 2027-01-15T09:00+01:00.")

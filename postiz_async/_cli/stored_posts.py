@@ -1,4 +1,4 @@
-"""Many stored posts at once: `posts edit`, `posts check`, and `posts delete` with a filter."""
+"""Many stored posts at once: `posts edit`, and `posts delete` with a filter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from cyclopts import Parameter
-from rich.text import Text
 
 from postiz_async._cli.changes import WHY
 from postiz_async._cli.options import ApiOptions, WhichPosts, Yes, said_as_options
@@ -18,7 +17,7 @@ from postiz_async._cli.progress import CountDisplay
 from postiz_async.errors import ConfigurationError
 from postiz_async.models.posts import Post
 from postiz_async.texts import plain_text
-from postiz_async.types import PostChanges, PostFilter, PostFinding, PostSelection, StoredType
+from postiz_async.types import PostChanges, PostFilter, PostSelection, StoredType
 
 _SHOWN = 76
 """Most characters of a text in a list of posts, so that a row fits on a usual terminal."""
@@ -224,45 +223,3 @@ def _value(text: str) -> object:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text
-
-
-# ------------------------------------------------------------------ checking
-
-
-async def check(*, which: WhichPosts = WhichPosts(), api: ApiOptions = ApiOptions()) -> int:
-    """Find posts that will fail, come twice or close together.
-
-    It also names days without posts. Exits with 1 if something will fail or has failed. Media and
-    threads are not listed, so they are not checked; nor does Postiz tell which channel has to be
-    connected again.
-    """
-    output, zone = Output(as_json=api.json), api.zone
-    async with api.client() as postiz, said_as_options():
-        wanted = which.filter(postiz, zone)
-        found = await postiz.stored_posts(**wanted).check(timezone=zone.key)
-    if api.json:
-        output.json(found)
-    else:
-        _show_findings(output, found, zone)
-        failing = sum(each.fails for each in found)
-        fails = f", {failing:,} of posts that fail" if failing else ""
-        what = f"{count(len(found), 'finding')}{fails}" if found else "Nothing was found"
-        output.say(f"{what} {span_text(wanted, zone)}", "bold red" if failing else "")
-    return 1 if any(each.fails for each in found) else 0
-
-
-def _show_findings(output: Output, found: Sequence[PostFinding], zone: ZoneInfo) -> None:
-    date = f"date ({zone})"
-    rows = [
-        (
-            Text("fails", "red") if each.fails else "",
-            short_moment(each.date, zone),
-            each.posts[0] if each.posts else "",
-            each.name,
-            f"{each.message}. {each.hint[:1].upper()}{each.hint[1:]}",
-        )
-        for each in found
-    ]
-    if rows:
-        heads = ["", date, "id", "channel", "finding"]
-        output.table(heads, rows, whole={"", date, "id"})

@@ -72,7 +72,6 @@ from postiz_async.models.posts import Created
 from postiz_async.models.posts import MissingRelease
 from postiz_async.models.posts import NewPost
 from postiz_async.models.posts import Post
-from postiz_async.models.posts import PostFinding
 from postiz_async.models.posts import PostRequest
 from postiz_async.models.posts import PostState
 from postiz_async.models.posts import PostType
@@ -853,7 +852,7 @@ class Postiz:
         tag: str | None = None,
         text: str | None = None,
     ) -> _PostSelection:
-        """Stored posts that match a filter, to delete, edit or check many at once.
+        """Stored posts that match a filter, to delete or edit many at once.
 
         Args:
             start: the start of the range, with a time zone.
@@ -1529,25 +1528,6 @@ class _PostSelection:
     looks anew. Posts of a campaign are better changed in its file, with `Campaign.update`: it
     reports what is changed here as edited by people.
     """
-    def check(self, *, timezone: str | None = None) -> list[PostFinding]:
-        """Find posts that will fail, and what looks like a mistake.
-
-        Found are posts that their network refused, that are overdue, that wait on a disabled
-        channel, or whose listed text or settings the server would refuse; the same text twice on a
-        channel, two posts on a channel within an hour, and days without a post on which the channel
-        usually has one. Media and threads are not listed, and so not checked; nor does Postiz tell
-        which channel has to be connected again. Costs no quota since v2.19.0.
-
-        Args:
-            timezone: the zone of the days; None: UTC.
-
-        Returns:
-            First what fails, then the rest, each in order of date.
-
-        Raises:
-            ChannelNotFoundError: there is no such channel, or several have its name.
-            ConfigurationError: there is no such zone.
-        """
     def delete(
         self,
         *,

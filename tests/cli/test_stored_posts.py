@@ -1,4 +1,4 @@
-"""`posts edit`, `posts check`, and `posts delete` with a filter."""
+"""`posts edit`, and `posts delete` with a filter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import anyio.to_thread
 import pytest
-from cli_lab import Cli, Revoking, misfits
+from cli_lab import Cli, Revoking
 from processes import Server
 
 from postiz_async._sandbox.http import serve
@@ -92,7 +92,7 @@ def test_a_filter_and_ids_do_not_go_together(cli: Cli, three: list[str]) -> None
 
 
 def test_an_empty_shell_variable_does_not_mean_all_posts(cli: Cli, three: list[str]) -> None:
-    for command in (("delete",), ("edit", "--set", "type=draft"), ("list",), ("check",)):
+    for command in (("delete",), ("edit", "--set", "type=draft"), ("list",)):
         yes = ("--yes",) if command[0] in {"delete", "edit"} else ()
         for option in ("--channel", "--tag", "--text"):
             wrong = cli("posts", *command, *DAYS, option, "", *yes)
@@ -218,49 +218,6 @@ async def test_one_that_is_stopped_says_what_it_did(
         assert len(left) < 6
         assert len(stopped.document["posts"]) == 6
         assert not left & {*stopped.document["finished"]}
-
-
-# ------------------------------------------------------------------ checks and calendars
-
-
-def test_a_check_says_what_is_found_and_what_to_do(
-    cli: Cli, narrow: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in narrow.environment.items():
-        monkeypatch.setenv(name, value)
-    days = ("--from", "2033-07-01", "--to", "2033-07-31")
-    fine = cli("posts", "check", *days)
-    assert (fine.code, fine.out) == (0, "Nothing was found from 2033-07-01 to 2033-07-31 (UTC)\n")
-    for hour in (10, 12):
-        at = ("--at", f"2033-07-02T{hour}:00Z")
-        assert cli("posts", "create", "Sale", "--channel", "mastodon", *at).code == 0
-    (first, second) = (p["id"] for p in cli("posts", "list", *days, "--json").document)
-    twice = cli("posts", "check", *days)
-    assert twice.code == 0
-    assert f"has the same text as {first}, 2 h earlier" in twice.out
-    assert f"postiz-async posts delete {second}" in twice.out
-    assert "1 finding from 2033-07-01" in twice.out
-    told = cli("posts", "check", *days, "--json")
-    assert misfits("posts check", told.document) == []
-    assert told.document[0]["kind"] == "double"
-    assert told.document[0]["posts"] == [second, first]
-
-
-async def test_a_check_of_posts_that_fail_exits_with_one(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with Revoking("DELETE") as box, serve(box) as served:
-        channel = box.add_channel("mastodon", name="News")
-        monkeypatch.setenv("POSTIZ_API_URL", served.url)
-        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
-        at = ("--channel", "News", "--at", "2099-04-01 09:00Z")
-        assert (await anyio.to_thread.run_sync(cli, "posts", "create", "Sale", *at)).code == 0
-        box.change_channel(channel.id, disabled=True)
-        told = await anyio.to_thread.run_sync(cli, "posts", "check", "--from", "2099-04-01")
-        assert told.code == 1
-        assert "fails" in told.out
-        assert "the channel is disabled, and 1 of its posts wait. Enable it in Postiz" in told.out
-        assert told.out.splitlines()[-1].startswith("1 finding, 1 of posts that fail from 2099")
 
 
 def test_an_export_takes_the_same_filter(cli: Cli, three: list[str]) -> None:
