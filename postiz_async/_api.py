@@ -285,7 +285,7 @@ class Api(OfOneProcess, Resources):
         tag: str | None = None,
         text: str | None = None,
     ) -> PostSelection:
-        """Stored posts that match a filter, to delete or edit many at once.
+        """Stored posts that match a filter, to delete many at once.
 
         Args:
             start: the start of the range, with a time zone.

@@ -29,9 +29,8 @@ from postiz_async._cli.options import (
 )
 from postiz_async._cli.output import Output, confirm, count, moment, near_moment
 from postiz_async._cli.stored_posts import (
-    change_posts,
     channel_name,
-    edit,
+    delete_chosen,
     show_posts,
     span_text,
 )
@@ -44,7 +43,6 @@ from postiz_async.texts import plain_text
 from postiz_async.types import Attempt
 
 app = App(name="posts", help="List, create, change and delete posts.", group_parameters=COMMON)
-app.command(edit)
 
 _WHEN = moment_option("The date, like '2027-01-15 09:00' or 2027-01-15T09:00+01:00.")
 PostId = Annotated[str, Parameter(help="The id of a post.")]
@@ -240,7 +238,7 @@ async def delete(
     """
     has_filter = which != WhichPosts()
     if has_filter and not post_ids:
-        return await change_posts(which, api, "delete", lambda chosen: chosen.delete, yes=yes)
+        return await delete_chosen(which, api, yes=yes)
     output = Output(as_json=api.json)
     ids = _ids(post_ids or [])
     if has_filter:

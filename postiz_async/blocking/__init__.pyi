@@ -852,7 +852,7 @@ class Postiz:
         tag: str | None = None,
         text: str | None = None,
     ) -> _PostSelection:
-        """Stored posts that match a filter, to delete or edit many at once.
+        """Stored posts that match a filter, to delete many at once.
 
         Args:
             start: the start of the range, with a time zone.
@@ -1521,12 +1521,11 @@ class _PostSelection:
     """The stored posts that match a filter, whoever stored them.
 
         wrong = postiz.stored_posts(start=first, end=last, channel="tiktok")
-        would = wrong.edit(settings={"privacy_level": "SELF_ONLY"}, dry_run=True)
-        wrong.edit(settings={"privacy_level": "SELF_ONLY"}, planned=would)
+        would = wrong.delete(dry_run=True)
+        wrong.delete(planned=would)
 
     `Postiz.stored_posts` creates this object. Nothing is asked before a method is called, and each
-    looks anew. Posts of a campaign are better changed in its file, with `Campaign.update`: it
-    reports what is changed here as edited by people.
+    looks anew. Posts of a campaign are better deleted from its file, with `Campaign.undo`.
     """
     def delete(
         self,
@@ -1550,36 +1549,6 @@ class _PostSelection:
 
         Raises:
             ChannelNotFoundError: there is no such channel, or several have its name.
-            PostizError: the job had to stop; call it again to go on.
-        """
-    def edit(
-        self,
-        *,
-        settings: Mapping[str, object] | None = None,
-        kind: StoredType | None = None,
-        dry_run: bool = False,
-        planned: PostChanges | None = None,
-        on_outcome: Callable[[Outcome], object] | None = None,
-    ) -> PostChanges:
-        """Change settings or the type of the posts that are still to come.
-
-        No other change is possible without sending a post anew, and Postiz lists neither the media
-        nor the thread that it would lose: for that, change the campaign and update it. Settings
-        need a server after v2.23.0, for the same reason, and lose the milliseconds of the date. An
-        edit may be killed and called again. Costs no quota since v2.19.0.
-
-        Args:
-            settings: new values by name, or by a path such as `subreddit.0.value.title`.
-            kind: `draft` makes the posts drafts, `schedule` schedules drafts.
-            dry_run: change nothing, and return what would be changed.
-            planned: the result of a dry run of the same edit: only its posts are changed, unless
-                somebody changed them meanwhile.
-            on_outcome: called with the `Outcome` of each post that is changed, whose `ref` is the
-                id of the post.
-
-        Raises:
-            ChannelNotFoundError: there is no such channel, or several have its name.
-            InvalidInputError: there is nothing to change, or no such type.
             PostizError: the job had to stop; call it again to go on.
         """
 

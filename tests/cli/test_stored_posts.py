@@ -1,4 +1,4 @@
-"""`posts edit`, and `posts delete` with a filter."""
+"""`posts delete` with a filter."""
 
 from __future__ import annotations
 
@@ -92,10 +92,9 @@ def test_a_filter_and_ids_do_not_go_together(cli: Cli, three: list[str]) -> None
 
 
 def test_an_empty_shell_variable_does_not_mean_all_posts(cli: Cli, three: list[str]) -> None:
-    for command in (("delete",), ("edit", "--set", "type=draft"), ("list",)):
-        yes = ("--yes",) if command[0] in {"delete", "edit"} else ()
+    for command in (("delete", "--yes"), ("list",)):
         for option in ("--channel", "--tag", "--text"):
-            wrong = cli("posts", *command, *DAYS, option, "", *yes)
+            wrong = cli("posts", *command, *DAYS, option, "")
             said = f"error: {option}: is blank (leave it out for all)\n"
             assert (wrong.code, wrong.err) == (2, said), command
     assert there(cli, "--state", "QUEUE") == three
@@ -131,7 +130,7 @@ async def test_what_stays_is_named_with_the_reason(
         told = await anyio.to_thread.run_sync(cli, "posts", "delete", *days, "--yes")
         assert told.code == 1
         assert told.out.splitlines() == [
-            "left: 1 post: repeating: change or delete it by its id, for all of its dates",
+            "left: 1 post: repeating: delete it by its id, for all of its dates",
             f"  {weekly}, News, Wed 1 Apr 2099 09:00",
             "left: 1 post: published already",
             "0 posts to delete from 2099-04-01 to 2099-04-02 (UTC).",
@@ -142,60 +141,6 @@ async def test_what_stays_is_named_with_the_reason(
         why = f"its group, which is deleted as a whole, also has the post {other}"
         assert f"  {weekly}, News, Wed 1 Apr 2099 09:00: {why}" in told.out.splitlines()
         assert len(box.posts) == 3
-        same = ("posts", "edit", "--from", "2099-04-03", "--set", "type=schedule", "--yes")
-        done = await anyio.to_thread.run_sync(cli, *same)
-        assert (done.code, "1 post: like that already" in done.out) == (0, True)
-
-
-# ------------------------------------------------------------------ edits
-
-
-def test_a_type_and_settings_are_set(cli: Cli, three: list[str]) -> None:
-    sets = (
-        "--set",
-        "settings.note=now, really",
-        "--set",
-        "settings.count=3",
-        "--set",
-        "type=draft",
-    )
-    would = cli("posts", "edit", *DAYS, "--channel", "mastodon", *sets)
-    assert would.code == 1
-    assert 'note null -> "now, really", count null -> 3, state "QUEUE" -> "DRAFT"' in would.out
-    assert "settings.note: is not a setting of Mastodon: ignored" in would.out
-    done = cli("posts", "edit", *DAYS, "--channel", "mastodon", *sets, "--yes", "--json")
-    assert done.code == 0
-    assert [each["id"] for each in done.document["posts"]] == three[:2]
-    listed = cli("posts", "list", *DAYS, "--json").document
-    assert [post["state"] for post in listed] == ["DRAFT", "DRAFT", "QUEUE"]
-    for post in listed[:2]:
-        settings = json.loads(post["settings"])
-        assert (settings["note"], settings["count"]) == ("now, really", 3)
-
-
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        ("date=2033-01-01", "lists neither the media nor the thread, which would be lost"),
-        ("content=x", "lists neither the media nor the thread, which would be lost"),
-        ("settings=x", "only type and settings can be set"),
-        ("settings.=x", "only type and settings can be set"),
-        ("settings.a", "only type and settings can be set"),
-        ("type=now", "--set type is 'now'; say draft or schedule."),
-    ],
-)
-def test_what_cannot_be_set(cli: Cli, server: Server, given: str, why: str) -> None:
-    wrong = cli("posts", "edit", *DAYS, "--set", given, "--yes")
-    assert wrong.code == 2
-    assert why in wrong.err
-
-
-def test_an_edit_of_everything_needs_a_filter(cli: Cli, server: Server) -> None:
-    wrong = cli("posts", "edit", "--set", "type=draft", "--yes")
-    assert wrong.code == 2
-    assert "posts edit needs a filter: --channel, --tag" in wrong.err
-    unset = cli("posts", "edit", *DAYS, "--yes")
-    assert (unset.code, "--set" in unset.err) == (2, True)
 
 
 async def test_one_that_is_stopped_says_what_it_did(
