@@ -286,8 +286,6 @@ _OPTIONS = {
     "tag": "--tag",
     "text": "--text",
     "idempotency_key": "--idempotency-key",
-    "format": "--format",
-    "excel": "--excel",
 }
 
 

@@ -31,6 +31,7 @@ from postiz_async._cli.output import Output, confirm, count, moment, near_moment
 from postiz_async._cli.stored_posts import (
     channel_name,
     delete_chosen,
+    posts_as_csv,
     show_posts,
     span_text,
 )
@@ -60,13 +61,17 @@ async def list_posts(
     *,
     which: WhichPosts = WhichPosts(),
     collapse_repeats: bool = False,
+    csv: bool = False,
     api: ApiOptions = ApiOptions(),
 ) -> None:
     """List posts in order of date.
 
     Args:
         collapse_repeats: List a repeating post only once.
+        csv: Print CSV for a spreadsheet, as the Excel of your country opens it.
     """
+    if csv and api.json:
+        raise ConfigurationError("--csv and --json do not go together.")
     output, zone = Output(as_json=api.json), api.zone
     async with api.client() as postiz, said_as_options():
         wanted = which.filter(postiz, zone)
@@ -74,9 +79,11 @@ async def list_posts(
         posts = [post async for post in listing]
     if api.json:
         output.json(posts)
-        return
-    show_posts(output, posts, zone)
-    output.say(f"{count(len(posts), 'post')} {span_text(wanted, zone)}")
+    elif csv:
+        output.file(posts_as_csv(posts, zone))
+    else:
+        show_posts(output, posts, zone)
+        output.say(f"{count(len(posts), 'post')} {span_text(wanted, zone)}")
 
 
 @app.command

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
+from postiz_async._campaign.after.tables import csv_table
 from postiz_async._cli.changes import WHY
 from postiz_async._cli.options import ApiOptions, WhichPosts, said_as_options
 from postiz_async._cli.output import MAX_SHOWN, Output, ask, bare_moment, count, short_moment
@@ -38,6 +39,26 @@ def show_posts(output: Output, posts: Iterable[Post], zone: ZoneInfo) -> None:
     output.table(
         [date, "state", "id", "channel", "text"], rows, whole={date, "state", "id"}, below=True
     )
+
+
+def posts_as_csv(posts: Iterable[Post], zone: ZoneInfo) -> str:
+    """Posts as CSV, with their whole texts, in the form of a campaign's result."""
+    columns = ("id", "date", "channel", "provider", "state", "text", "link", "tags", "group")
+    rows = (
+        (
+            post.id,
+            post.publish_date.astimezone(zone).isoformat(" ", "seconds"),
+            channel_name(post),
+            post.channel.provider if post.channel is not None else "",
+            post.state,
+            plain_text(post.content),
+            post.release_url or "",
+            "; ".join(post.tags),
+            post.group or "",
+        )
+        for post in posts
+    )
+    return csv_table(columns, rows, excel=True)
 
 
 def channel_name(post: Post) -> str:

@@ -22,8 +22,6 @@ from datetime import timedelta
 from datetime import tzinfo
 from msgspec import UnsetType
 from pathlib import Path
-from postiz_async._campaign.after.export import ExportResult
-from postiz_async._campaign.after.export import Naming
 from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.after.wait_published import WaitResult
@@ -691,50 +689,6 @@ class Postiz:
         Raises:
             StoreError: the store cannot be read.
         """
-    def export(
-        self,
-        path: Path | str | None = None,
-        *,
-        start: datetime,
-        end: datetime,
-        state: PostState | None = None,
-        channel: Channel | str | None = None,
-        tag: str | None = None,
-        text: str | None = None,
-        naming: Naming = "id",
-        analytics: bool = False,
-        excel: bool = False,
-        timezone: str | None = None,
-        overwrite: bool = False,
-        format: Literal["csv", "jsonl"] | None = None,
-    ) -> ExportResult:
-        """Write posts that are in Postiz to a campaign file, which you can complete and run.
-
-        Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: because of
-        `needs_media`, `campaign` refuses each row until they are filled in. Costs no quota since
-        v2.19.0.
-
-        Args:
-            path: JSON lines depending on its name, else CSV; None: no file is written, and
-                `content` of the result has it.
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
-            state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            channel: only this channel: its id, name or provider.
-            tag: only posts with this tag, by name.
-            text: only posts whose text has this in it, in upper or lower case.
-            naming: how the file names channels: `id`, or `name` if it is unique.
-            analytics: whether to include figures of published posts, such as views and likes.
-            excel: CSV in the form that spreadsheets expect, with local dates and names.
-            timezone: the zone of dates for spreadsheets; None: UTC.
-            overwrite: whether to replace an existing file.
-            format: the format of `content` if no file is written; None: CSV.
-
-        Raises:
-            CampaignError: the file exists already, or cannot be written.
-            InvalidInputError: `format` contradicts the file's name, or does not go with `excel`.
-            ConfigurationError: there is no such zone.
-        """
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
@@ -891,8 +845,8 @@ class Postiz:
         its own: closing it does nothing, and it ends with this client.
 
         Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
-        uses no options, because other processes may send its posts. Using `campaign`, `export` or
-        `outbox` with options that do not apply raises `UsageError`.
+        uses no options, because other processes may send its posts. Using `campaign` or `outbox`
+        with options that do not apply raises `UsageError`.
 
         Args:
             timeout: seconds for the whole call, including look-ups, attempts and the pauses between

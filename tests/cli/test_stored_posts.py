@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -165,6 +166,38 @@ async def test_one_that_is_stopped_says_what_it_did(
         assert not left & {*stopped.document["finished"]}
 
 
-def test_an_export_takes_the_same_filter(cli: Cli, three: list[str]) -> None:
-    rows = cli("export", *DAYS, "--text", "spring 2", "--format", "jsonl").out.splitlines()
-    assert [json.loads(row)["content"] for row in rows if '"content"' in row] == ["Spring 2"]
+async def test_a_list_is_csv_for_a_spreadsheet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    async with Revoking("DELETE") as box, serve(box) as served:
+        box.add_channel("mastodon", name="@News")
+        box.add_tag("launch"), box.add_tag("summer")
+        monkeypatch.setenv("POSTIZ_API_URL", served.url)
+        monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
+        text, day = f"=1+1; Grüße\n{'x' * 90}", ("--from", "2099-04-01", "--to", "2099-04-01")
+        words = ("posts", "create", text, "--channel", "@News", "--at", "2099-04-01 09:00Z")
+        tags = ("--tag", "launch", "--tag", "summer")
+        assert (await anyio.to_thread.run_sync(cli, *words, *tags)).code == 0
+        (post,) = box.posts
+        box.change_post(post.id, state="PUBLISHED", release_url="https://news.example/1")
+        zone = ("--timezone", "Europe/Berlin")
+        told = await anyio.to_thread.run_sync(cli, "posts", "list", *day, *zone, "--csv")
+        none = await anyio.to_thread.run_sync(
+            cli, "posts", "list", *day, "--channel", "@News", "--state", "DRAFT", "--csv"
+        )
+        both = await anyio.to_thread.run_sync(cli, "posts", "list", "--csv", "--json")
+    assert (told.code, told.err, told.out[0]) == (0, "", "\ufeff")
+    assert told.out.startswith("\ufeffid;date;channel;provider;state;text;link;tags;group\n")
+    (line,) = csv.DictReader(io.StringIO(told.out[1:], newline=""), delimiter=";")
+    assert line == {
+        "id": post.id,
+        "date": "2099-04-01 11:00:00+02:00",
+        "channel": "'@News",
+        "provider": "mastodon",
+        "state": "PUBLISHED",
+        "text": f"'{text}",
+        "link": "https://news.example/1",
+        "tags": "launch; summer",
+        "group": post.group,
+    }
+    assert len(none.out.splitlines()) == 1
+    assert (both.code, both.error["message"]) == (2, "--csv and --json do not go together.")
