@@ -277,18 +277,18 @@ class Api(OfOneProcess, Resources):
     def stored_posts(
         self,
         *,
-        start: datetime,
-        end: datetime,
+        start: datetime | None = None,
+        end: datetime | None = None,
         state: PostState | None = None,
         channel: Channel | str | None = None,
         tag: str | None = None,
         text: str | None = None,
     ) -> PostSelection:
-        """Stored posts that match a filter, to delete many at once.
+        """Stored posts that match a filter, to delete, pause or resume many at once.
 
         Args:
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
+            start: the start of the range, with a time zone; None: now. `delete` needs it.
+            end: the end of the range, inclusive; None: a year after the start. `delete` needs it.
             state: only posts in this state: `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.

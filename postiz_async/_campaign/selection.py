@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Unpack
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 
-from postiz_async._campaign.run.bulk import (
-    PostChanges,
-    delete_posts,
-    plan_deletion,
-)
+from postiz_async._campaign.run.bulk import PostChanges, delete_posts, plan_deletion
 from postiz_async._campaign.run.job import Outcome, checked_hook
+from postiz_async._campaign.run.paused_posts import PauseFile, TypeChanges, plan_pause
 from postiz_async._resources.api import OpenClient
-from postiz_async._resources.listing import PostFilter, check_filter
+from postiz_async._resources.listing import SEARCHED, check_filter
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.models.posts import Post
+from postiz_async.errors import InvalidInputError, Problem, UsageError
+from postiz_async.models.channels import Channel
+from postiz_async.models.posts import Post, PostState
 
 
 class PostSelection(OfOneProcess):
@@ -28,11 +29,22 @@ class PostSelection(OfOneProcess):
     looks anew. Posts of a campaign are better deleted from its file, with `Campaign.undo`.
     """
 
-    def __init__(self, postiz: OpenClient, **which: Unpack[PostFilter]) -> None:
-        names = ("channel", "tag", "text")
-        check_filter(which.get("state"), **{name: which.get(name) for name in names})
+    def __init__(
+        self,
+        postiz: OpenClient,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        state: PostState | None,
+        channel: Channel | str | None,
+        tag: str | None,
+        text: str | None,
+    ) -> None:
+        check_filter(state, channel=channel, tag=tag, text=text)
         self._postiz = postiz
-        self._which = which
+        self._start, self._end = start, end
+        self._state: PostState | None = state
+        self._channel, self._tag, self._text = channel, tag, text
 
     async def delete(
         self,
@@ -56,19 +68,100 @@ class PostSelection(OfOneProcess):
 
         Raises:
             ChannelNotFoundError: there is no such channel, or several have its name.
+            UsageError: the selection has no start or no end.
             PostizError: the job had to stop; call it again to go on.
         """
         saw = checked_hook("on_outcome", on_outcome)
-        failed = self._which.get("state") == "ERROR"
+        if self._start is None or self._end is None:
+            raise UsageError("A deletion needs stored_posts(start=..., end=...).")
+        failed = self._state == "ERROR"
         if not dry_run:
             self._postiz.scheduler.require("delete")
         if planned is None:
-            planned = await plan_deletion(self._postiz, await self._listed(), failed=failed)
+            planned = await plan_deletion(
+                self._postiz, await self._listed(self._start), failed=failed
+            )
         if dry_run:
             return planned
         return await delete_posts(self._postiz, planned, failed=failed, on_outcome=saw)
 
-    async def _listed(self) -> list[Post]:
-        return [
-            post async for post in self._postiz.posts.list(**self._which, collapse_repeats=True)
-        ]
+    async def pause(
+        self,
+        file: Path | str,
+        *,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
+    ) -> PostChanges:
+        """Make drafts of the posts that are queued; `resume` schedules them again.
+
+        Posts due within a minute stay, and repeating ones that were published before: delete these.
+        A pause may be killed and called again with the same file. Costs no quota. Since v2.21.7.
+
+        Args:
+            file: gets the id, date and channel of each post before it becomes a draft, as a JSON
+                line; lines are added to a file that exists.
+            dry_run: change nothing, and return what would be paused.
+            on_outcome: called with the `Outcome` of each post that is paused, whose `ref` is the id
+                of the post; may be asynchronous.
+
+        Raises:
+            ChannelNotFoundError: there is no such channel, or several have its name.
+            ConfigurationError: the file cannot be used, or the server is too old.
+            InvalidInputError: the selection is of posts in another state.
+            PostizError: the job had to stop; call it again to go on.
+        """
+        saw = checked_hook("on_outcome", on_outcome)
+        if self._state not in {None, "QUEUE"}:
+            hint = "leave it out; only queued posts can be paused"
+            raise InvalidInputError([Problem("state", f"is {self._state}", hint=hint)])
+        now = self._postiz.scheduler.server_now()
+        if dry_run:
+            return plan_pause(await self._listed(now), now)
+        self._postiz.scheduler.require("update")
+        changes = TypeChanges(self._postiz, PauseFile(Path(file)), saw)
+        return await changes.pause(partial(self._listed, now))
+
+    async def resume(
+        self,
+        file: Path | str,
+        *,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
+    ) -> PostChanges:
+        """Schedule the posts of a file of `pause` that are still drafts, at their present dates.
+
+        Those whose date has passed or comes within a quarter of an hour stay drafts: Postiz would
+        publish them at once. It may be killed and called again. Costs no quota.
+
+        Args:
+            file: the file; a line is added for each post that is scheduled.
+            dry_run: change nothing, and return what would be scheduled.
+            on_outcome: called with the `Outcome` of each post that is scheduled, whose `ref` is the
+                id of the post; may be asynchronous.
+
+        Raises:
+            ConfigurationError: the file cannot be used, or the server is too old.
+            UsageError: the selection has a filter: the file says which posts are meant.
+            PostizError: the job had to stop; call it again to go on.
+        """
+        saw = checked_hook("on_outcome", on_outcome)
+        which = (self._start, self._end, self._state, self._channel, self._tag, self._text)
+        if any(each is not None for each in which):
+            raise UsageError("resume takes the posts of its file: stored_posts() without a filter.")
+        if not dry_run:
+            self._postiz.scheduler.require("update", "publish")  # as of a date that has passed
+        changes = TypeChanges(self._postiz, PauseFile(Path(file)), saw)
+        return await changes.resume(dry_run=dry_run)
+
+    async def _listed(self, start: datetime) -> list[Post]:
+        start = self._start or start
+        listing = self._postiz.posts.list(
+            start=start,
+            end=self._end or start + SEARCHED,
+            state=self._state,
+            channel=self._channel,
+            tag=self._tag,
+            text=self._text,
+            collapse_repeats=True,
+        )
+        return [post async for post in listing]

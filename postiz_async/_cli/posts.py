@@ -31,7 +31,9 @@ from postiz_async._cli.output import Output, confirm, count, moment, near_moment
 from postiz_async._cli.stored_posts import (
     channel_name,
     delete_chosen,
+    pause,
     posts_as_csv,
+    resume,
     show_posts,
     span_text,
 )
@@ -43,7 +45,11 @@ from postiz_async.models.posts import Created
 from postiz_async.texts import plain_text
 from postiz_async.types import Attempt
 
-app = App(name="posts", help="List, create, change and delete posts.", group_parameters=COMMON)
+app = App(
+    name="posts", help="List, create, change, pause and delete posts.", group_parameters=COMMON
+)
+app.command(pause)
+app.command(resume)
 
 _WHEN = moment_option("The date, like '2027-01-15 09:00' or 2027-01-15T09:00+01:00.")
 PostId = Annotated[str, Parameter(help="The id of a post.")]

@@ -1,15 +1,33 @@
-"""Many stored posts at once: `posts delete` with a filter."""
+"""Many stored posts at once: `posts delete` with a filter, `posts pause` and `posts resume`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from cyclopts import Parameter
+
+from postiz_async import Postiz
 from postiz_async._campaign.after.tables import csv_table
 from postiz_async._cli.changes import WHY
-from postiz_async._cli.options import ApiOptions, WhichPosts, said_as_options
-from postiz_async._cli.output import MAX_SHOWN, Output, ask, bare_moment, count, short_moment
+from postiz_async._cli.options import ApiOptions, WhichPosts, Yes, said_as_options
+from postiz_async._cli.output import (
+    MAX_SHOWN,
+    Output,
+    ask,
+    bare_moment,
+    command_on,
+    count,
+    short_moment,
+)
 from postiz_async._cli.progress import CountDisplay
+from postiz_async._resources.matching import stored_at
 from postiz_async.models.posts import Post
 from postiz_async.texts import plain_text
 from postiz_async.types import PostChanges, PostFilter
@@ -20,6 +38,10 @@ _SHOWN = 76
 _WHY = WHY | {
     "edited": "changed by somebody else meanwhile",
     "repeats": "repeating: delete it by its id, for all of its dates",
+    "gone": "deleted in Postiz",
+    "no_draft": "no draft any more",
+    "late": "the date has passed: give it a new one in Postiz, or delete it",
+    "refused": "Postiz refused the change",
 }
 
 
@@ -76,40 +98,150 @@ def span_text(which: PostFilter, zone: ZoneInfo) -> str:
     return f"from {which['start']:%Y-%m-%d} to {which['end']:%Y-%m-%d} ({zone})"
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change of many posts: its verb and participle, and the options of its command."""
+
+    verb: str
+    done: str
+    api: ApiOptions
+    yes: bool
+
+    @property
+    def output(self) -> Output:
+        """Where to show it; the posts are the result if there is a question about them."""
+        return Output(as_json=self.api.json, says_results=not self.yes)
+
+    async def make(
+        self,
+        postiz: Postiz,
+        would: PostChanges,
+        make: Callable[..., Coroutine[object, object, PostChanges]],
+        *,
+        what: str = "",
+        then: str = "",
+    ) -> int:
+        """Ask, change the posts, and show what became of them; returns the exit code.
+
+        Args:
+            postiz: an open client.
+            would: what was shown.
+            make: makes the change; takes `on_outcome`.
+            what: what the question is about; by default it or them.
+            then: what to say when posts were changed.
+        """
+        output, zone = self.output, self.api.zone
+        number = count(len(would.posts), "post")
+        if not would.posts:
+            return _end(output, would)
+        what = what or ("it" if len(would.posts) == 1 else "them")
+        if not (self.yes or (not self.api.json and ask(f"{self.verb.capitalize()} {what}?"))):
+            output.say(f"Nothing was {self.done}. --yes does it.", "yellow")
+            _end(output, would, is_done=False)
+            return 1
+        display = CountDisplay(output, self.done, len(would.posts), zone, clock=postiz.clock)
+        result = await display.run(make(on_outcome=display.saw), fatal=())
+        if isinstance(result, int):
+            finished = [outcome.ref for outcome in display.outcomes]
+            _end(output, would, is_done=False, finished=finished)
+            if not self.api.json:  # else the reason is the last line
+                told = f"{display.done:,} of {number} {self.done}. The same command goes on."
+                output.say(f"Stopped: {told} {then}".rstrip(), "bold yellow")
+            return result
+        _show_left(output, result, zone, before=would)
+        output.say(f"{count(len(result.posts), 'post')} {self.done}. {then}".rstrip(), "bold green")
+        return _end(output, result)
+
+
 async def delete_chosen(which: WhichPosts, api: ApiOptions, *, yes: bool) -> int:
     """Show which posts of a filter would be deleted, ask, delete; returns the exit code."""
-    output = Output(as_json=api.json, says_results=not yes)  # a question is about them
-    zone = api.zone
+    change, zone = _Change("delete", "deleted", api, yes), api.zone
     async with api.client() as postiz, said_as_options():
         wanted = which.filter(postiz, zone)
         chosen = postiz.stored_posts(**wanted)
         would = await chosen.delete(dry_run=True)
-        number = count(len(would.posts), "post")
         if not api.json:
-            _show_plan(output, would, zone)
+            _show_plan(change.output, would, zone)
             later = "" if which.end else "; later ones: --to"
             cost = " This costs no create request and is done at once." if would.posts else ""
-            output.say(f"{number} to delete {span_text(wanted, zone)}{later}.{cost}", "bold")
-        if not would.posts:
-            return _end(output, would)
-        question = f"Delete {'it' if len(would.posts) == 1 else 'them'}?"
-        if not (yes or (not api.json and ask(question))):
-            output.say("Nothing was deleted. --yes does it.", "yellow")
-            _end(output, would, is_done=False)
-            return 1
-        display = CountDisplay(output, "deleted", len(would.posts), zone, clock=postiz.clock)
-        deleting = chosen.delete(planned=would, on_outcome=display.saw)
-        result = await display.run(deleting, fatal=())
-    if isinstance(result, int):
-        finished = [outcome.ref for outcome in display.outcomes]
-        _end(output, would, is_done=False, finished=finished)
-        if not api.json:  # else the reason is the last line
-            told = f"{display.done:,} of {number} deleted. The same command goes on."
-            output.say(f"Stopped: {told}", "bold yellow")
-        return result
-    _show_left(output, result, zone, before=would)
-    output.say(f"{count(len(result.posts), 'post')} deleted.", "bold green")
-    return _end(output, result)
+            number = count(len(would.posts), "post")
+            told = f"{number} to delete {span_text(wanted, zone)}{later}.{cost}"
+            change.output.say(told, "bold")
+        return await change.make(postiz, would, partial(chosen.delete, planned=would))
+
+
+PauseFile = Annotated[
+    Path,
+    Parameter(help="The file for the ids of the posts; lines are added to one that exists."),
+]
+
+
+async def pause(
+    *,
+    which: WhichPosts = WhichPosts(),
+    file: PauseFile = Path("paused.jsonl"),
+    yes: Yes = False,
+    api: ApiOptions = ApiOptions(),
+) -> int:
+    """Make drafts of all queued posts, or of those of a filter.
+
+    Whoever stored them; without --to those of a year. posts resume schedules them again. Stop it
+    with Ctrl-C and run it again at any time.
+    """
+    change, zone = _Change("pause", "paused", api, yes), api.zone
+    async with api.client() as postiz, said_as_options():
+        wanted = which.filter(postiz, zone, length=timedelta(days=366))
+        chosen = postiz.stored_posts(**wanted)
+        would = await chosen.pause(file, dry_run=True)
+        if not api.json:
+            _show_channels(change.output, would, zone)
+            number = count(len(would.posts), "queued post")
+            change.output.say(f"{number} to pause {span_text(wanted, zone)}.", "bold")
+        what = "" if which != WhichPosts() else "all queued posts of the account"
+        then = f"To schedule them again: {command_on(file, 'posts resume')}"
+        return await change.make(postiz, would, partial(chosen.pause, file), what=what, then=then)
+
+
+async def resume(
+    file: Annotated[Path, Parameter(help="The file of posts pause.")],
+    /,
+    *,
+    yes: Yes = False,
+    api: ApiOptions = ApiOptions(),
+) -> int:
+    """Schedule the posts of a file of posts pause again.
+
+    Only those that are still drafts. Those whose date has passed, or comes within a quarter of an
+    hour, stay drafts and are named: Postiz would publish them at once.
+    """
+    change, zone = _Change("schedule", "scheduled", api, yes), api.zone
+    async with api.client() as postiz, said_as_options():
+        chosen = postiz.stored_posts()
+        would = await chosen.resume(file, dry_run=True)
+        if not api.json:
+            _show_channels(change.output, would, zone)
+            number = count(len(would.posts), "paused post")
+            change.output.say(f"{number} to schedule.", "bold")
+        return await change.make(postiz, would, partial(chosen.resume, file))
+
+
+def _show_channels(output: Output, would: PostChanges, zone: ZoneInfo) -> None:
+    """Show how many posts of each channel would be changed, and which stay."""
+    by_channel: defaultdict[str, list[Post]] = defaultdict(list)
+    for post in would.posts:
+        by_channel[channel_name(post)].append(post)
+    rows = [
+        (
+            name,
+            f"{len(posts):,}",
+            bare_moment(min(map(stored_at, posts)), zone),
+            bare_moment(max(map(stored_at, posts)), zone),
+        )
+        for name, posts in by_channel.items()
+    ]
+    if rows:
+        output.table(["channel", "posts", f"from ({zone})", "to"], rows, numbers=["posts"])
+    _show_left(output, would, zone)
 
 
 def _show_plan(output: Output, would: PostChanges, zone: ZoneInfo) -> None:
@@ -130,7 +262,7 @@ def _show_left(
         left = [post for post in posts if post.id not in shown]
         if left:
             output.say(f"left: {count(len(left), 'post')}: {_WHY[why]}", "yellow")
-        if why in changes.in_the_way:  # the others are only counted
+        if why not in {"published", "failed"}:  # these are only counted
             output.say_some([_line(post, changes.notes.get(post.id), zone) for post in left])
 
 

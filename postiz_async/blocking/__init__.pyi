@@ -799,18 +799,18 @@ class Postiz:
     def stored_posts(
         self,
         *,
-        start: datetime,
-        end: datetime,
+        start: datetime | None = None,
+        end: datetime | None = None,
         state: PostState | None = None,
         channel: Channel | str | None = None,
         tag: str | None = None,
         text: str | None = None,
     ) -> _PostSelection:
-        """Stored posts that match a filter, to delete many at once.
+        """Stored posts that match a filter, to delete, pause or resume many at once.
 
         Args:
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
+            start: the start of the range, with a time zone; None: now. `delete` needs it.
+            end: the end of the range, inclusive; None: a year after the start. `delete` needs it.
             state: only posts in this state: `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
@@ -1503,6 +1503,55 @@ class _PostSelection:
 
         Raises:
             ChannelNotFoundError: there is no such channel, or several have its name.
+            UsageError: the selection has no start or no end.
+            PostizError: the job had to stop; call it again to go on.
+        """
+    def pause(
+        self,
+        file: Path | str,
+        *,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], object] | None = None,
+    ) -> PostChanges:
+        """Make drafts of the posts that are queued; `resume` schedules them again.
+
+        Posts due within a minute stay, and repeating ones that were published before: delete these.
+        A pause may be killed and called again with the same file. Costs no quota. Since v2.21.7.
+
+        Args:
+            file: gets the id, date and channel of each post before it becomes a draft, as a JSON
+                line; lines are added to a file that exists.
+            dry_run: change nothing, and return what would be paused.
+            on_outcome: called with the `Outcome` of each post that is paused, whose `ref` is the id
+                of the post.
+
+        Raises:
+            ChannelNotFoundError: there is no such channel, or several have its name.
+            ConfigurationError: the file cannot be used, or the server is too old.
+            InvalidInputError: the selection is of posts in another state.
+            PostizError: the job had to stop; call it again to go on.
+        """
+    def resume(
+        self,
+        file: Path | str,
+        *,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], object] | None = None,
+    ) -> PostChanges:
+        """Schedule the posts of a file of `pause` that are still drafts, at their present dates.
+
+        Those whose date has passed or comes within a quarter of an hour stay drafts: Postiz would
+        publish them at once. It may be killed and called again. Costs no quota.
+
+        Args:
+            file: the file; a line is added for each post that is scheduled.
+            dry_run: change nothing, and return what would be scheduled.
+            on_outcome: called with the `Outcome` of each post that is scheduled, whose `ref` is the
+                id of the post.
+
+        Raises:
+            ConfigurationError: the file cannot be used, or the server is too old.
+            UsageError: the selection has a filter: the file says which posts are meant.
             PostizError: the job had to stop; call it again to go on.
         """
 

@@ -1,4 +1,4 @@
-"""`posts delete` with a filter."""
+"""`posts delete` with a filter, `posts pause` and `resume`, `posts list --csv`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import anyio.to_thread
 import pytest
@@ -93,7 +95,7 @@ def test_a_filter_and_ids_do_not_go_together(cli: Cli, three: list[str]) -> None
 
 
 def test_an_empty_shell_variable_does_not_mean_all_posts(cli: Cli, three: list[str]) -> None:
-    for command in (("delete", "--yes"), ("list",)):
+    for command in (("delete", "--yes"), ("pause", "--yes"), ("list",)):
         for option in ("--channel", "--tag", "--text"):
             wrong = cli("posts", *command, *DAYS, option, "")
             said = f"error: {option}: is blank (leave it out for all)\n"
@@ -164,6 +166,88 @@ async def test_one_that_is_stopped_says_what_it_did(
         assert len(left) < 6
         assert len(stopped.document["posts"]) == 6
         assert not left & {*stopped.document["finished"]}
+
+
+# ------------------------------------------------------------------ pause and resume
+
+
+def test_posts_are_paused_and_resumed(cli: Cli, three: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "paused.jsonl"
+    pause = ("posts", "pause", *DAYS, "--text", "spring", "--file", file)
+    told = cli(*pause)
+    assert (told.code, file.exists()) == (1, False)
+    lines = told.out.splitlines()
+    assert lines[0].split() == ["channel", "posts", "from", "(UTC)", "to"]
+    assert [line.split()[-11] for line in lines[1:3]] == ["2", "1"]
+    assert lines[3] == "3 queued posts to pause from 2033-05-01 to 2033-05-31 (UTC)."
+    assert "Nothing was paused. --yes does it." in told.out + told.err
+    done = cli(*pause, "--yes")
+    assert (done.code, there(cli, "--state", "DRAFT")) == (0, three)
+    assert done.out.endswith(
+        f"3 posts paused. To schedule them again: postiz-async posts resume {file}\n"
+    )
+    again = cli(*pause, "--yes", "--json")
+    assert (again.code, again.document["posts"]) == (0, [])
+    gone, edited, back = three
+    cli("posts", "delete", gone, "--yes")
+    cli("posts", "status", edited, "schedule", "--yes")
+    would = cli("posts", "resume", file)
+    assert would.code == 1
+    assert "Nothing was scheduled. --yes does it." in would.out + would.err
+    for line in (
+        "left: 1 post: deleted in Postiz",
+        "left: 1 post: no draft any more",
+        "1 paused post to schedule.",
+    ):
+        assert line in would.out.splitlines()
+    assert f"  {gone}, " in would.out
+    done = cli("posts", "resume", file, "--yes", "--json")
+    assert (done.code, [each["id"] for each in done.document["posts"]]) == (0, [back])
+    assert [*done.document["left"]] == ["gone", "no_draft"]
+    assert there(cli, "--state", "DRAFT") == []
+
+
+@on_posix
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_pause_without_a_filter_asks_for_the_whole_account(
+    cli: Cli, narrow: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
+) -> None:
+    for name, value in narrow.environment.items():
+        monkeypatch.setenv(name, value)
+    at = (datetime.now(UTC) + timedelta(days=300)).isoformat(timespec="minutes")
+    made = cli("posts", "create", "Far away", "--channel", "mastodon", "--at", at, "--json")
+    [post] = [each["postId"] for each in made.document]
+    words = ["posts", "pause", "--file", str(tmp_path / "p.jsonl")]
+    told = on_terminal(words, os.environ | {"TERM": "dumb"}, answer)
+    assert (told.asked, told.code) == (1, 0 if answer == "y" else 1)
+    assert "Pause all queued posts of the account?" in told.text
+    assert cli("posts", "get", post, "--json").document["state"] == (
+        "DRAFT" if answer == "y" else "QUEUE"
+    )
+    cli("posts", "delete", post, "--yes")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("pause", "--state", "DRAFT"), "--state: is DRAFT (leave it out; only queued posts can"),
+        (("pause", "--from", "2033-05-02", "--to", "2033-05-01"), "is before --from"),
+        (("pause", "--channel", "nobody"), "--channel: there is no channel 'nobody'"),
+        (("resume",), "FILE"),
+        (("resume", "missing.jsonl"), "There is no file missing.jsonl."),
+        (("resume", __file__), ", line 1, is not of posts pause. Nothing was changed."),
+    ],
+)
+def test_what_cannot_be_paused_or_resumed(
+    cli: Cli, three: list[str], words: tuple[str, ...], why: str
+) -> None:
+    wrong = cli("posts", *words, "--yes")
+    assert wrong.code == 2
+    assert why in wrong.err
+    assert there(cli, "--state", "QUEUE") == three
+
+
+# ------------------------------------------------------------------ CSV
 
 
 async def test_a_list_is_csv_for_a_spreadsheet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

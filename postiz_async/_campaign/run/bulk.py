@@ -30,18 +30,21 @@ from postiz_async.models.posts import (
     Post,
 )
 
-_EXPECTED = {"published", "failed"}
+_EXPECTED = {"published", "failed", "gone", "no_draft"}
 """Reasons for which posts are left although all is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostChanges:
-    """Posts that were deleted, or would be, as they were listed, and those that stay.
+    """Posts that were deleted, paused or resumed, or would be, as listed before, and those left.
 
-    `left` has the posts that stay by reason: `published`, `failed` (refused by its network), `due`
-    within a minute, `edited` by somebody else meanwhile, `shared` (another post has the same group,
-    which is deleted as a whole), `repeats` (only part of the repetitions is meant), `hidden` (the
-    channel is gone). `notes` say more about posts that are left, by id.
+    `left` has the posts that stay as they are by reason: `published`, `failed` (refused by its
+    network), `due` too soon (within a minute; for `resume` within a quarter of an hour), `edited`
+    by somebody else meanwhile, `shared` (another post has the same group, which is deleted as a
+    whole), `repeats` (only part of the repetitions is meant, or it was published already), `hidden`
+    (the channel is gone), `gone` or `no_draft` (somebody deleted it or changed its state while it
+    was paused), `late` (its date passed), `refused` by the server. `notes` say more about posts
+    that are left, by id.
     """
 
     posts: tuple[Post, ...]
@@ -50,17 +53,19 @@ class PostChanges:
 
     @property
     def complete(self) -> bool:
-        """Whether all is done, except for posts that are published or refused by their network."""
+        """Whether all is done, but for what networks or people did: see `in_the_way`."""
         return not self.in_the_way
 
     @property
     def in_the_way(self) -> set[str]:
-        """The reasons in `left` for which not all is done."""
+        """The reasons in `left` but `published`, `failed`, `gone` and `no_draft`."""
         return self.left.keys() - _EXPECTED
 
 
-def _sorted(posts: Iterable[Post], why: Mapping[str, str], notes: Mapping[str, str]) -> PostChanges:
-    """Sort posts by the reason why they stay; those without one are deleted."""
+def sorted_posts(
+    posts: Iterable[Post], why: Mapping[str, str], notes: Mapping[str, str]
+) -> PostChanges:
+    """Sort posts by the reason why they stay; those without one are changed."""
     left: defaultdict[str, list[Post]] = defaultdict(list)
     for post in posts:
         left[why.get(post.id, "")].append(post)
@@ -72,7 +77,7 @@ def _after(planned: PostChanges, why: Mapping[str, str], notes: Mapping[str, str
     """The changes that were made as planned, except to posts that stayed for a reason."""
     known = {post.id: reason for reason, posts in planned.left.items() for post in posts}
     posts = [*planned.posts, *(post for each in planned.left.values() for post in each)]
-    return _sorted(posts, {**known, **why}, {**planned.notes, **notes})
+    return sorted_posts(posts, {**known, **why}, {**planned.notes, **notes})
 
 
 def _condition(postiz: OpenClient, post: Post, near: timedelta) -> PostCondition:
@@ -105,7 +110,7 @@ async def plan_deletion(postiz: OpenClient, posts: Sequence[Post], *, failed: bo
             why[post.id] = PostCondition.SHARED.value
             note = f"its group, which is deleted as a whole, also has the post {other.id}"
             notes[post.id] = note
-    return _sorted(posts, why, notes)
+    return sorted_posts(posts, why, notes)
 
 
 async def delete_posts(
@@ -120,7 +125,7 @@ async def delete_posts(
     Raises:
         PostizError: the job has to stop; plan and call it again to go on.
     """
-    outage, records = Outage.of(postiz), _records(planned.posts)
+    outage, records = Outage.of(postiz), records_of(planned.posts)
     listed = {post.id: post for post in planned.posts}
     shared = groups_beside(listed, (await _beside(postiz, planned.posts)).values())
     withdrawal = Withdrawal(
@@ -171,7 +176,7 @@ def _repeats(post: Post) -> bool:
     return post.interval_in_days is not None
 
 
-def _records(posts: Iterable[Post]) -> list[RowRecord]:
+def records_of(posts: Iterable[Post]) -> list[RowRecord]:
     """The rows that stand for posts."""
     return [
         RowRecord(
