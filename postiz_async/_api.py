@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict, replace
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from postiz_async._campaign.after.export import ExportResult, Naming
     from postiz_async._campaign.campaign import Campaign
     from postiz_async._campaign.options import Existing
     from postiz_async._campaign.read.media_files import MediaRoot
@@ -49,7 +48,7 @@ class Api(OfOneProcess, Resources):
     """The options for which campaigns, exports and the outbox are meant."""
 
     def _for_jobs(self, what: str) -> OpenClient:
-        """The client that makes the requests of a campaign or an export.
+        """The client that makes the requests of a campaign.
 
         Raises:
             UsageError: `with_options` was given options that such jobs do not support.
@@ -278,18 +277,18 @@ class Api(OfOneProcess, Resources):
     def stored_posts(
         self,
         *,
-        start: datetime,
-        end: datetime,
+        start: datetime | None = None,
+        end: datetime | None = None,
         state: PostState | None = None,
         channel: Channel | str | None = None,
         tag: str | None = None,
         text: str | None = None,
     ) -> PostSelection:
-        """Stored posts that match a filter, to delete, edit or check many at once.
+        """Stored posts that match a filter, to delete, pause or resume many at once.
 
         Args:
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
+            start: the start of the range, with a time zone; None: now. `delete` needs it.
+            end: the end of the range, inclusive; None: a year after the start. `delete` needs it.
             state: only posts in this state: `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
@@ -308,60 +307,6 @@ class Api(OfOneProcess, Resources):
             channel=channel,
             tag=tag,
             text=text,
-        )
-
-    async def export(
-        self,
-        path: Path | str | None = None,
-        *,
-        start: datetime,
-        end: datetime,
-        state: PostState | None = None,
-        channel: Channel | str | None = None,
-        tag: str | None = None,
-        text: str | None = None,
-        naming: Naming = "id",
-        analytics: bool = False,
-        excel: bool = False,
-        timezone: str | None = None,
-        overwrite: bool = False,
-        format: Literal["csv", "jsonl"] | None = None,  # noqa: A002
-    ) -> ExportResult:
-        """Write posts that are in Postiz to a campaign file, which you can complete and run.
-
-        Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: because of
-        `needs_media`, `campaign` refuses each row until they are filled in. Costs no quota since
-        v2.19.0.
-
-        Args:
-            path: JSON lines depending on its name, else CSV; None: no file is written, and
-                `content` of the result has it.
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
-            state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            channel: only this channel: its id, name or provider.
-            tag: only posts with this tag, by name.
-            text: only posts whose text has this in it, in upper or lower case.
-            naming: how the file names channels: `id`, or `name` if it is unique.
-            analytics: whether to include figures of published posts, such as views and likes.
-            excel: CSV in the form that spreadsheets expect, with local dates and names.
-            timezone: the zone of dates for spreadsheets; None: UTC.
-            overwrite: whether to replace an existing file.
-            format: the format of `content` if no file is written; None: CSV.
-
-        Raises:
-            CampaignError: the file exists already, or cannot be written.
-            InvalidInputError: `format` contradicts the file's name, or does not go with `excel`.
-            ConfigurationError: there is no such zone.
-        """
-        from postiz_async._campaign.after.export import Which, export_posts  # noqa: PLC0415  (as with `campaign`)
-
-        client = self._for_jobs("An export")
-        which = Which(start=start, end=end, state=state, channel=channel, tag=tag, text=text)
-        which["naming"], which["timezone"], which["analytics"] = naming, timezone, analytics
-        file = None if path is None else Path(path)
-        return await export_posts(
-            client, file, overwrite=overwrite, excel=excel, wanted=format, **which
         )
 
 

@@ -362,8 +362,8 @@ class Postiz(Api):
         its own: closing it does nothing, and it ends with this client.
 
         Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
-        uses no options, because other processes may send its posts. Using `campaign`, `export` or
-        `outbox` with options that do not apply raises `UsageError`.
+        uses no options, because other processes may send its posts. Using `campaign` or `outbox`
+        with options that do not apply raises `UsageError`.
 
         Args:
             timeout: seconds for the whole call, including look-ups, attempts and the pauses between

@@ -1,6 +1,5 @@
 """Types of public signatures and values, for annotations and comparisons."""
 
-from postiz_async._campaign.after.export import ExportResult as ExportResult, Naming as Naming
 from postiz_async._campaign.after.reconcile import ReconcileResult as ReconcileResult
 from postiz_async._campaign.after.report import Report as Report
 from postiz_async._campaign.after.wait_published import WaitResult as WaitResult
@@ -72,8 +71,6 @@ from postiz_async._wire.endpoints import FilePart as FilePart
 from postiz_async.errors import Marks as Marks, Scope as Scope
 from postiz_async.models._base import Names as Names
 from postiz_async.models.posts import (
-    FindingKind as FindingKind,
-    PostFinding as PostFinding,
     PostState as PostState,
     PostType as PostType,
     StoredType as StoredType,

@@ -35,7 +35,6 @@ from postiz_async._resources.posts import Posts
 from postiz_async._sandbox import Fault, MemoryServer
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import InvalidInputError
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport
 
@@ -87,15 +86,13 @@ def rows(channel: str) -> list[CampaignRow]:
 
 
 async def everything(postiz: Postiz, way: Watched, channel: str, folder: Path) -> None:
-    """Calls, a campaign whose answer is lost, its export, and a key whose answer is lost."""
+    """Calls, a campaign whose answer is lost, and a key whose answer is lost."""
     at = Sandbox().in_an_hour()
     await postiz.posts.schedule(NewPost(channel, "x"), at=at)
     way.server.faults.add(Fault("drop_answer", route="create_post"))
     async with postiz.campaign(rows(channel), journal=folder / "journal") as campaign:
         report = await campaign.run()
     assert report.counts["stored"] == 1
-    end = at + timedelta(days=3)
-    await postiz.export(folder / "posts.csv", start=at - timedelta(days=1), end=end)
     way.server.faults.add(Fault("drop_answer", route="create_post"))
     await postiz.posts.schedule(NewPost(channel, "keyed"), at=at, idempotency_key="one")
 
@@ -323,8 +320,6 @@ async def test_a_campaign_refuses_options_that_it_cannot_obey(tmp_path: Path) ->
             view = postiz.with_options(**options)  # type: ignore[arg-type]
             with pytest.raises(UsageError, match=f"A campaign cannot obey {named}:"):
                 view.campaign(rows(channel), journal=tmp_path / "journal")
-            with pytest.raises(UsageError, match=f"An export cannot obey {named}:"):
-                await view.export(tmp_path / "x.csv", start=soon, end=soon)
             view.with_options(max_wait=None, deadline=None, priority=0).campaign(
                 rows(channel), journal=tmp_path / "journal"
             )
@@ -342,7 +337,7 @@ async def test_the_outbox_takes_no_options(tmp_path: Path) -> None:
         postiz.with_options(timeout=5)
 
 
-# ------------------------------------------------------------------ channels, the quota, an export
+# ------------------------------------------------------------------ channels, the quota
 
 
 async def test_channels_are_found_by_what_a_campaign_calls_them(
@@ -368,22 +363,6 @@ async def test_the_quota_is_explained(postiz_sandbox: Sandbox) -> None:
         lines = await postiz.explain_quota()
         assert any("of this client in this window" in line for line in lines)
         assert (await postiz.quota(refresh=False)).remaining == (await postiz.quota()).remaining
-
-
-async def test_an_export_without_a_file_is_a_text(postiz_sandbox: Sandbox, tmp_path: Path) -> None:
-    channel, at = postiz_sandbox.add_channel("mastodon"), postiz_sandbox.in_an_hour()
-    days = {"start": at - timedelta(days=1), "end": at + timedelta(days=1)}
-    async with postiz_sandbox.client() as postiz:
-        await postiz.posts.schedule(NewPost(channel, "Hello"), at=at)
-        exported = await postiz.export(**days, format="jsonl")
-        assert "Hello" in exported.content
-        written = await postiz.export(tmp_path / "posts.jsonl", **days)
-        assert (tmp_path / "posts.jsonl").read_text(encoding="utf-8") == exported.content
-        assert (written.posts, written.content) == (1, "")
-        with pytest.raises(InvalidInputError, match="would not be read as jsonl"):
-            await postiz.export(tmp_path / "posts.csv", **days, format="jsonl")
-        with pytest.raises(InvalidInputError, match="is not for JSON lines"):
-            await postiz.export(**days, format="jsonl", excel=True)
 
 
 # ------------------------------------------------------------------ routes that nobody knows

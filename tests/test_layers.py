@@ -50,7 +50,6 @@ PURE = {
 }
 PURE_MODULES = {
     "_scheduler.retry",
-    "_campaign.after.check_posts",
     "_campaign.after.report",
     "_campaign.plan.doubles",
     "_campaign.plan.packing",

@@ -34,7 +34,6 @@ from postiz_async import (
     blocking,
     providers,
 )
-from postiz_async._campaign.after.export import ExportResult
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.after.wait_published import WaitResult
 from postiz_async._campaign.plan.plan import Forecast
@@ -136,7 +135,6 @@ async def campaign(postiz: Postiz) -> None:
         assert_type(await job.update(prune=True, dry_run=True), UpdateResult)
         assert_type(await job.undo(channel="mastodon", rows=range(3, 9)), UndoResult)
         assert_type(await job.html_report(), str)
-    assert_type(await postiz.export("posts.csv", start=NOW, end=NOW), ExportResult)
 
 
 async def given(postiz: Postiz, rows: AsyncIterator[CampaignRow]) -> None:
@@ -230,7 +228,6 @@ async def with_options(postiz: Postiz) -> None:
     view = assert_type(postiz.with_options(timeout=5, headers={"X-A": Secret("b")}), Postiz)
     assert_type(view.with_options(timeout=None, max_wait=None, deadline=None), Postiz)
     assert_type(view.campaign("a.csv"), Campaign)
-    assert_type(await view.export("a.csv", start=NOW, end=NOW), ExportResult)
     assert_type(view.outbox, Outbox)
     assert_type(await view.quota(), Quota)
     assert_type(await view.with_raw_response(view.channels.list()), RawAnswer[list[Channel]])

@@ -317,7 +317,6 @@ class _Reader:
             self.wrong(row.number, "columns", found)
             return None
         self.problems += cell_problems(odd_cells(found), columns, row.number)
-        found = columns.without_escapes(found)
         record = {columns.meanings[name]: cell for name, cell in found.items()}
         reader = RowReader(row.number, record, self._rules)
         reader.fill_in()

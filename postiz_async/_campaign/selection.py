@@ -1,51 +1,50 @@
-"""Many stored posts at once, whoever stored them: delete, edit, check."""
+"""Many stored posts at once, whoever stored them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, timedelta
-from typing import Unpack, get_args
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 
-from postiz_async._campaign.after.check_posts import HABIT, ListedSpan
-from postiz_async._campaign.read.dates import zone_named
-from postiz_async._campaign.run.bulk import (
-    PostChanges,
-    PostEdit,
-    delete_posts,
-    edit_posts,
-    plan_deletion,
-    plan_edit,
-    request_of,
-)
+from postiz_async._campaign.run.bulk import PostChanges, delete_posts, plan_deletion
 from postiz_async._campaign.run.job import Outcome, checked_hook
-from postiz_async._delivery.matching import listed_settings
+from postiz_async._campaign.run.paused_posts import PauseFile, TypeChanges, plan_pause
 from postiz_async._resources.api import OpenClient
-from postiz_async._resources.listing import PostFilter, check_filter
-from postiz_async._resources.watch import messages_since, reason
-from postiz_async._wire import encode_body
+from postiz_async._resources.listing import SEARCHED, check_filter
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import ConfigurationError, InvalidInputError, Problem, Scope
-from postiz_async.models.posts import Post, PostFinding, StoredType
-from postiz_async.providers import PROVIDERS, guide
+from postiz_async.errors import InvalidInputError, Problem, UsageError
+from postiz_async.models.channels import Channel
+from postiz_async.models.posts import Post, PostState
 
 
 class PostSelection(OfOneProcess):
     """The stored posts that match a filter, whoever stored them.
 
         wrong = postiz.stored_posts(start=first, end=last, channel="tiktok")
-        would = await wrong.edit(settings={"privacy_level": "SELF_ONLY"}, dry_run=True)
-        await wrong.edit(settings={"privacy_level": "SELF_ONLY"}, planned=would)
+        would = await wrong.delete(dry_run=True)
+        await wrong.delete(planned=would)
 
     `Postiz.stored_posts` creates this object. Nothing is asked before a method is called, and each
-    looks anew. Posts of a campaign are better changed in its file, with `Campaign.update`: it
-    reports what is changed here as edited by people.
+    looks anew. Posts of a campaign are better deleted from its file, with `Campaign.undo`.
     """
 
-    def __init__(self, postiz: OpenClient, **which: Unpack[PostFilter]) -> None:
-        names = ("channel", "tag", "text")
-        check_filter(which.get("state"), **{name: which.get(name) for name in names})
+    def __init__(
+        self,
+        postiz: OpenClient,
+        *,
+        start: datetime | None,
+        end: datetime | None,
+        state: PostState | None,
+        channel: Channel | str | None,
+        tag: str | None,
+        text: str | None,
+    ) -> None:
+        check_filter(state, channel=channel, tag=tag, text=text)
         self._postiz = postiz
-        self._which = which
+        self._start, self._end = start, end
+        self._state: PostState | None = state
+        self._channel, self._tag, self._text = channel, tag, text
 
     async def delete(
         self,
@@ -69,129 +68,100 @@ class PostSelection(OfOneProcess):
 
         Raises:
             ChannelNotFoundError: there is no such channel, or several have its name.
+            UsageError: the selection has no start or no end.
             PostizError: the job had to stop; call it again to go on.
         """
         saw = checked_hook("on_outcome", on_outcome)
-        failed = self._which.get("state") == "ERROR"
+        if self._start is None or self._end is None:
+            raise UsageError("A deletion needs stored_posts(start=..., end=...).")
+        failed = self._state == "ERROR"
         if not dry_run:
             self._postiz.scheduler.require("delete")
         if planned is None:
-            planned = await plan_deletion(self._postiz, await self._listed(), failed=failed)
+            planned = await plan_deletion(
+                self._postiz, await self._listed(self._start), failed=failed
+            )
         if dry_run:
             return planned
         return await delete_posts(self._postiz, planned, failed=failed, on_outcome=saw)
 
-    async def edit(
+    async def pause(
         self,
+        file: Path | str,
         *,
-        settings: Mapping[str, object] | None = None,
-        kind: StoredType | None = None,
         dry_run: bool = False,
-        planned: PostChanges | None = None,
         on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
     ) -> PostChanges:
-        """Change settings or the type of the posts that are still to come.
+        """Make drafts of the posts that are queued; `resume` schedules them again.
 
-        No other change is possible without sending a post anew, and Postiz lists neither the media
-        nor the thread that it would lose: for that, change the campaign and update it. Settings
-        need a server after v2.23.0, for the same reason, and lose the milliseconds of the date. An
-        edit may be killed and called again. Costs no quota since v2.19.0.
+        Posts due within a minute stay, and repeating ones that were published before: delete these.
+        A pause may be killed and called again with the same file. Costs no quota. Since v2.21.7.
 
         Args:
-            settings: new values by name, or by a path such as `subreddit.0.value.title`.
-            kind: `draft` makes the posts drafts, `schedule` schedules drafts.
-            dry_run: change nothing, and return what would be changed.
-            planned: the result of a dry run of the same edit: only its posts are changed, unless
-                somebody changed them meanwhile.
-            on_outcome: called with the `Outcome` of each post that is changed, whose `ref` is the
-                id of the post; may be asynchronous.
+            file: gets the id, date and channel of each post before it becomes a draft, as a JSON
+                line; lines are added to a file that exists.
+            dry_run: change nothing, and return what would be paused.
+            on_outcome: called with the `Outcome` of each post that is paused, whose `ref` is the id
+                of the post; may be asynchronous.
 
         Raises:
             ChannelNotFoundError: there is no such channel, or several have its name.
-            InvalidInputError: there is nothing to change, or no such type.
+            ConfigurationError: the file cannot be used, or the server is too old.
+            InvalidInputError: the selection is of posts in another state.
             PostizError: the job had to stop; call it again to go on.
         """
         saw = checked_hook("on_outcome", on_outcome)
-        edit = _checked(settings or {}, kind)
-        if not dry_run:
-            also: tuple[Scope, ...] = ("publish",) if kind == "schedule" else ()
-            self._postiz.scheduler.require("update", *also)
-        if planned is None:
-            planned = await plan_edit(self._postiz, await self._listed(), edit)
+        if self._state not in {None, "QUEUE"}:
+            hint = "leave it out; only queued posts can be paused"
+            raise InvalidInputError([Problem("state", f"is {self._state}", hint=hint)])
+        now = self._postiz.scheduler.server_now()
         if dry_run:
-            return planned
-        return await edit_posts(self._postiz, planned, edit, on_outcome=saw)
+            return plan_pause(await self._listed(now), now)
+        self._postiz.scheduler.require("update")
+        changes = TypeChanges(self._postiz, PauseFile(Path(file)), saw)
+        return await changes.pause(partial(self._listed, now))
 
-    async def check(self, *, timezone: str | None = None) -> list[PostFinding]:
-        """Find posts that will fail, and what looks like a mistake.
+    async def resume(
+        self,
+        file: Path | str,
+        *,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
+    ) -> PostChanges:
+        """Schedule the posts of a file of `pause` that are still drafts, at their present dates.
 
-        Found are posts that their network refused, that are overdue, that wait on a disabled
-        channel, or whose listed text or settings the server would refuse; the same text twice on a
-        channel, two posts on a channel within an hour, and days without a post on which the channel
-        usually has one. Media and threads are not listed, and so not checked; nor does Postiz tell
-        which channel has to be connected again. Costs no quota since v2.19.0.
+        Those whose date has passed or comes within a quarter of an hour stay drafts: Postiz would
+        publish them at once. It may be killed and called again. Costs no quota.
 
         Args:
-            timezone: the zone of the days; None: UTC.
-
-        Returns:
-            First what fails, then the rest, each in order of date.
+            file: the file; a line is added for each post that is scheduled.
+            dry_run: change nothing, and return what would be scheduled.
+            on_outcome: called with the `Outcome` of each post that is scheduled, whose `ref` is the
+                id of the post; may be asynchronous.
 
         Raises:
-            ChannelNotFoundError: there is no such channel, or several have its name.
-            ConfigurationError: there is no such zone.
+            ConfigurationError: the file cannot be used, or the server is too old.
+            UsageError: the selection has a filter: the file says which posts are meant.
+            PostizError: the job had to stop; call it again to go on.
         """
-        zone = UTC if timezone is None else zone_named(timezone, ConfigurationError)
-        posts = await self._listed(HABIT, collapse_repeats=False)
-        channels = await self._postiz.channels.list()
-        start = self._which["start"]
-        failed = [p for p in posts if p.state == "ERROR" and p.publish_date >= start]
-        messages = await messages_since(self._postiz.notifications.list, failed)
-        now = self._postiz.scheduler.server_now()
-        waiting = {p.id: p for p in posts if p.state == "QUEUE" and p.publish_date > now}
-        faults = {post.id: reason(post, messages) for post in failed}
-        faults |= {post.id: await self._fault(post) for post in waiting.values()}
-        span = ListedSpan(
-            posts=posts,
+        saw = checked_hook("on_outcome", on_outcome)
+        which = (self._start, self._end, self._state, self._channel, self._tag, self._text)
+        if any(each is not None for each in which):
+            raise UsageError("resume takes the posts of its file: stored_posts() without a filter.")
+        if not dry_run:
+            self._postiz.scheduler.require("update", "publish")  # as of a date that has passed
+        changes = TypeChanges(self._postiz, PauseFile(Path(file)), saw)
+        return await changes.resume(dry_run=dry_run)
+
+    async def _listed(self, start: datetime) -> list[Post]:
+        start = self._start or start
+        listing = self._postiz.posts.list(
             start=start,
-            end=self._which["end"],
-            now=now,
-            zone=zone,
-            disabled={channel.id for channel in channels if channel.disabled},
-            faults=faults,
-            has_all=not any(map(self._which.get, ("state", "tag", "text"))),
+            end=self._end or start + SEARCHED,
+            state=self._state,
+            channel=self._channel,
+            tag=self._tag,
+            text=self._text,
+            collapse_repeats=True,
         )
-        return span.findings()
-
-    async def _listed(
-        self, before: timedelta = timedelta(0), *, collapse_repeats: bool = True
-    ) -> list[Post]:
-        which = self._which.copy()
-        if before:
-            which["start"] -= before
-        listing = self._postiz.posts.list(**which, collapse_repeats=collapse_repeats)
         return [post async for post in listing]
-
-    async def _fault(self, post: Post) -> str:
-        """The first thing that the server would refuse of what is listed of a post, or nothing."""
-        places = ["posts.0.value.0.content"] if post.content.strip() else []
-        places += ["posts.0.settings"] if post.settings is not None else []
-        settings = listed_settings(post.settings)
-        provider = PROVIDERS.get(post.channel.provider) if post.channel is not None else None
-        if post.settings is None and provider is not None:  # the text is checked after settings
-            settings = guide(provider).settings
-        body = request_of(post, settings)
-        for problem in await self._postiz.problems(body, media={}):
-            if problem.severity == "error" and problem.where.startswith(tuple(places)):
-                return str(problem).removeprefix("posts.0.").removeprefix("value.0.")
-        return ""
-
-
-def _checked(settings: Mapping[str, object], kind: StoredType | None) -> PostEdit:
-    encode_body(settings)  # refuses what JSON cannot represent
-    if not settings and kind is None:
-        raise InvalidInputError([Problem("settings", "there is nothing to change")])
-    kinds = get_args(StoredType)
-    if kind is not None and kind not in kinds:
-        raise InvalidInputError([Problem("kind", f"there is no {kind!r}", hint=" or ".join(kinds))])
-    return PostEdit(settings, kind)

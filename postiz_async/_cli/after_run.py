@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from postiz_async import CampaignStatus, ReadOptions
-from postiz_async._campaign.read.file_formats import form_of
+from postiz_async._campaign.read.file_formats import check_csv_name
 from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import say_edits, say_state
 from postiz_async._cli.help import JOURNAL
@@ -209,7 +209,7 @@ async def report(
     zone = zone_of(read_as.connection, reading.timezone)
     fault = ""
     if result is not None:
-        form_of(result, excel=True)  # which refuses other names
+        check_csv_name(result)
         fault = write_result(result, found, zone)
         say_written(output, result, fault)
     page = await anyio.to_thread.run_sync(partial(status.html_report, zone=zone))

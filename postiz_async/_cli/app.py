@@ -81,7 +81,6 @@ _COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
         changes.undo,
         reconcile.reconcile,
         after_run.report,
-        reconcile.export,
     ),
     POSTS: (posts.app, channels.app, media.app, insights.app, providers.providers),
     ACCOUNT: (

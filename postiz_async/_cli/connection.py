@@ -171,20 +171,12 @@ def zone_of(connection: Connection, kept: str | None = None) -> ZoneInfo:
     Raises:
         ConfigurationError: there is no such zone, or the machine's is not known.
     """
-    return said_zone(connection, kept) or _machine_zone()
-
-
-def said_zone(connection: Connection, kept: str | None = None) -> ZoneInfo | None:
-    """The time zone of `--timezone`, else the one saved next to the file, else the profile's.
-
-    Raises:
-        ConfigurationError: there is no such zone.
-    """
     name = connection.timezone or kept
-    if name is None:
-        profile = profile_of(connection)
-        return None if profile is None else profile.zone
-    return zone_named(name, ConfigurationError)
+    if name is not None:
+        return zone_named(name, ConfigurationError)
+    profile = profile_of(connection)
+    said = None if profile is None else profile.zone
+    return said or _machine_zone()
 
 
 def _machine_zone() -> ZoneInfo:

@@ -264,13 +264,15 @@ class WhichPosts:
     tag: str | None = None
     text: str | None = None
 
-    def filter(self, postiz: Postiz, zone: ZoneInfo) -> PostFilter:
-        """The filter as the library takes it.
+    def filter(
+        self, postiz: Postiz, zone: ZoneInfo, *, length: timedelta = timedelta(days=30)
+    ) -> PostFilter:
+        """The filter as the library takes it; `length` is that of a range without an end.
 
         Raises:
             ConfigurationError: the end is before the start.
         """
-        start, end = day_range(postiz, self.start, self.end, zone)
+        start, end = day_range(postiz, self.start, self.end, zone, length)
         return {
             "start": start,
             "end": end,
@@ -286,8 +288,7 @@ _OPTIONS = {
     "tag": "--tag",
     "text": "--text",
     "idempotency_key": "--idempotency-key",
-    "format": "--format",
-    "excel": "--excel",
+    "state": "--state",
 }
 
 
@@ -302,7 +303,11 @@ async def said_as_options() -> AsyncGenerator[None]:
 
 
 def day_range(
-    postiz: Postiz, start: Said | None, end: Said | None, zone: ZoneInfo
+    postiz: Postiz,
+    start: Said | None,
+    end: Said | None,
+    zone: ZoneInfo,
+    length: timedelta = timedelta(days=30),
 ) -> tuple[datetime, datetime]:
     """The range of two options, by default from today on. A day as the end is included.
 
@@ -311,7 +316,7 @@ def day_range(
     """
     today = datetime.fromtimestamp(postiz.clock.time(), zone).date()
     first = aware(start or today, "--from", zone)
-    last = first + timedelta(days=30)
+    last = first + length
     if end is not None:
         last = aware(end, "--to", zone, end_of_day=True)
     if last < first:

@@ -29,10 +29,11 @@ from postiz_async._cli.options import (
 )
 from postiz_async._cli.output import Output, confirm, count, moment, near_moment
 from postiz_async._cli.stored_posts import (
-    change_posts,
     channel_name,
-    check,
-    edit,
+    delete_chosen,
+    pause,
+    posts_as_csv,
+    resume,
     show_posts,
     span_text,
 )
@@ -45,10 +46,10 @@ from postiz_async.texts import plain_text
 from postiz_async.types import Attempt
 
 app = App(
-    name="posts", help="List, check, create, change and delete posts.", group_parameters=COMMON
+    name="posts", help="List, create, change, pause and delete posts.", group_parameters=COMMON
 )
-app.command(check)
-app.command(edit)
+app.command(pause)
+app.command(resume)
 
 _WHEN = moment_option("The date, like '2027-01-15 09:00' or 2027-01-15T09:00+01:00.")
 PostId = Annotated[str, Parameter(help="The id of a post.")]
@@ -66,13 +67,17 @@ async def list_posts(
     *,
     which: WhichPosts = WhichPosts(),
     collapse_repeats: bool = False,
+    csv: bool = False,
     api: ApiOptions = ApiOptions(),
 ) -> None:
     """List posts in order of date.
 
     Args:
         collapse_repeats: List a repeating post only once.
+        csv: Print CSV for a spreadsheet, as the Excel of your country opens it.
     """
+    if csv and api.json:
+        raise ConfigurationError("--csv and --json do not go together.")
     output, zone = Output(as_json=api.json), api.zone
     async with api.client() as postiz, said_as_options():
         wanted = which.filter(postiz, zone)
@@ -80,9 +85,11 @@ async def list_posts(
         posts = [post async for post in listing]
     if api.json:
         output.json(posts)
-        return
-    show_posts(output, posts, zone)
-    output.say(f"{count(len(posts), 'post')} {span_text(wanted, zone)}")
+    elif csv:
+        output.file(posts_as_csv(posts, zone))
+    else:
+        show_posts(output, posts, zone)
+        output.say(f"{count(len(posts), 'post')} {span_text(wanted, zone)}")
 
 
 @app.command
@@ -244,7 +251,7 @@ async def delete(
     """
     has_filter = which != WhichPosts()
     if has_filter and not post_ids:
-        return await change_posts(which, api, "delete", lambda chosen: chosen.delete, yes=yes)
+        return await delete_chosen(which, api, yes=yes)
     output = Output(as_json=api.json)
     ids = _ids(post_ids or [])
     if has_filter:

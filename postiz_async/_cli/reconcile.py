@@ -1,24 +1,20 @@
-"""The commands `reconcile` and `export`: compare posts in Postiz with a campaign, or write one."""
+"""The command `reconcile`: compare posts in Postiz with a campaign."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from postiz_async._cli.after_run import read_status, show_report
-from postiz_async._cli.connection import Connection, said_zone, zone_of
+from postiz_async._cli.connection import zone_of
 from postiz_async._cli.options import (
     ApiOptions,
     JournalOptions,
     ReadAs,
-    WhichPosts,
     Yes,
-    said_as_options,
 )
 from postiz_async._cli.output import Output, ask, count
 from postiz_async._cli.results import reconcile_result
-from postiz_async._cli.stored_posts import span_text
-from postiz_async.types import Naming, ReconcileResult
+from postiz_async.types import ReconcileResult
 
 
 async def reconcile(
@@ -76,47 +72,3 @@ async def reconcile(
 def _doubles(found: ReconcileResult) -> str:
     were = "was" if found.doubles == 1 else "were"
     return f"{count(found.doubles, 'post')} of this campaign {were} stored twice"
-
-
-async def export(
-    file: Path | None = None,
-    /,
-    *,
-    which: WhichPosts = WhichPosts(),
-    naming: Naming = "id",
-    format: Literal["csv", "jsonl"] | None = None,  # noqa: A002
-    excel: bool = False,
-    analytics: bool = False,
-    overwrite: bool = False,
-    connection: Connection = Connection(),
-) -> None:
-    """Write posts to a campaign file, without media and threads.
-
-    Args:
-        file: The file; by default standard output.
-        naming: How to name channels; names also work in another organisation.
-        format: The format; by default from the name of the file, else CSV.
-        excel: CSV as the Excel of your country opens it: channels by name, no comments, dates in
-            the zone of --timezone or the profile, else in UTC.
-        analytics: Include figures of published posts, such as views and likes.
-        overwrite: Replace the file, if there is one.
-    """
-    output = Output(as_json=True)
-    async with connection.client() as postiz, said_as_options():
-        zone, said = zone_of(connection), said_zone(connection)
-        wanted = which.filter(postiz, zone)
-        done = await postiz.export(
-            file,
-            **wanted,
-            naming=naming,
-            analytics=analytics,
-            excel=excel,
-            timezone=None if said is None else said.key,
-            overwrite=overwrite,
-            format=format,
-        )
-    if file is None:
-        output.file(done.content)
-    output.say(f"{count(done.posts, 'post')} {span_text(wanted, zone)}")
-    for note in done.notes if done.posts else ():
-        output.say(note, "yellow")

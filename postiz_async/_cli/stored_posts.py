@@ -1,66 +1,86 @@
-"""Many stored posts at once: `posts edit`, `posts check`, and `posts delete` with a filter."""
+"""Many stored posts at once: `posts delete` with a filter, `posts pause` and `posts resume`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import msgspec
 from cyclopts import Parameter
-from rich.text import Text
 
+from postiz_async import Postiz
+from postiz_async._campaign.after.tables import csv_table
 from postiz_async._cli.changes import WHY
 from postiz_async._cli.options import ApiOptions, WhichPosts, Yes, said_as_options
-from postiz_async._cli.output import MAX_SHOWN, Output, ask, bare_moment, count, short_moment
+from postiz_async._cli.output import (
+    MAX_SHOWN,
+    Output,
+    ask,
+    bare_moment,
+    command_on,
+    count,
+    short_moment,
+)
 from postiz_async._cli.progress import CountDisplay
-from postiz_async.errors import ConfigurationError
+from postiz_async._resources.matching import stored_at
 from postiz_async.models.posts import Post
 from postiz_async.texts import plain_text
-from postiz_async.types import PostChanges, PostFilter, PostFinding, PostSelection, StoredType
+from postiz_async.types import PostChanges, PostFilter
 
 _SHOWN = 76
 """Most characters of a text in a list of posts, so that a row fits on a usual terminal."""
 
 _WHY = WHY | {
     "edited": "changed by somebody else meanwhile",
-    "gone": "deleted meanwhile",
+    "repeats": "repeating: delete it by its id, for all of its dates",
+    "gone": "deleted in Postiz",
+    "no_draft": "no draft any more",
+    "late": "the date has passed: give it a new one in Postiz, or delete it",
     "refused": "Postiz refused the change",
-    "invalid": "Postiz would refuse the new settings",
-    "repeats": "repeating: change or delete it by its id, for all of its dates",
-    "same": "like that already",
-    "no_route": "this server has no route for the change, a newer one has",
-    "unlisted": "this server lists no settings and cannot change them alone (releases after "
-    "v2.23.0 can). Sent anew, a post would lose its media and thread, which are not listed: change "
-    "its campaign and update that, or replace the post: postiz-async posts replace",
 }
 
-_SETTABLE = (
-    "only type and settings can be set, like --set type=draft or --set settings.title='New title'. "
-    "For anything else Postiz takes a whole new post, and it lists neither the media nor the "
-    "thread, which would be lost: change the campaign and update that, or replace one post: "
-    "postiz-async posts replace"
-)
 
-
-def show_posts(
-    output: Output, posts: Iterable[Post], zone: ZoneInfo, notes: Mapping[str, str] | None = None
-) -> None:
-    """Show posts as a table, with a note on each in place of its text."""
-    date, last = f"date ({zone})", "text" if notes is None else "change"
+def show_posts(output: Output, posts: Iterable[Post], zone: ZoneInfo) -> None:
+    """Show posts as a table."""
+    date = f"date ({zone})"
     rows = [
         (
             short_moment(post.publish_date, zone),
             post.state,
             post.id,
             channel_name(post),
-            _text(post) if notes is None else notes.get(post.id, ""),
+            _text(post),
         )
         for post in posts
     ]
-    heads = [date, "state", "id", "channel", last]
-    output.table(heads, rows, whole={date, "state", "id"}, below=notes is None)
+    output.table(
+        [date, "state", "id", "channel", "text"], rows, whole={date, "state", "id"}, below=True
+    )
+
+
+def posts_as_csv(posts: Iterable[Post], zone: ZoneInfo) -> str:
+    """Posts as CSV, with their whole texts, in the form of a campaign's result."""
+    columns = ("id", "date", "channel", "provider", "state", "text", "link", "tags", "group")
+    rows = (
+        (
+            post.id,
+            post.publish_date.astimezone(zone).isoformat(" ", "seconds"),
+            channel_name(post),
+            post.channel.provider if post.channel is not None else "",
+            post.state,
+            plain_text(post.content),
+            post.release_url or "",
+            "; ".join(post.tags),
+            post.group or "",
+        )
+        for post in posts
+    )
+    return csv_table(columns, rows, excel=True)
 
 
 def channel_name(post: Post) -> str:
@@ -78,61 +98,155 @@ def span_text(which: PostFilter, zone: ZoneInfo) -> str:
     return f"from {which['start']:%Y-%m-%d} to {which['end']:%Y-%m-%d} ({zone})"
 
 
-# ------------------------------------------------------------------ deleting and editing
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change of many posts: its verb and participle, and the options of its command."""
 
+    verb: str
+    done: str
+    api: ApiOptions
+    yes: bool
 
-Making: TypeAlias = Callable[..., Coroutine[Any, Any, PostChanges]]
-"""A method of a `PostSelection`."""
+    @property
+    def output(self) -> Output:
+        """Where to show it; the posts are the result if there is a question about them."""
+        return Output(as_json=self.api.json, says_results=not self.yes)
 
+    async def make(
+        self,
+        postiz: Postiz,
+        would: PostChanges,
+        make: Callable[..., Coroutine[object, object, PostChanges]],
+        *,
+        what: str = "",
+        then: str = "",
+    ) -> int:
+        """Ask, change the posts, and show what became of them; returns the exit code.
 
-async def change_posts(
-    which: WhichPosts,
-    api: ApiOptions,
-    verb: Literal["delete", "edit"],
-    method: Callable[[PostSelection], Making],
-    *,
-    yes: bool,
-) -> int:
-    """Show what would be done to the posts of a filter, ask, do it; returns the exit code."""
-    output = Output(as_json=api.json, says_results=not yes)  # a question is about them
-    zone, done = api.zone, f"{verb.removesuffix('e')}ed"
-    async with api.client() as postiz, said_as_options():
-        wanted = which.filter(postiz, zone)
-        make = method(postiz.stored_posts(**wanted))
-        would = await make(dry_run=True)
+        Args:
+            postiz: an open client.
+            would: what was shown.
+            make: makes the change; takes `on_outcome`.
+            what: what the question is about; by default it or them.
+            then: what to say when posts were changed.
+        """
+        output, zone = self.output, self.api.zone
         number = count(len(would.posts), "post")
-        if not api.json:
-            notes = would.notes if verb == "edit" else None
-            _show_plan(output, would, zone, notes)
-            later = "" if which.end else "; later ones: --to"
-            cost = " This costs no create request and is done at once." if would.posts else ""
-            output.say(f"{number} to {verb} {span_text(wanted, zone)}{later}.{cost}", "bold")
         if not would.posts:
             return _end(output, would)
-        question = f"{verb.capitalize()} {'it' if len(would.posts) == 1 else 'them'}?"
-        if not (yes or (not api.json and ask(question))):
-            output.say(f"Nothing was {done}. --yes does it.", "yellow")
+        what = what or ("it" if len(would.posts) == 1 else "them")
+        if not (self.yes or (not self.api.json and ask(f"{self.verb.capitalize()} {what}?"))):
+            output.say(f"Nothing was {self.done}. --yes does it.", "yellow")
             _end(output, would, is_done=False)
             return 1
-        display = CountDisplay(output, done, len(would.posts), zone, clock=postiz.clock)
-        result = await display.run(make(planned=would, on_outcome=display.saw), fatal=())
-    if isinstance(result, int):
-        finished = [outcome.ref for outcome in display.outcomes]
-        _end(output, would, is_done=False, finished=finished)
-        if not api.json:  # else the reason is the last line
-            told = f"{display.done:,} of {number} {done}. The same command goes on."
-            output.say(f"Stopped: {told}", "bold yellow")
-        return result
-    _show_left(output, result, zone, before=would)
-    output.say(f"{count(len(result.posts), 'post')} {done}.", "bold green")
-    return _end(output, result)
+        display = CountDisplay(output, self.done, len(would.posts), zone, clock=postiz.clock)
+        result = await display.run(make(on_outcome=display.saw), fatal=())
+        if isinstance(result, int):
+            finished = [outcome.ref for outcome in display.outcomes]
+            _end(output, would, is_done=False, finished=finished)
+            if not self.api.json:  # else the reason is the last line
+                told = f"{display.done:,} of {number} {self.done}. The same command goes on."
+                output.say(f"Stopped: {told} {then}".rstrip(), "bold yellow")
+            return result
+        _show_left(output, result, zone, before=would)
+        output.say(f"{count(len(result.posts), 'post')} {self.done}. {then}".rstrip(), "bold green")
+        return _end(output, result)
 
 
-def _show_plan(
-    output: Output, would: PostChanges, zone: ZoneInfo, notes: Mapping[str, str] | None
-) -> None:
+async def delete_chosen(which: WhichPosts, api: ApiOptions, *, yes: bool) -> int:
+    """Show which posts of a filter would be deleted, ask, delete; returns the exit code."""
+    change, zone = _Change("delete", "deleted", api, yes), api.zone
+    async with api.client() as postiz, said_as_options():
+        wanted = which.filter(postiz, zone)
+        chosen = postiz.stored_posts(**wanted)
+        would = await chosen.delete(dry_run=True)
+        if not api.json:
+            _show_plan(change.output, would, zone)
+            later = "" if which.end else "; later ones: --to"
+            cost = " This costs no create request and is done at once." if would.posts else ""
+            number = count(len(would.posts), "post")
+            told = f"{number} to delete {span_text(wanted, zone)}{later}.{cost}"
+            change.output.say(told, "bold")
+        return await change.make(postiz, would, partial(chosen.delete, planned=would))
+
+
+PauseFile = Annotated[
+    Path,
+    Parameter(help="The file for the ids of the posts; lines are added to one that exists."),
+]
+
+
+async def pause(
+    *,
+    which: WhichPosts = WhichPosts(),
+    file: PauseFile = Path("paused.jsonl"),
+    yes: Yes = False,
+    api: ApiOptions = ApiOptions(),
+) -> int:
+    """Make drafts of all queued posts, or of those of a filter.
+
+    Whoever stored them; without --to those of a year. posts resume schedules them again. Stop it
+    with Ctrl-C and run it again at any time.
+    """
+    change, zone = _Change("pause", "paused", api, yes), api.zone
+    async with api.client() as postiz, said_as_options():
+        wanted = which.filter(postiz, zone, length=timedelta(days=366))
+        chosen = postiz.stored_posts(**wanted)
+        would = await chosen.pause(file, dry_run=True)
+        if not api.json:
+            _show_channels(change.output, would, zone)
+            number = count(len(would.posts), "queued post")
+            change.output.say(f"{number} to pause {span_text(wanted, zone)}.", "bold")
+        what = "" if which != WhichPosts() else "all queued posts of the account"
+        then = f"To schedule them again: {command_on(file, 'posts resume')}"
+        return await change.make(postiz, would, partial(chosen.pause, file), what=what, then=then)
+
+
+async def resume(
+    file: Annotated[Path, Parameter(help="The file of posts pause.")],
+    /,
+    *,
+    yes: Yes = False,
+    api: ApiOptions = ApiOptions(),
+) -> int:
+    """Schedule the posts of a file of posts pause again.
+
+    Only those that are still drafts. Those whose date has passed, or comes within a quarter of an
+    hour, stay drafts and are named: Postiz would publish them at once.
+    """
+    change, zone = _Change("schedule", "scheduled", api, yes), api.zone
+    async with api.client() as postiz, said_as_options():
+        chosen = postiz.stored_posts()
+        would = await chosen.resume(file, dry_run=True)
+        if not api.json:
+            _show_channels(change.output, would, zone)
+            number = count(len(would.posts), "paused post")
+            change.output.say(f"{number} to schedule.", "bold")
+        return await change.make(postiz, would, partial(chosen.resume, file))
+
+
+def _show_channels(output: Output, would: PostChanges, zone: ZoneInfo) -> None:
+    """Show how many posts of each channel would be changed, and which stay."""
+    by_channel: defaultdict[str, list[Post]] = defaultdict(list)
+    for post in would.posts:
+        by_channel[channel_name(post)].append(post)
+    rows = [
+        (
+            name,
+            f"{len(posts):,}",
+            bare_moment(min(map(stored_at, posts)), zone),
+            bare_moment(max(map(stored_at, posts)), zone),
+        )
+        for name, posts in by_channel.items()
+    ]
+    if rows:
+        output.table(["channel", "posts", f"from ({zone})", "to"], rows, numbers=["posts"])
+    _show_left(output, would, zone)
+
+
+def _show_plan(output: Output, would: PostChanges, zone: ZoneInfo) -> None:
     if would.posts:
-        show_posts(output, would.posts[:MAX_SHOWN], zone, notes)
+        show_posts(output, would.posts[:MAX_SHOWN], zone)
     if len(would.posts) > MAX_SHOWN:
         output.say(f"  ... and {len(would.posts) - MAX_SHOWN:,} more (--json has all)")
     _show_left(output, would, zone)
@@ -148,7 +262,7 @@ def _show_left(
         left = [post for post in posts if post.id not in shown]
         if left:
             output.say(f"left: {count(len(left), 'post')}: {_WHY[why]}", "yellow")
-        if why in changes.in_the_way:  # the others are only counted
+        if why not in {"published", "failed"}:  # these are only counted
             output.say_some([_line(post, changes.notes.get(post.id), zone) for post in left])
 
 
@@ -168,101 +282,3 @@ def _end(
         said = {"posts": changes.posts, "left": changes.left, "notes": changes.notes}
         output.json({**said, "done": is_done, "finished": finished})
     return 0 if changes.complete else 1
-
-
-async def edit(
-    *,
-    set_: Annotated[list[str], Parameter(name="--set", negative="")],
-    which: WhichPosts = WhichPosts(),
-    yes: Yes = False,
-    api: ApiOptions = ApiOptions(),
-) -> int:
-    """Change settings or the type of many posts. Shows them first.
-
-    Published posts, media and threads stay. Stop it with Ctrl-C and run it again at any time.
-
-    Args:
-        set_: What to change, like settings.title='New title' or type=draft; a value is JSON, else
-            text. Can be repeated.
-    """
-    settings, kind = _read_changes(set_)
-    if which == WhichPosts():
-        raise ConfigurationError(
-            "posts edit needs a filter: --channel, --tag, --text, --state, --from or --to."
-        )
-
-    def method(chosen: PostSelection) -> Making:
-        return partial(chosen.edit, settings=settings, kind=kind)
-
-    return await change_posts(which, api, "edit", method, yes=yes)
-
-
-def _read_changes(given: Iterable[str]) -> tuple[dict[str, object], StoredType | None]:
-    """The settings by path, and the type, of `--set`.
-
-    Raises:
-        ConfigurationError: it has another form, or cannot be set.
-    """
-    settings: dict[str, object] = {}
-    kind: StoredType | None = None
-    for text in given:
-        name, sign, value = text.partition("=")
-        _, _, path = name.partition("settings.")
-        if sign and name == "type" and value in {"draft", "schedule"}:
-            kind = cast("StoredType", value)
-        elif sign and path and name.startswith("settings."):
-            settings[path] = _value(value)
-        elif sign and name == "type":
-            raise ConfigurationError(f"--set type is {value!r}; say draft or schedule.")
-        else:
-            raise ConfigurationError(f"--set {text!r}: {_SETTABLE}.")
-    return settings, kind
-
-
-def _value(text: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
-
-
-# ------------------------------------------------------------------ checking
-
-
-async def check(*, which: WhichPosts = WhichPosts(), api: ApiOptions = ApiOptions()) -> int:
-    """Find posts that will fail, come twice or close together.
-
-    It also names days without posts. Exits with 1 if something will fail or has failed. Media and
-    threads are not listed, so they are not checked; nor does Postiz tell which channel has to be
-    connected again.
-    """
-    output, zone = Output(as_json=api.json), api.zone
-    async with api.client() as postiz, said_as_options():
-        wanted = which.filter(postiz, zone)
-        found = await postiz.stored_posts(**wanted).check(timezone=zone.key)
-    if api.json:
-        output.json(found)
-    else:
-        _show_findings(output, found, zone)
-        failing = sum(each.fails for each in found)
-        fails = f", {failing:,} of posts that fail" if failing else ""
-        what = f"{count(len(found), 'finding')}{fails}" if found else "Nothing was found"
-        output.say(f"{what} {span_text(wanted, zone)}", "bold red" if failing else "")
-    return 1 if any(each.fails for each in found) else 0
-
-
-def _show_findings(output: Output, found: Sequence[PostFinding], zone: ZoneInfo) -> None:
-    date = f"date ({zone})"
-    rows = [
-        (
-            Text("fails", "red") if each.fails else "",
-            short_moment(each.date, zone),
-            each.posts[0] if each.posts else "",
-            each.name,
-            f"{each.message}. {each.hint[:1].upper()}{each.hint[1:]}",
-        )
-        for each in found
-    ]
-    if rows:
-        heads = ["", date, "id", "channel", "finding"]
-        output.table(heads, rows, whole={"", date, "id"})

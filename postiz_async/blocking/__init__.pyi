@@ -22,8 +22,6 @@ from datetime import timedelta
 from datetime import tzinfo
 from msgspec import UnsetType
 from pathlib import Path
-from postiz_async._campaign.after.export import ExportResult
-from postiz_async._campaign.after.export import Naming
 from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.after.wait_published import WaitResult
@@ -72,7 +70,6 @@ from postiz_async.models.posts import Created
 from postiz_async.models.posts import MissingRelease
 from postiz_async.models.posts import NewPost
 from postiz_async.models.posts import Post
-from postiz_async.models.posts import PostFinding
 from postiz_async.models.posts import PostRequest
 from postiz_async.models.posts import PostState
 from postiz_async.models.posts import PostType
@@ -692,50 +689,6 @@ class Postiz:
         Raises:
             StoreError: the store cannot be read.
         """
-    def export(
-        self,
-        path: Path | str | None = None,
-        *,
-        start: datetime,
-        end: datetime,
-        state: PostState | None = None,
-        channel: Channel | str | None = None,
-        tag: str | None = None,
-        text: str | None = None,
-        naming: Naming = "id",
-        analytics: bool = False,
-        excel: bool = False,
-        timezone: str | None = None,
-        overwrite: bool = False,
-        format: Literal["csv", "jsonl"] | None = None,
-    ) -> ExportResult:
-        """Write posts that are in Postiz to a campaign file, which you can complete and run.
-
-        Postiz returns neither media nor thread parts, and up to v2.23.0 no settings: because of
-        `needs_media`, `campaign` refuses each row until they are filled in. Costs no quota since
-        v2.19.0.
-
-        Args:
-            path: JSON lines depending on its name, else CSV; None: no file is written, and
-                `content` of the result has it.
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
-            state: only `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
-            channel: only this channel: its id, name or provider.
-            tag: only posts with this tag, by name.
-            text: only posts whose text has this in it, in upper or lower case.
-            naming: how the file names channels: `id`, or `name` if it is unique.
-            analytics: whether to include figures of published posts, such as views and likes.
-            excel: CSV in the form that spreadsheets expect, with local dates and names.
-            timezone: the zone of dates for spreadsheets; None: UTC.
-            overwrite: whether to replace an existing file.
-            format: the format of `content` if no file is written; None: CSV.
-
-        Raises:
-            CampaignError: the file exists already, or cannot be written.
-            InvalidInputError: `format` contradicts the file's name, or does not go with `excel`.
-            ConfigurationError: there is no such zone.
-        """
     @property
     def is_open(self) -> bool:
         """Whether calls can be made."""
@@ -846,18 +799,18 @@ class Postiz:
     def stored_posts(
         self,
         *,
-        start: datetime,
-        end: datetime,
+        start: datetime | None = None,
+        end: datetime | None = None,
         state: PostState | None = None,
         channel: Channel | str | None = None,
         tag: str | None = None,
         text: str | None = None,
     ) -> _PostSelection:
-        """Stored posts that match a filter, to delete, edit or check many at once.
+        """Stored posts that match a filter, to delete, pause or resume many at once.
 
         Args:
-            start: the start of the range, with a time zone.
-            end: the end of the range, inclusive.
+            start: the start of the range, with a time zone; None: now. `delete` needs it.
+            end: the end of the range, inclusive; None: a year after the start. `delete` needs it.
             state: only posts in this state: `QUEUE`, `PUBLISHED`, `ERROR` or `DRAFT`.
             channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
@@ -892,8 +845,8 @@ class Postiz:
         its own: closing it does nothing, and it ends with this client.
 
         Campaigns use headers, retries and the time-out (as described at `Postiz`). The `outbox`
-        uses no options, because other processes may send its posts. Using `campaign`, `export` or
-        `outbox` with options that do not apply raises `UsageError`.
+        uses no options, because other processes may send its posts. Using `campaign` or `outbox`
+        with options that do not apply raises `UsageError`.
 
         Args:
             timeout: seconds for the whole call, including look-ups, attempts and the pauses between
@@ -1522,32 +1475,12 @@ class _PostSelection:
     """The stored posts that match a filter, whoever stored them.
 
         wrong = postiz.stored_posts(start=first, end=last, channel="tiktok")
-        would = wrong.edit(settings={"privacy_level": "SELF_ONLY"}, dry_run=True)
-        wrong.edit(settings={"privacy_level": "SELF_ONLY"}, planned=would)
+        would = wrong.delete(dry_run=True)
+        wrong.delete(planned=would)
 
     `Postiz.stored_posts` creates this object. Nothing is asked before a method is called, and each
-    looks anew. Posts of a campaign are better changed in its file, with `Campaign.update`: it
-    reports what is changed here as edited by people.
+    looks anew. Posts of a campaign are better deleted from its file, with `Campaign.undo`.
     """
-    def check(self, *, timezone: str | None = None) -> list[PostFinding]:
-        """Find posts that will fail, and what looks like a mistake.
-
-        Found are posts that their network refused, that are overdue, that wait on a disabled
-        channel, or whose listed text or settings the server would refuse; the same text twice on a
-        channel, two posts on a channel within an hour, and days without a post on which the channel
-        usually has one. Media and threads are not listed, and so not checked; nor does Postiz tell
-        which channel has to be connected again. Costs no quota since v2.19.0.
-
-        Args:
-            timezone: the zone of the days; None: UTC.
-
-        Returns:
-            First what fails, then the rest, each in order of date.
-
-        Raises:
-            ChannelNotFoundError: there is no such channel, or several have its name.
-            ConfigurationError: there is no such zone.
-        """
     def delete(
         self,
         *,
@@ -1570,36 +1503,55 @@ class _PostSelection:
 
         Raises:
             ChannelNotFoundError: there is no such channel, or several have its name.
+            UsageError: the selection has no start or no end.
             PostizError: the job had to stop; call it again to go on.
         """
-    def edit(
+    def pause(
         self,
+        file: Path | str,
         *,
-        settings: Mapping[str, object] | None = None,
-        kind: StoredType | None = None,
         dry_run: bool = False,
-        planned: PostChanges | None = None,
         on_outcome: Callable[[Outcome], object] | None = None,
     ) -> PostChanges:
-        """Change settings or the type of the posts that are still to come.
+        """Make drafts of the posts that are queued; `resume` schedules them again.
 
-        No other change is possible without sending a post anew, and Postiz lists neither the media
-        nor the thread that it would lose: for that, change the campaign and update it. Settings
-        need a server after v2.23.0, for the same reason, and lose the milliseconds of the date. An
-        edit may be killed and called again. Costs no quota since v2.19.0.
+        Posts due within a minute stay, and repeating ones that were published before: delete these.
+        A pause may be killed and called again with the same file. Costs no quota. Since v2.21.7.
 
         Args:
-            settings: new values by name, or by a path such as `subreddit.0.value.title`.
-            kind: `draft` makes the posts drafts, `schedule` schedules drafts.
-            dry_run: change nothing, and return what would be changed.
-            planned: the result of a dry run of the same edit: only its posts are changed, unless
-                somebody changed them meanwhile.
-            on_outcome: called with the `Outcome` of each post that is changed, whose `ref` is the
-                id of the post.
+            file: gets the id, date and channel of each post before it becomes a draft, as a JSON
+                line; lines are added to a file that exists.
+            dry_run: change nothing, and return what would be paused.
+            on_outcome: called with the `Outcome` of each post that is paused, whose `ref` is the id
+                of the post.
 
         Raises:
             ChannelNotFoundError: there is no such channel, or several have its name.
-            InvalidInputError: there is nothing to change, or no such type.
+            ConfigurationError: the file cannot be used, or the server is too old.
+            InvalidInputError: the selection is of posts in another state.
+            PostizError: the job had to stop; call it again to go on.
+        """
+    def resume(
+        self,
+        file: Path | str,
+        *,
+        dry_run: bool = False,
+        on_outcome: Callable[[Outcome], object] | None = None,
+    ) -> PostChanges:
+        """Schedule the posts of a file of `pause` that are still drafts, at their present dates.
+
+        Those whose date has passed or comes within a quarter of an hour stay drafts: Postiz would
+        publish them at once. It may be killed and called again. Costs no quota.
+
+        Args:
+            file: the file; a line is added for each post that is scheduled.
+            dry_run: change nothing, and return what would be scheduled.
+            on_outcome: called with the `Outcome` of each post that is scheduled, whose `ref` is the
+                id of the post.
+
+        Raises:
+            ConfigurationError: the file cannot be used, or the server is too old.
+            UsageError: the selection has a filter: the file says which posts are meant.
             PostizError: the job had to stop; call it again to go on.
         """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from urllib.parse import quote
 
@@ -287,32 +286,6 @@ class PublishEvent(Value, frozen=True):
     def link(self) -> str:
         """The post's address on the network; empty if it is not published or not known."""
         return self.post.release_url or ""
-
-
-FindingKind = Literal["failed", "overdue", "disabled", "invalid", "double", "close", "gap"]
-"""A kind of finding: refused by the network; still waiting after its date; on a disabled channel;
-with a text or settings that the server would refuse; the same text twice; two posts within an hour;
-days without a post."""
-
-
-class PostFinding(Value, frozen=True, kw_only=True):
-    """A finding about stored posts, or about days without any.
-
-    `fails`: posts were not published, or will not be. `date` is that of the first of the posts, or
-    the first day without one; `hint` says what to do.
-    """
-
-    kind: FindingKind
-    fails: bool
-    channel: str
-    """The id of the channel."""
-    name: str
-    """The name of the channel."""
-    date: Annotated[datetime, Meta(tz=True)]
-    posts: tuple[str, ...]
-    """The ids of the posts."""
-    message: str
-    hint: str
 
 
 class MissingRelease(Model, frozen=True, kw_only=True):

@@ -67,8 +67,6 @@ NOT_TOLD = (
 """Fields that no result has: it tells which row it was, and what became of it."""
 NOWHERE = {
     "tolerance": "it only says how far a plan may move the date",
-    "needs_media": "it marks rows of an export, which are refused",
-    "state": "it marks rows of an export, and is not read",
     "number": "it is the row's place, which the result has as it is",
     "moved_from": "it is the date that a plan has moved; no cell says it",
     "own_media": "it says which of `media` a program vouches for",

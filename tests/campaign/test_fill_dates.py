@@ -202,12 +202,6 @@ async def test_a_file_that_ends_midway_or_is_not_utf_8_is_named_and_never_change
         assert why in str(wrong.value)
 
 
-async def test_cells_of_an_export_are_understood_without_their_escape(lab: Lab) -> None:
-    lab.channel("x", name="=News")
-    done = await filled(lab, "channel,date,state\n'=News,,\n", {"": "9:00"})
-    assert cells(done)[1] == ["'=News", "2027-01-01 09:00", ""]
-
-
 async def test_a_row_takes_the_time_of_each_of_its_channels(lab: Lab) -> None:
     zones = ReadOptions(timezone="UTC", timezones={"mastodon": "Asia/Tokyo"})
     rows = "x;mastodon,2027-01-02 09:00\nx,\nmastodon,\n"

@@ -24,7 +24,7 @@ from postiz_async.models.channels import Channel, ChannelSettings, Group
 from postiz_async.models.insights import Metric, Notification
 from postiz_async.models.media import ListedMedia, Media
 from postiz_async.models.oauth import Token
-from postiz_async.models.posts import Created, MissingRelease, Post, PostFinding, PublishEvent
+from postiz_async.models.posts import Created, MissingRelease, Post, PublishEvent
 from postiz_async.models.users import Membership
 
 __all__ = [
@@ -55,7 +55,6 @@ RETURNED: dict[str, Any] = {
     "notifications": list[Notification],
     "oauth exchange": Token,
     "outbox prune": int,
-    "posts check": list[PostFinding],
     "posts create": list[Created],
     "posts delete-group": None,
     "posts get": Post,

@@ -19,7 +19,15 @@ OTHERS = {
     *("plan", "run", "update", "pause", "resume", "undo"),
     *("status", "report", "dates", "reconcile", "demo", "sandbox"),
     *("channels trigger", "media function"),  # as the server answers
-    *("media upload", "posts delete", "posts edit", "providers", "outbox status", "oauth url"),
+    *(
+        "media upload",
+        "posts delete",
+        "posts pause",
+        "posts resume",
+        "providers",
+        "outbox status",
+        "oauth url",
+    ),
 }
 """Commands of several calls, or of none: their tests say what they print."""
 

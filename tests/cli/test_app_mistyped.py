@@ -48,7 +48,7 @@ def test_a_mistyped_command_is_an_error_for_programs_too(cli: Cli) -> None:
 # ------------------------------------------------------------------ channels by name
 
 
-@pytest.mark.parametrize("command", [["posts", "list"], ["posts", "watch"], ["export"]])
+@pytest.mark.parametrize("command", [["posts", "list"], ["posts", "watch"]])
 def test_a_channel_is_told_by_the_name_of_its_option(
     cli: Cli, server: Server, command: list[str]
 ) -> None:

@@ -222,7 +222,7 @@ def test_a_console_without_unicode_in_a_narrow_window(
     commands = [
         *("run", file, "--html", "page.html", "END"),
         *("status", file, "--json", "END"),
-        *("export", "--from", "2027-01-20", "--to", "2027-01-21", "--quiet", "END"),
+        *("posts", "list", "--from", "2027-01-20", "--to", "2027-01-21", "--csv", "END"),
     ]
     done = subprocess.run(
         [*PYTHON, "-c", COMMANDS, *commands],

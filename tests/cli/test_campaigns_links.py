@@ -46,15 +46,6 @@ def test_in_the_place_of_a_report(cli: Cli, server: Server, file: Path, victim: 
     assert ",stored," in table.read_text(encoding="utf-8")
 
 
-def test_in_the_place_of_an_export(cli: Cli, server: Server, file: Path, victim: Path) -> None:
-    to = file.with_name("out.csv")
-    to.symlink_to(victim.with_name("nothing yet"))
-    assert cli("export", *RANGE, to).code == 2, "a link that leads nowhere is there already"
-    assert cli("export", *RANGE, to, "--overwrite").code == 0
-    assert not to.is_symlink()
-    assert not victim.with_name("nothing yet").exists()
-
-
 @pytest.mark.parametrize("leads", ["victim", "nowhere"])
 def test_in_the_place_of_the_lock(
     cli: Cli, server: Server, file: Path, victim: Path, leads: str

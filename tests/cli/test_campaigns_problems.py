@@ -352,7 +352,5 @@ def test_messages_of_a_command_name_its_options_and_nothing_of_python(
     assert "allow its folder: --media-root DIR)" in cli("plan", away).err
     said = cli("plan", away, "--json").document["problems"][0]
     assert said["hint"].endswith("allow its folder: --media-root DIR")
-    (tmp_path / "there.csv").touch()
-    assert "--overwrite writes over it." in cli("export", tmp_path / "there.csv").err
     none = cli("status", write_campaign(tmp_path / "n.csv", ("mastodon", LATER, "x")))
     assert "or its journal lies elsewhere (--journal)." in none.err

@@ -58,7 +58,6 @@ def test_watching_from_a_moment_that_is_still_to_come_is_refused(cli: Cli, serve
         ("posts", "create", "x", "--channel", "mastodon", "--at"),
         ("posts", "watch", "--from"),
         ("posts", "list", "--from"),
-        ("export", "--to"),
         ("undo", "c.csv", "--from"),
         ("sandbox", "--start"),
     ],
@@ -83,7 +82,7 @@ def test_lists_are_of_one_channel_by_any_of_its_names(cli: Cli, server: Server) 
     listed = cli("posts", "list", *RANGE, "--channel", "telegram", "--json").document
     assert made[0]["postId"] in {post["id"] for post in listed}
     assert {post["integration"]["id"] for post in listed} == {made[0]["integration"]}
-    written = cli("export", *RANGE, "--channel", "Telegram").out
+    written = cli("posts", "list", *RANGE, "--channel", "Telegram", "--csv").out
     assert "Only here" in written
     wrong = cli("posts", "list", *RANGE, "--channel", "telegran")
     assert wrong.code == 2

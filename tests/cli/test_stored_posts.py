@@ -1,15 +1,18 @@
-"""`posts edit`, `posts check`, and `posts delete` with a filter."""
+"""`posts delete` with a filter, `posts pause` and `resume`, `posts list --csv`."""
 
 from __future__ import annotations
 
-import json
+import csv
+import io
 import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from cli_lab import Cli, Revoking, misfits
+from cli_lab import Cli, Revoking
 from processes import Server
 
 from postiz_async._sandbox.http import serve
@@ -92,10 +95,9 @@ def test_a_filter_and_ids_do_not_go_together(cli: Cli, three: list[str]) -> None
 
 
 def test_an_empty_shell_variable_does_not_mean_all_posts(cli: Cli, three: list[str]) -> None:
-    for command in (("delete",), ("edit", "--set", "type=draft"), ("list",), ("check",)):
-        yes = ("--yes",) if command[0] in {"delete", "edit"} else ()
+    for command in (("delete", "--yes"), ("pause", "--yes"), ("list",)):
         for option in ("--channel", "--tag", "--text"):
-            wrong = cli("posts", *command, *DAYS, option, "", *yes)
+            wrong = cli("posts", *command, *DAYS, option, "")
             said = f"error: {option}: is blank (leave it out for all)\n"
             assert (wrong.code, wrong.err) == (2, said), command
     assert there(cli, "--state", "QUEUE") == three
@@ -131,7 +133,7 @@ async def test_what_stays_is_named_with_the_reason(
         told = await anyio.to_thread.run_sync(cli, "posts", "delete", *days, "--yes")
         assert told.code == 1
         assert told.out.splitlines() == [
-            "left: 1 post: repeating: change or delete it by its id, for all of its dates",
+            "left: 1 post: repeating: delete it by its id, for all of its dates",
             f"  {weekly}, News, Wed 1 Apr 2099 09:00",
             "left: 1 post: published already",
             "0 posts to delete from 2099-04-01 to 2099-04-02 (UTC).",
@@ -142,60 +144,6 @@ async def test_what_stays_is_named_with_the_reason(
         why = f"its group, which is deleted as a whole, also has the post {other}"
         assert f"  {weekly}, News, Wed 1 Apr 2099 09:00: {why}" in told.out.splitlines()
         assert len(box.posts) == 3
-        same = ("posts", "edit", "--from", "2099-04-03", "--set", "type=schedule", "--yes")
-        done = await anyio.to_thread.run_sync(cli, *same)
-        assert (done.code, "1 post: like that already" in done.out) == (0, True)
-
-
-# ------------------------------------------------------------------ edits
-
-
-def test_a_type_and_settings_are_set(cli: Cli, three: list[str]) -> None:
-    sets = (
-        "--set",
-        "settings.note=now, really",
-        "--set",
-        "settings.count=3",
-        "--set",
-        "type=draft",
-    )
-    would = cli("posts", "edit", *DAYS, "--channel", "mastodon", *sets)
-    assert would.code == 1
-    assert 'note null -> "now, really", count null -> 3, state "QUEUE" -> "DRAFT"' in would.out
-    assert "settings.note: is not a setting of Mastodon: ignored" in would.out
-    done = cli("posts", "edit", *DAYS, "--channel", "mastodon", *sets, "--yes", "--json")
-    assert done.code == 0
-    assert [each["id"] for each in done.document["posts"]] == three[:2]
-    listed = cli("posts", "list", *DAYS, "--json").document
-    assert [post["state"] for post in listed] == ["DRAFT", "DRAFT", "QUEUE"]
-    for post in listed[:2]:
-        settings = json.loads(post["settings"])
-        assert (settings["note"], settings["count"]) == ("now, really", 3)
-
-
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        ("date=2033-01-01", "lists neither the media nor the thread, which would be lost"),
-        ("content=x", "lists neither the media nor the thread, which would be lost"),
-        ("settings=x", "only type and settings can be set"),
-        ("settings.=x", "only type and settings can be set"),
-        ("settings.a", "only type and settings can be set"),
-        ("type=now", "--set type is 'now'; say draft or schedule."),
-    ],
-)
-def test_what_cannot_be_set(cli: Cli, server: Server, given: str, why: str) -> None:
-    wrong = cli("posts", "edit", *DAYS, "--set", given, "--yes")
-    assert wrong.code == 2
-    assert why in wrong.err
-
-
-def test_an_edit_of_everything_needs_a_filter(cli: Cli, server: Server) -> None:
-    wrong = cli("posts", "edit", "--set", "type=draft", "--yes")
-    assert wrong.code == 2
-    assert "posts edit needs a filter: --channel, --tag" in wrong.err
-    unset = cli("posts", "edit", *DAYS, "--yes")
-    assert (unset.code, "--set" in unset.err) == (2, True)
 
 
 async def test_one_that_is_stopped_says_what_it_did(
@@ -220,49 +168,120 @@ async def test_one_that_is_stopped_says_what_it_did(
         assert not left & {*stopped.document["finished"]}
 
 
-# ------------------------------------------------------------------ checks and calendars
+# ------------------------------------------------------------------ pause and resume
 
 
-def test_a_check_says_what_is_found_and_what_to_do(
-    cli: Cli, narrow: Server, monkeypatch: pytest.MonkeyPatch
+def test_posts_are_paused_and_resumed(cli: Cli, three: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "paused.jsonl"
+    pause = ("posts", "pause", *DAYS, "--text", "spring", "--file", file)
+    told = cli(*pause)
+    assert (told.code, file.exists()) == (1, False)
+    lines = told.out.splitlines()
+    assert lines[0].split() == ["channel", "posts", "from", "(UTC)", "to"]
+    assert [line.split()[-11] for line in lines[1:3]] == ["2", "1"]
+    assert lines[3] == "3 queued posts to pause from 2033-05-01 to 2033-05-31 (UTC)."
+    assert "Nothing was paused. --yes does it." in told.out + told.err
+    done = cli(*pause, "--yes")
+    assert (done.code, there(cli, "--state", "DRAFT")) == (0, three)
+    assert done.out.endswith(
+        f"3 posts paused. To schedule them again: postiz-async posts resume {file}\n"
+    )
+    again = cli(*pause, "--yes", "--json")
+    assert (again.code, again.document["posts"]) == (0, [])
+    gone, edited, back = three
+    cli("posts", "delete", gone, "--yes")
+    cli("posts", "status", edited, "schedule", "--yes")
+    would = cli("posts", "resume", file)
+    assert would.code == 1
+    assert "Nothing was scheduled. --yes does it." in would.out + would.err
+    for line in (
+        "left: 1 post: deleted in Postiz",
+        "left: 1 post: no draft any more",
+        "1 paused post to schedule.",
+    ):
+        assert line in would.out.splitlines()
+    assert f"  {gone}, " in would.out
+    done = cli("posts", "resume", file, "--yes", "--json")
+    assert (done.code, [each["id"] for each in done.document["posts"]]) == (0, [back])
+    assert [*done.document["left"]] == ["gone", "no_draft"]
+    assert there(cli, "--state", "DRAFT") == []
+
+
+@on_posix
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_pause_without_a_filter_asks_for_the_whole_account(
+    cli: Cli, narrow: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
 ) -> None:
     for name, value in narrow.environment.items():
         monkeypatch.setenv(name, value)
-    days = ("--from", "2033-07-01", "--to", "2033-07-31")
-    fine = cli("posts", "check", *days)
-    assert (fine.code, fine.out) == (0, "Nothing was found from 2033-07-01 to 2033-07-31 (UTC)\n")
-    for hour in (10, 12):
-        at = ("--at", f"2033-07-02T{hour}:00Z")
-        assert cli("posts", "create", "Sale", "--channel", "mastodon", *at).code == 0
-    (first, second) = (p["id"] for p in cli("posts", "list", *days, "--json").document)
-    twice = cli("posts", "check", *days)
-    assert twice.code == 0
-    assert f"has the same text as {first}, 2 h earlier" in twice.out
-    assert f"postiz-async posts delete {second}" in twice.out
-    assert "1 finding from 2033-07-01" in twice.out
-    told = cli("posts", "check", *days, "--json")
-    assert misfits("posts check", told.document) == []
-    assert told.document[0]["kind"] == "double"
-    assert told.document[0]["posts"] == [second, first]
+    at = (datetime.now(UTC) + timedelta(days=300)).isoformat(timespec="minutes")
+    made = cli("posts", "create", "Far away", "--channel", "mastodon", "--at", at, "--json")
+    [post] = [each["postId"] for each in made.document]
+    words = ["posts", "pause", "--file", str(tmp_path / "p.jsonl")]
+    told = on_terminal(words, os.environ | {"TERM": "dumb"}, answer)
+    assert (told.asked, told.code) == (1, 0 if answer == "y" else 1)
+    assert "Pause all queued posts of the account?" in told.text
+    assert cli("posts", "get", post, "--json").document["state"] == (
+        "DRAFT" if answer == "y" else "QUEUE"
+    )
+    cli("posts", "delete", post, "--yes")
 
 
-async def test_a_check_of_posts_that_fail_exits_with_one(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("pause", "--state", "DRAFT"), "--state: is DRAFT (leave it out; only queued posts can"),
+        (("pause", "--from", "2033-05-02", "--to", "2033-05-01"), "is before --from"),
+        (("pause", "--channel", "nobody"), "--channel: there is no channel 'nobody'"),
+        (("resume",), "FILE"),
+        (("resume", "missing.jsonl"), "There is no file missing.jsonl."),
+        (("resume", __file__), ", line 1, is not of posts pause. Nothing was changed."),
+    ],
+)
+def test_what_cannot_be_paused_or_resumed(
+    cli: Cli, three: list[str], words: tuple[str, ...], why: str
 ) -> None:
+    wrong = cli("posts", *words, "--yes")
+    assert wrong.code == 2
+    assert why in wrong.err
+    assert there(cli, "--state", "QUEUE") == three
+
+
+# ------------------------------------------------------------------ CSV
+
+
+async def test_a_list_is_csv_for_a_spreadsheet(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     async with Revoking("DELETE") as box, serve(box) as served:
-        channel = box.add_channel("mastodon", name="News")
+        box.add_channel("mastodon", name="@News")
+        box.add_tag("launch"), box.add_tag("summer")
         monkeypatch.setenv("POSTIZ_API_URL", served.url)
         monkeypatch.setenv("POSTIZ_API_KEY", box.organization.api_key)
-        at = ("--channel", "News", "--at", "2099-04-01 09:00Z")
-        assert (await anyio.to_thread.run_sync(cli, "posts", "create", "Sale", *at)).code == 0
-        box.change_channel(channel.id, disabled=True)
-        told = await anyio.to_thread.run_sync(cli, "posts", "check", "--from", "2099-04-01")
-        assert told.code == 1
-        assert "fails" in told.out
-        assert "the channel is disabled, and 1 of its posts wait. Enable it in Postiz" in told.out
-        assert told.out.splitlines()[-1].startswith("1 finding, 1 of posts that fail from 2099")
-
-
-def test_an_export_takes_the_same_filter(cli: Cli, three: list[str]) -> None:
-    rows = cli("export", *DAYS, "--text", "spring 2", "--format", "jsonl").out.splitlines()
-    assert [json.loads(row)["content"] for row in rows if '"content"' in row] == ["Spring 2"]
+        text, day = f"=1+1; Grüße\n{'x' * 90}", ("--from", "2099-04-01", "--to", "2099-04-01")
+        words = ("posts", "create", text, "--channel", "@News", "--at", "2099-04-01 09:00Z")
+        tags = ("--tag", "launch", "--tag", "summer")
+        assert (await anyio.to_thread.run_sync(cli, *words, *tags)).code == 0
+        (post,) = box.posts
+        box.change_post(post.id, state="PUBLISHED", release_url="https://news.example/1")
+        zone = ("--timezone", "Europe/Berlin")
+        told = await anyio.to_thread.run_sync(cli, "posts", "list", *day, *zone, "--csv")
+        none = await anyio.to_thread.run_sync(
+            cli, "posts", "list", *day, "--channel", "@News", "--state", "DRAFT", "--csv"
+        )
+        both = await anyio.to_thread.run_sync(cli, "posts", "list", "--csv", "--json")
+    assert (told.code, told.err, told.out[0]) == (0, "", "\ufeff")
+    assert told.out.startswith("\ufeffid;date;channel;provider;state;text;link;tags;group\n")
+    (line,) = csv.DictReader(io.StringIO(told.out[1:], newline=""), delimiter=";")
+    assert line == {
+        "id": post.id,
+        "date": "2099-04-01 11:00:00+02:00",
+        "channel": "'@News",
+        "provider": "mastodon",
+        "state": "PUBLISHED",
+        "text": f"'{text}",
+        "link": "https://news.example/1",
+        "tags": "launch; summer",
+        "group": post.group,
+    }
+    assert len(none.out.splitlines()) == 1
+    assert (both.code, both.error["message"]) == (2, "--csv and --json do not go together.")

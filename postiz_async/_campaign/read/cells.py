@@ -95,8 +95,6 @@ class RowReader:
         if not any(map(is_filled, self.record.values())):
             self._wrong("row", "is empty", "delete it")
             return None
-        if "needs_media" in self.record:
-            self._refuse_unfinished()
         self.fill_in()
         channel = self._text("channel", is_needed=True)
         date = self.moment(channel)
@@ -194,16 +192,6 @@ class RowReader:
             texts_ = f"{len(texts)} text{'' if len(texts) == 1 else 's'}"
             self._wrong("alt", f"has {texts_} for {files} files", "write one a line")
         return tuple(texts) if any(texts) else ()
-
-    def _refuse_unfinished(self) -> None:
-        """Refuse an exported post until its media and thread are filled in."""
-        value = self.record.get("needs_media")
-        if is_filled(value) and str(value).strip().lower() not in {"no", "false"}:
-            self._wrong(
-                "needs_media",
-                "is set: Postiz does not tell which media and thread parts this post has",
-                "fill in media and thread, then empty this cell",
-            )
 
     def moment(self, channel: str) -> datetime | None:
         """The moment of the row, or None with a problem."""

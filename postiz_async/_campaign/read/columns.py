@@ -17,17 +17,12 @@ from postiz_async.errors import Problem
 COLUMNS = (
     *("channel", "date", "time", "timezone", "content", "format", "media", "alt", "link"),
     *("settings", "tags", "type", "thread", "short_link", "repeat_days", "tolerance"),
-    *("ref", "needs_media", "state"),
+    "ref",
 )
 """The columns; `CampaignRow` and docs/bulk-jobs.md explain them."""
 
-FLAGS = frozenset(("short_link", "needs_media"))
+FLAGS = frozenset(("short_link",))
 """Columns whose cells are true or false."""
-
-FIGURE = "figure"
-"""The prefix of columns with figures, which an exported file may have and which are not read."""
-EXPORT_ONLY = {"needs_media", "state"}
-"""Columns that identify an exported file."""
 
 _NUMBERED = re.compile(r"(thread|media)[ _-]?(\d{1,3})")
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
@@ -44,12 +39,7 @@ def numbered(name: str, column: str) -> int | None:
 
 def is_column(name: str) -> bool:
     """Whether a name is a column of a campaign."""
-    return (
-        name in COLUMNS
-        or name.startswith(FIGURE)
-        or _NUMBERED.fullmatch(name) is not None
-        or is_setting(name)
-    )
+    return name in COLUMNS or _NUMBERED.fullmatch(name) is not None or is_setting(name)
 
 
 @cache

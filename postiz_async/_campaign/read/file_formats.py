@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal, NamedTuple, TextIO, TypeAlias, cast
+from typing import NamedTuple, TextIO, cast
 
 import msgspec
 
@@ -33,10 +33,6 @@ CAMPAIGNS_ARE = "a campaign is a file of CSV, JSON, .xlsx, .xls or .ods."
 
 _SHEETS = frozenset((".xlsx", ".xlsm", ".xls", ".ods"))
 _FOREIGN = frozenset((".xlsb", ".numbers", ".gsheet"))
-
-
-Form: TypeAlias = Literal["csv", "jsonl", "excel"]
-"""What a campaign is written as."""
 
 
 def is_json(path: Path) -> bool:
@@ -56,19 +52,14 @@ def is_spreadsheet(path: Path) -> bool:
     return suffix in _SHEETS
 
 
-def form_of(path: Path, *, excel: bool = False) -> Form:
-    """The format of a file, by its name and the requested format.
+def check_csv_name(path: Path) -> None:
+    """Check that CSV can be written to a file, by its name.
 
     Raises:
-        CampaignError: the name and the format contradict each other.
+        CampaignError: the name is of another format.
     """
-    if is_json(path):
-        if excel:
-            raise CampaignError(f"{path} would be JSON; name it .csv for a spreadsheet.")
-        return "jsonl"
-    if is_spreadsheet(path):
+    if is_json(path) or is_spreadsheet(path):
         raise CampaignError(f"{path} cannot be written: name it .csv.")
-    return "excel" if excel else "csv"
 
 
 @contextmanager
@@ -250,9 +241,8 @@ _NOT_CSV = {
 """Explanations of Python's CSV errors for the author of a file."""
 
 
-# A spreadsheet runs a cell that begins like a formula, also from a file of a stranger's words. An
-# apostrophe before it makes it a text. Quotes and spaces may stand between, because an apostrophe
-# or a quote that was there before must not look like one of ours when it is read back.
+# A spreadsheet runs a cell that begins like a formula, also from a file of a stranger's words and
+# after quotes and spaces. An apostrophe before it makes it a text.
 _RUNS = re.compile(r"""['"\s]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]""")
 
 
@@ -270,13 +260,6 @@ def csv_line(
     out = io.StringIO(newline="")
     csv.writer(out, delimiter=delimiter).writerow([escape(cell) for cell in cells])
     return out.getvalue().removesuffix("\r\n") + "\n"
-
-
-def without_escape(cell: object) -> object:
-    """Remove the escape that `csv_line` added to a cell."""
-    if isinstance(cell, str) and cell.startswith("'") and _RUNS.match(cell, 1):
-        return cell[1:]
-    return cell
 
 
 def readable(name: str) -> str:

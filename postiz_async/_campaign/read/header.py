@@ -8,8 +8,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import NamedTuple
 
-from postiz_async._campaign.read.columns import EXPORT_ONLY, FLAGS, is_column, unknown_columns
-from postiz_async._campaign.read.file_formats import Line, NotReadable, without_escape
+from postiz_async._campaign.read.columns import FLAGS, is_column, unknown_columns
+from postiz_async._campaign.read.file_formats import Line, NotReadable
 from postiz_async._campaign.read.read_options import Rules, options_path
 from postiz_async._campaign.read.settings_columns import is_setting
 from postiz_async._campaign.read.texts import (
@@ -55,12 +55,6 @@ class Columns(NamedTuple):
             if place < count
             for cell in (cells[place],)
         }
-
-    def without_escapes(self, record: dict[str, object]) -> dict[str, object]:
-        """A record without what an export put before texts that begin as formulas do."""
-        if EXPORT_ONLY.isdisjoint(self.meanings.values()):
-            return record
-        return {name: without_escape(cell) for name, cell in record.items()}
 
     def _value(self, cell: object, name: str) -> object:
         """The value of a cell other than a plain string: a date or time if expected, else text."""

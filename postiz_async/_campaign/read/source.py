@@ -334,7 +334,7 @@ class _Collector:
                 self.problems += wrong
                 if not wrong:
                     self._warn_of_formulas(odd, columns, number)
-                    self.take(number, columns.without_escapes(record))
+                    self.take(number, record)
         except NotReadable as error:
             self.problems.append(Problem("csv", str(error), number + 1))
 

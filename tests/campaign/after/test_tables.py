@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from postiz_async._campaign.after.report import Report, make_report
-from postiz_async._campaign.after.tables import Table, excel_separator, local_cell
+from postiz_async._campaign.after.tables import excel_separator
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._delivery.outcomes import RowState
 
@@ -86,24 +86,10 @@ def test_a_result_for_an_office(monkeypatch: pytest.MonkeyPatch, lang: str, sepa
     }
 
 
-def test_numbers_have_the_decimal_sign_of_the_office(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = Table(["Views", "Rate"], [[1250.0, -2.5]])
-    assert table.csv() == "Views,Rate\n1250,-2.5\n"
-    monkeypatch.setenv("LANG", "de_DE.UTF-8")
-    assert table.excel_csv() == "\ufeffViews;Rate\n1250;-2,5\n"
-
-
 def test_hostile_texts_are_texts() -> None:
     row = record(2, name=EVIL, note=EVIL, link=f"https://x.com/{EVIL}", ref=EVIL)
     [read] = csv.DictReader(io.StringIO(report(row).to_csv(excel=True)[1:], newline=""))
     assert [read[name][:2] for name in ("channel", "reason", "ref")] == ["'="] * 3
-
-
-def test_an_hour_that_exists_twice_is_told_with_its_offset() -> None:
-    summer = datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
-    assert local_cell(summer, BERLIN) == "2027-10-31T02:30:00+02:00"
-    assert local_cell(summer.replace(hour=1), BERLIN) == "2027-10-31T02:30:00+01:00"
-    assert "2027-10-31T02:30:00+02:00" in Table(["date"], [[local_cell(summer, BERLIN)]]).csv()
 
 
 def test_records_are_json() -> None:

@@ -25,10 +25,7 @@ WHEN = "2031-01-15T09:00Z"
         ("Canale;Data;Ora;Testo;Immagine", "channel;date;time;content;media"),
         ("Conta;Data;Hora;Conteúdo;Imagem", "channel;date;time;content;media"),
         ("Kanaal;Datum;Tijd;Tekst;Afbeelding", "channel;date;time;content;media"),
-        (
-            "REPEAT-DAYS;Short Link;short_link;Needs  media",
-            "repeat_days;short_link;short_link;needs_media",
-        ),
+        ("REPEAT-DAYS;Short Link;short_link", "repeat_days;short_link;short_link"),
         ("Thread_3;thread-10;THREAD 2;Erster Kommentar", "thread 3;thread 10;thread 2;thread 2"),
         ("media 1;Media_2;Image URL 3;Picture Url 10", "media 1;media 2;media 3;media 10"),
         ("Profile;Scheduled At;Text;Image URL;Tags", "channel;date;content;media;tags"),

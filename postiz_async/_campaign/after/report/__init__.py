@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from postiz_async._campaign.after.tables import Table
+from postiz_async._campaign.after.tables import csv_table
 from postiz_async._campaign.journal.rows import OPEN_STATES, Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import Problem
@@ -210,8 +210,7 @@ class Report:
                 commas, as its Excel opens it. Else with commas.
         """
         lines = ([_cell(value, zone) for value in row] for row in results_of(self))
-        table = Table(ResultRow._fields, lines)
-        return table.excel_csv() if excel else table.csv()
+        return csv_table(ResultRow._fields, lines, excel=excel)
 
     def to_records(self) -> list[dict[str, object]]:
         """One flat dict a row, with the names of `to_csv`: `pandas.DataFrame(report.to_records())`.
