@@ -14,10 +14,8 @@ from cyclopts import Parameter
 
 from postiz_async import Campaign, Postiz
 from postiz_async._cli.after_run import (
-    HtmlOption,
     say_written,
     show_report,
-    write_page,
     write_result,
 )
 from postiz_async._cli.connection import zone_of
@@ -206,7 +204,6 @@ async def run(
     *,
     choices: RunFlags = RunFlags(),
     wait_published: bool = False,
-    html: HtmlOption = None,
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
@@ -257,8 +254,6 @@ async def run(
             show_report(output, report, zone)
             _say_remarks(output, campaign, told)
         say_result(output, campaign, fault)
-    if html is not None and report.rows:
-        await write_page(output, html, await campaign.html_report(zone=zone))
     if code:
         return code
     is_fine = report.complete and not report.doubled and not campaign.problems

@@ -26,11 +26,12 @@ def test_run_waits_until_the_posts_are_out_and_writes_a_page(
     file = write_campaign(
         tmp_path / "c.csv", ("mastodon", FAR, "Out soon <b>", "now"), columns=columns
     )
-    result = cli("run", file, "--wait-published", "--html", tmp_path / "page.html")
+    result = cli("run", file, "--wait-published")
     assert result.code == 0, result.err
     assert "Waiting until 1 post is out" in result.out
     assert "1 published" in result.out
     assert [row.state for row in read_summary(tmp_path / "c.journal").rows] == [RowState.PUBLISHED]
+    assert cli("report", file, "--html", tmp_path / "page.html").code == 0
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert ">1 published</span>" in page
     assert "Out soon &lt;b&gt;" in page

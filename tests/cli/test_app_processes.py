@@ -220,7 +220,8 @@ def test_a_console_without_unicode_in_a_narrow_window(
     console = {"PYTHONIOENCODING": "cp1252", "COLUMNS": "40"}
     environment = child_environment(home, server.environment | locale | console)
     commands = [
-        *("run", file, "--html", "page.html", "END"),
+        *("run", file, "END"),
+        *("report", file, "--html", "page.html", "END"),
         *("status", file, "--json", "END"),
         *("posts", "list", "--from", "2027-01-20", "--to", "2027-01-21", "--csv", "END"),
     ]
@@ -233,7 +234,7 @@ def test_a_console_without_unicode_in_a_narrow_window(
     )
     assert done.stderr == b""
     assert done.returncode == 0
-    for_people, document, table, end = done.stdout.split(b"\0")
+    for_people, _, document, table, end = done.stdout.split(b"\0")
     assert end == b""
     said = for_people.decode("cp1252")
     assert "1 stored of 1 row;" in said
