@@ -16,7 +16,7 @@ from postiz_async._campaign.after.reconcile import sweep_journal
 from postiz_async._campaign.journal.journal import TAKES_PART, Journal
 from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.journal.requests import RequestHandle, open_requests
-from postiz_async._campaign.journal.rows import IN_FLIGHT, RowRecord
+from postiz_async._campaign.journal.rows import IN_FLIGHT
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.outcomes import ActiveRun, Outcomes, taken
 from postiz_async._campaign.plan.doubles import repeated_posts
@@ -94,7 +94,6 @@ class Running:
     _runner: Runner | None = None
     _outage: Outage | None = None
     _active: ActiveRun | None = None
-    _adopted: list[RowRecord] = field(default_factory=list[RowRecord])
 
     @property
     def progress(self) -> RunProgress:
@@ -173,8 +172,7 @@ class Running:
 
     async def _work(self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]) -> None:
         journal = job.journal
-        for record in self._adopted:
-            await send.send(outcome_of(record))
+        await runner.report_adopted()
         if self.known.arranged is None:
             await self.known.arrange(self.known.planner, self.known.unsent())
         try:
@@ -273,9 +271,9 @@ class Running:
                 await sweep_journal(self.postiz, journal, with_open=False)
             await self.known.read(journal)
         self.known.seen, self.known.adopting = None, frozenset()
-        others = await self._look_for_rows(self.known.unsent(), calendar, outage)
+        others = await self._look_for_rows(self.known.unsent(), calendar)
         journal = await self.known.journal.made(self.known.origin.campaign)
-        self._adopted = await others.write_down(journal)
+        await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
         await self.known.read(journal)
         if self.beside is None and not self.known.checked.state.is_paused:
@@ -283,13 +281,14 @@ class Running:
         if self.known.checked.records:
             others.here = {row.ref for row in self.known.checked.campaign.rows}
         update, refs = self.beside, self.known.changed_refs
-        if update is not None:
-            others.make_room = partial(update.work.make_room, update.plan)
         if journal.is_shared:
             await journal.join(self._run, contents_of(self.known.rows))
         apart = () if update is None else update.changing
         await write_rows(journal, self.known.checked, self.known.unsent(), refs, apart=apart)
         await self.postiz.scheduler.restore(journal)
+        looks = [others.without_stored]
+        if update is not None:
+            looks.append(partial(update.work.make_room, update.plan))
         return Job(
             postiz=self.postiz,
             journal=journal,
@@ -298,14 +297,14 @@ class Running:
             outage=outage,
             fence=Fence(self.postiz, outage) if update is None else update.work.job.fence,
             options=self.known.options,
-            others=others,
+            client_refs=others.client_refs,
+            looks=looks,
+            adopted=others.unreported,
             doubts=self.doubts,
             is_paused=self.known.checked.state.is_paused,
         )
 
-    async def _look_for_rows(
-        self, unsent: list[Row], calendar: Calendar, outage: Outage
-    ) -> OtherRuns:
+    async def _look_for_rows(self, unsent: list[Row], calendar: Calendar) -> OtherRuns:
         """Look in Postiz for the rows that the journal does not call stored."""
         checked = self.known.checked
         by_id = {channel.id: channel for channel in checked.listed}
@@ -323,7 +322,6 @@ class Running:
         others = OtherRuns(
             client_refs=refs,
             postiz=self.postiz,
-            outage=outage,
             options=self.known.options,
             past=past,
             place=journal.place,
@@ -354,7 +352,7 @@ class Running:
     async def _look_in_postiz(self, unsent: list[Row]) -> None:
         """Look in Postiz for rows before a plan."""
         calendar = Calendar(self.postiz.posts.list)
-        others = await self._look_for_rows(unsent, calendar, Outage.of(self.postiz, log=OUTAGE_LOG))
+        others = await self._look_for_rows(unsent, calendar)
         self.known.seen, self.known.adopting = (
             calendar,
             frozenset(row.ref for row in others.adopted),

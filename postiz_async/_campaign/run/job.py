@@ -44,38 +44,6 @@ async def ignore(_: object) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class ConcurrentChanges:
-    """Changes by others in Postiz during a job; the default is that there are none."""
-
-    client_refs: ClientRefs
-    """The marks of the rows."""
-    on_taken: Callable[[Sequence[RowRecord]], Awaitable[None]] = ignore
-    """Called with the rows that were adopted while the job ran; see `report`."""
-
-    async def give_way(self, request: PlannedRequest) -> PlannedRequest:
-        """Wait until the request may be sent; return it without rows that other runs store."""
-        return request
-
-    async def before(self, request: PlannedRequest) -> PlannedRequest:
-        """The request without rows that must not leave; called when a slot is free."""
-        return request
-
-    def comes_first(self, request: PlannedRequest) -> bool:
-        """Whether the request has to wait for another run."""
-        del request
-        return False
-
-    async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
-        """Note that the request was answered."""
-
-    async def report(self) -> None:
-        """Report adopted and left rows."""
-
-    def over(self) -> None:
-        """Note that the request has ended, with any outcome."""
-
-
-@dataclass(slots=True, kw_only=True)
 class JobContext:
     """What the parts of a job have in common: its client, its journal, and its pauses."""
 
@@ -113,7 +81,12 @@ class Job(JobContext):
     checked: Checked
     calendar: Calendar
     options: CampaignOptions
-    others: ConcurrentChanges
+    client_refs: ClientRefs
+    """The marks of the rows."""
+    looks: Sequence[Callable[[PlannedRequest], Awaitable[PlannedRequest]]]
+    """The last looks before a request leaves; each returns it without rows that must not leave."""
+    adopted: list[RowRecord] = field(default_factory=list["RowRecord"])
+    """Rows whose posts the looks found, until they are reported."""
     purpose: Purpose = field(default_factory=NewPosts)
     on_left: Callable[[SentRequest], object] | None = None
     """Called with each request that is about to leave."""

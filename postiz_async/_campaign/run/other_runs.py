@@ -2,27 +2,17 @@
 
 A run knows its own posts by its journal. What is in Postiz beside them is looked for at the start,
 for each row that the journal does not call stored, and once more before each request leaves, at
-the date that it is for. Lists cost no quota since v2.19.0; where they do, only the start is looked
-at.
+the date that it is for.
 
-Hosts that begin at the same moment, or wait for the same window of the quota, see nothing of each
-other before their next posts are stored. So after the first answer of a burst a run looks back. The
-run whose post came later (the higher id) gives way: before each request it waits for the other
-run, takes over what that stores, and goes on by itself when the other is quiet. What was doubled
-until then, the sweep at the end removes.
+What two hosts send at the same moment, neither sees before: the sweep at the end of a run deletes
+the second post.
 """
 
 from __future__ import annotations
 
-import logging
-import math
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING
-
-import anyio
 
 from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.run.already_stored import (
@@ -35,38 +25,25 @@ from postiz_async._campaign.run.already_stored import (
     may_move,
 )
 from postiz_async._campaign.run.conditions import are_whole
-from postiz_async._campaign.run.job import ConcurrentChanges
 from postiz_async._campaign.run.resume import ReadJournal, past_of
-from postiz_async.errors import APIConnectionError, CampaignError, ServerError
+from postiz_async.errors import CampaignError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from postiz_async._campaign.journal.journal import Journal
     from postiz_async._campaign.journal.places import JournalPlace
     from postiz_async._campaign.journal.rows import Copy, RowRecord
     from postiz_async._campaign.options import CampaignOptions
     from postiz_async._campaign.read.rows import Row
-    from postiz_async._campaign.run.already_stored import Past, StoredRows
+    from postiz_async._campaign.run.already_stored import ClientRefs, Past, StoredRows
     from postiz_async._delivery.listing import Calendar
-    from postiz_async._delivery.pauses import Outage
     from postiz_async._resources.api import OpenClient
     from postiz_async.models.posts import Post
 
 
-log = logging.getLogger("postiz_async.campaign")
-
-LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds between two looks for posts of another run, until it counts as quiet."""
-
 LOOK_SECONDS = 10.0
 """Seconds that a look may take while a slot is held; then the request goes without it."""
-
-BURST = 60.0
-"""Seconds without a create after which the next request goes alone until it is answered."""
-
-TOO_NEAR = 120.0
-"""Seconds before its date from which a request does not wait for another run."""
 
 _AROUND = timedelta(days=31)
 """How far before now posts of rows of type `now` are looked for at the start."""
@@ -74,44 +51,32 @@ _NOW_IS = timedelta(minutes=30)
 _SECOND = timedelta(seconds=1)
 
 
-async def _as_it_is(request: PlannedRequest) -> PlannedRequest:
-    """Return the request unchanged."""
-    return request
-
-
 @dataclass(slots=True, kw_only=True)
-class OtherRuns(ConcurrentChanges):
+class OtherRuns:
     """Finds rows that other runs store, and adopts their posts.
 
     Args:
+        client_refs: the marks of the rows.
         postiz: an open client.
-        outage: the outage of the job; a look that fails begins one.
         options: the user's options.
         past: posts and requests that the journal accounts for.
         place: the place of the journal, for messages.
         here: refs of all rows of the campaign; None where the journal has no others.
     """
 
+    client_refs: ClientRefs
     postiz: OpenClient
-    outage: Outage
     options: CampaignOptions
     past: Past
     place: JournalPlace
     here: Collection[str] | None
-    make_room: Callable[[PlannedRequest], Awaitable[PlannedRequest]] = _as_it_is
-    """Called with the request that leaves; returns it without rows whose posts have to stay."""
+    unreported: list[RowRecord] = field(default_factory=list["RowRecord"])
+    """Rows that were adopted and are still to be reported."""
     _journal: Journal | None = None
     _copies: list[Copy] = field(default_factory=list["Copy"])
     _taken: list[Taken] = field(default_factory=list[Taken])
-    _unreported: list[RowRecord] = field(default_factory=list["RowRecord"])
     _refs: set[str] = field(default_factory=set[str])
     """Refs of rows that were adopted."""
-    _gives_way: bool = False
-    _has_said_so: bool = False
-    _turn: anyio.Lock = field(default_factory=anyio.Lock)
-    _burst_ends: float = -math.inf
-    _looked_back: bool = False
-    _first_over: anyio.Event = field(default_factory=anyio.Event)
 
     # -------------------------------------------------------------- at the start
 
@@ -165,21 +130,20 @@ class OtherRuns(ConcurrentChanges):
         """Refs of rows that were found and will be sent once more."""
         return {copy.ref for copy in self._copies}
 
-    async def write_down(self, journal: Journal) -> list[RowRecord]:
-        """Write the findings to the journal; returns the adopted rows."""
+    async def write_down(self, journal: Journal) -> None:
+        """Write the findings to the journal; adopted rows are in `unreported` then."""
         self._journal = journal
         copies, self._copies = self._copies, []
         taken, self._taken = self._taken, []
         if copies:
             await journal.leave(copies)
             self.client_refs.leave(copies)
-        if not taken:
-            return []
-        records = [adopted_record(each) for each in taken]
-        bodies = [adopted_body(each) for each in taken]
-        records = await journal.adopt(records, bodies)
-        self._refs.update(record.ref for record in records)
-        return records
+        if taken:
+            records = [adopted_record(each) for each in taken]
+            bodies = [adopted_body(each) for each in taken]
+            records = await journal.adopt(records, bodies)
+            self._refs.update(record.ref for record in records)
+            self.unreported += records
 
     def _decide(
         self,
@@ -222,81 +186,12 @@ class OtherRuns(ConcurrentChanges):
 
     # -------------------------------------------------------------- while the job runs
 
-    async def before(self, request: PlannedRequest) -> PlannedRequest:
+    async def without_stored(self, request: PlannedRequest) -> PlannedRequest:
         """The request without rows stored by now; called when it may leave.
 
         Raises:
             CampaignError: rows are in Postiz, and `existing` does not say how to treat them.
         """
-        now = self.postiz.clock.monotonic()
-        is_first, self._burst_ends = now >= self._burst_ends, now + BURST
-        if is_first:
-            self._looked_back, self._first_over = False, anyio.Event()
-        else:
-            with self.postiz.clock.move_on_after(LOOK_SECONDS):
-                await self._first_over.wait()
-        try:
-            request = await self._without_stored(request)
-            return request if self.comes_first(request) else await self.make_room(request)
-        except (APIConnectionError, ServerError) as error:
-            self.outage.failed(error)  # nothing leaves before the outage is over
-            return request
-
-    async def answered(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
-        """After the first answer of a burst, look for posts that another run stored meanwhile."""
-        if not self._looked_back:
-            self._looked_back = True
-            with suppress(APIConnectionError, ServerError):  # the next look will see it
-                await self._look_back(request, ids)
-        self.over()
-
-    async def _look_back(self, request: PlannedRequest, ids: Mapping[str, str]) -> None:
-        posts = await self._listed(request.rows)
-        asked = [row.at(row.asked_for) for row in request.rows]
-        found = self._find(asked, posts, await self._past_of(posts, self._read))
-        others = [(ref, each[0]) for of in (found.ours, found.equal) for ref, each in of.items()]
-        if any(post.id < ids[ref] for ref, post in others):
-            self._another_is_at_work()
-
-    async def report(self) -> None:
-        """Report the rows adopted since the last report."""
-        taken, self._unreported = self._unreported, []
-        await self.on_taken(taken)
-
-    def over(self) -> None:
-        """Note that the first request of a burst has ended, with any outcome."""
-        self._first_over.set()
-
-    def comes_first(self, request: PlannedRequest) -> bool:
-        """Whether another run is at work, and there is time to wait for it."""
-        left = request.deadline - self.postiz.scheduler.server_time() if request.rows else 0.0
-        return self._gives_way and left > TOO_NEAR
-
-    async def give_way(self, request: PlannedRequest) -> PlannedRequest:
-        """Wait for another run that is at work; return the request without the rows it stores."""
-        if not self.comes_first(request):
-            return request
-        async with self._turn:
-            for pause in LOOK_PAUSES:
-                request = await self.outage.read(partial(self._without_stored, request))
-                if not self.comes_first(request):
-                    return request
-                await self.postiz.clock.sleep(pause)
-            self._gives_way = False
-        return request
-
-    def _another_is_at_work(self) -> None:
-        if self._journal is not None and self._journal.is_shared:
-            return  # in a shared journal each run has its own rows
-        if not self._has_said_so:
-            self._has_said_so = True
-            log.warning(
-                "another run of this campaign is storing its posts at the same time; this one "
-                "gives way to it"
-            )
-        self._gives_way = True
-
-    async def _without_stored(self, request: PlannedRequest) -> PlannedRequest:
         rows = tuple(row for row in request.rows if row.ref not in self._refs)
         refs = {row.ref for row in rows}
         records = {} if self._journal is None else await self._journal.rows(refs)
@@ -305,11 +200,8 @@ class OtherRuns(ConcurrentChanges):
         if self._find(asked, posts, self.past).is_something:
             past = await self._past_of(posts, self._read)
             self._decide(asked, posts, past, records=records, to_send=refs)
-            if self._taken:
-                self._another_is_at_work()
             if self._journal is not None and (self._taken or self._copies):
-                taken = await self.write_down(self._journal)
-                self._unreported += taken  # only after writing: other runs may have reported these
+                await self.write_down(self._journal)
         return PlannedRequest(tuple(row for row in rows if row.ref not in self._refs))
 
     @property

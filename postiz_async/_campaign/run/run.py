@@ -15,7 +15,6 @@ from anyio.abc import TaskGroup
 
 from postiz_async._campaign.journal.purposes import RowEnd
 from postiz_async._campaign.journal.requests import RequestHandle
-from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.plan.packing import Limits
 from postiz_async._campaign.plan.plan import PlannedRequest, plan
 from postiz_async._campaign.plan.row_state import new_records
@@ -61,7 +60,6 @@ class Runner:
         self._look_ups = LookUps(job, job.purpose, job.options.on_doubt)
         self._media = MediaUploads(job, job.checked.facts)
         self._sender = RequestSender(job, self._media.medium)
-        job.others.on_taken = self._taken
 
     def another(self) -> Runner:
         """A new runner for the same job."""
@@ -126,7 +124,7 @@ class Runner:
             request, rest = PlannedRequest(request.rows[:most]), request.rows[most:]
             if expect is not None:
                 expect(-1)
-            sent = await self._sender.send(request) if request.rows else None
+            sent = await self._send(request) if request.rows else None
         finally:
             self._senders.release()
             self._fence.coming -= 1
@@ -183,8 +181,15 @@ class Runner:
         for row, post_id in zip(rows, result.ids, strict=True):
             await self._on_outcome(Outcome(row.number, row.ref, RowState.STORED, post_id))
 
-    async def _taken(self, records: Sequence[RowRecord]) -> None:
-        """Note rows that another run has stored."""
+    async def _send(self, request: PlannedRequest) -> SentRows:
+        sent = await self._sender.send(request)
+        await self.report_adopted()
+        return sent
+
+    async def report_adopted(self) -> None:
+        """Report rows whose posts were found in Postiz."""
+        records = self.job.adopted[:]
+        self.job.adopted.clear()
         self._look_ups.taken.update(r.post_id for r in records if r.post_id is not None)
         for record in records:
             await self._on_outcome(outcome_of(record))
@@ -276,7 +281,7 @@ class Runner:
         self._fence.coming += 1
         await self._senders.acquire()
         try:
-            return await self._sender.send(PlannedRequest(rows))
+            return await self._send(PlannedRequest(rows))
         finally:
             self._senders.release()
             self._fence.coming -= 1

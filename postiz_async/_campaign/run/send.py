@@ -35,11 +35,13 @@ from postiz_async._resources.create_body import build_item
 from postiz_async._scheduler.calls import PREPARED_SECONDS
 from postiz_async._wire import format_date
 from postiz_async.errors import (
+    APIConnectionError,
     BadRequestError,
     DeliveryUnknownError,
     InvalidInputError,
     PayloadTooLargeError,
     PermissionDeniedError,
+    ServerError,
     StoreError,
 )
 from postiz_async.models.channels import Channel
@@ -171,20 +173,12 @@ class RequestSender:
         Raises:
             PostizError: the job has to stop.
         """
-        others = self._job.others
-        try:
-            while True:
-                request = await others.give_way(request)
-                sending = _CampaignSending(self._job, self.marks, self._medium, request)
-                result = await self._sender.send(sending) if request.rows else Stored(())
-                request = sending.planned
-                if not isinstance(result, Unsent):
-                    break
-            guilty = self._guilty(request, result)
-        finally:
-            others.over()
-        await others.report()
-        return SentRows(request, result, guilty, sending.handle)
+        while True:
+            sending = _CampaignSending(self._job, self.marks, self._medium, request)
+            result = await self._sender.send(sending) if request.rows else Stored(())
+            request = sending.planned
+            if not isinstance(result, Unsent):
+                return SentRows(request, result, self._guilty(request, result), sending.handle)
 
     def _guilty(self, request: PlannedRequest, result: SendResult) -> frozenset[int]:
         """The posts that a refusal names."""
@@ -228,10 +222,13 @@ class _CampaignSending(DeliverySending):
         return self._body(self.planned.date)
 
     async def may_leave(self) -> bool:
-        """Leave out rows of other runs; False if none is left, or another run comes first."""
-        others = self._job.others
-        self.planned = await others.before(self.planned)
-        return bool(self.planned.rows) and not others.comes_first(self.planned)
+        """Leave out rows that must not leave; False if none is left."""
+        try:
+            for look in self._job.looks:
+                self.planned = await look(self.planned)
+        except (APIConnectionError, ServerError) as error:
+            self._job.outage.failed(error)  # nothing leaves before the outage is over
+        return bool(self.planned.rows)
 
     async def shift(self, date: int) -> bool:
         """Move late rows; False if one can have its own date back."""
@@ -317,12 +314,9 @@ class _CampaignSending(DeliverySending):
     async def settle(self, result: SendResult) -> None:
         """Write the outcome; refused and late rows are planned again, for the job to decide."""
         await super().settle(result)
-        if isinstance(result, Stored):
-            stored = dict(zip(self._refs, result.ids, strict=True))
-            await self._job.others.answered(self.planned, stored)
-        elif isinstance(result, Refused) and self.is_sending:
+        if isinstance(result, Refused) and self.is_sending:
             await self.end("refused", partial(self._refused, note=result.text))
-        else:
+        elif not isinstance(result, Stored):
             await self.set_aside()
 
     def _refused(self, was: DeliveryRecord, note: str) -> DeliveryRecord:
@@ -341,7 +335,7 @@ class _CampaignSending(DeliverySending):
         return build_body(
             self.planned,
             moment,
-            client_ref=self._job.others.client_refs,
+            client_ref=self._job.client_refs,
             channels=self._job.channels,
             medium=self._medium,
             targets=self._job.targets,

@@ -38,14 +38,7 @@ from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.conditions import SentPost, Standing, may_change
 from postiz_async._campaign.run.edits import Edits
-from postiz_async._campaign.run.job import (
-    ConcurrentChanges,
-    Job,
-    JobContext,
-    Outcome,
-    ignore,
-    task_group,
-)
+from postiz_async._campaign.run.job import Job, JobContext, Outcome, ignore, task_group
 from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._campaign.run.run import Runner
@@ -65,13 +58,7 @@ from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._resources.matching import stored_at
 from postiz_async._resources.posts import Posts
 from postiz_async._wire import format_date
-from postiz_async.errors import (
-    APIConnectionError,
-    APITimeoutError,
-    BadRequestError,
-    NotFoundError,
-    ServerError,
-)
+from postiz_async.errors import APITimeoutError, BadRequestError, NotFoundError
 from postiz_async.models.posts import Post, PostRequest, StoredType, TagRef
 
 LOOK_SECONDS, DELETE_SECONDS = 10.0, 30.0
@@ -163,8 +150,7 @@ class Update:
             past = await past_of(self.job.journal.read, self.job.journal.campaign)
             client_refs = ClientRefs(past, checked.campaign.rows, checked.channels)
             await _FreeChanges(self.job, plan, changes, stored, client_refs).make()
-            others = _EditGuard(client_refs=client_refs, job=self.job, plan=plan, stored=stored)
-            await self._replace(plan, changes, others, planner, group)
+            await self._replace(plan, changes, stored, client_refs, planner, group)
             plan.keep_late(coming())
             await self._delete(plan)
             yield
@@ -173,7 +159,8 @@ class Update:
         self,
         plan: UpdatePlan,
         changes: Changes,
-        others: _EditGuard,
+        stored: StoredPosts,
+        client_refs: ClientRefs,
         planner: Planner,
         group: TaskGroup,
     ) -> None:
@@ -196,9 +183,10 @@ class Update:
             checked=plan.checked,
             calendar=Calendar(context.outage.wrap(context.postiz.posts.list)),
             options=replace(self.options, late="skip"),
-            others=others,
+            client_refs=client_refs,
+            looks=[_EditGuard(plan, stored).look],
             purpose=changes,
-            on_left=others.stored.learn,
+            on_left=stored.learn,
             targets=plan.targets,
         )
         runner = Runner(job, saw)
@@ -271,30 +259,22 @@ def _planned(record: RowRecord) -> RowRecord:
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class _EditGuard(ConcurrentChanges):
+@dataclass(frozen=True, slots=True)
+class _EditGuard:
     """Guards edits that people make to posts during an update."""
 
-    job: JobContext
     plan: UpdatePlan
     stored: StoredPosts
 
-    async def before(self, request: PlannedRequest) -> PlannedRequest:
+    async def look(self, request: PlannedRequest) -> PlannedRequest:
         """The request without posts that people edited since the plan, or that are due by now."""
         records = [self.plan.replaced[row.ref][1] for row in request.rows]
-        looked: list[Standing] | None = None
-        error: APIConnectionError | ServerError = APITimeoutError("The list of posts is slow.")
-        try:
-            with self.job.postiz.clock.move_on_after(LOOK_SECONDS):
-                also = [stored_at(self.plan.targets[row.ref]) for row in request.rows]
-                looked = await self.stored.look(records, is_patient=False, also=also)
-        except (APIConnectionError, ServerError) as failure:
-            error = failure
-        if looked is None:
-            self.job.outage.failed(
-                error
-            )  # nothing leaves before the outage is over; then look again
-            return request
+        also = [stored_at(self.plan.targets[row.ref]) for row in request.rows]
+        looked: list[Standing] = []
+        with self.stored.postiz.clock.move_on_after(LOOK_SECONDS) as time:
+            looked = await self.stored.look(records, is_patient=False, also=also)
+        if time.cancelled_caught:
+            raise APITimeoutError("The list of posts is slow.")
         return PlannedRequest(tuple(self._kept(request.rows, looked)))
 
     def _kept(self, rows: Sequence[Row], looked: Sequence[Standing]) -> Sequence[Row]:

@@ -97,7 +97,7 @@ async def test_a_run_is_continued_on_another_host(lab: SharedLab) -> None:
     one, other = hosts(lab, 2)
 
     def after_some(transport: Any, die: Any) -> None:
-        transport.after[12] = die
+        transport.after[8] = die
 
     assert await one.killed(after_some)
     assert not other.status().report.complete

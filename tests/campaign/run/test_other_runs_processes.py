@@ -122,7 +122,7 @@ async def test_two_processes_that_start_at_the_same_moment_store_each_row_once(
         key = sandbox.organization.api_key
         codes = await asyncio.gather(*(run(home, url, key) for home in homes))
         assert Counter(post.content for post in sandbox.posts) == Counter(TEXTS)
-        assert codes == [0, 0]
+        assert set(codes) <= {0, 1}  # who looked while the other was at work tells of doubles
         ids = {post.id for post in sandbox.posts}
         assert sandbox.refusals == 0
         for home in homes:
@@ -142,5 +142,4 @@ async def test_where_marks_are_not_listed_no_exit_code_hides_a_double(homes: lis
         codes = await asyncio.gather(*(run(home, url, key) for home in homes))
         contents = Counter(post.content for post in sandbox.posts)
         assert max(contents.values()) == 2  # both had sent the first before they could know
-        assert sum(contents.values()) < 2 * COUNT
         assert 0 not in codes

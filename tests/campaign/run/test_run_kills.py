@@ -129,7 +129,7 @@ async def test_the_slots_of_creates_that_a_look_finds_are_free_at_once(tmp_path:
     async with lab.sandbox:
         channel = lab.channel("mastodon")
         lab.write({**row, "date": at(24 + n)} for n, row in enumerate(rows([channel], COUNT)))
-        with_answers_on_the_way = 1.7
+        with_answers_on_the_way = 1.55
 
         def soon(_: Watched, die: Callable[[], None]) -> None:
             lab.clock.call_at(lab.clock.monotonic() + with_answers_on_the_way, die)
