@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from unicodedata import normalize
@@ -25,6 +25,16 @@ def folded(name: str) -> str:
 def is_id(word: str) -> bool:
     """Whether a word has the form of Postiz's ids, so that no look-up is needed."""
     return _ID.fullmatch(word) is not None
+
+
+def provider_meant(word: str, there: Collection[str]) -> str:
+    """The provider that a word means among those that are there.
+
+    `LinkedIn` means `linkedin-page` where there are only pages.
+    """
+    provider = PROVIDER_WORDS.get(word, word)
+    kinds = [each for each in there if each.startswith(f"{provider}-")]
+    return kinds[0] if len(kinds) == 1 and provider not in there else provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +92,11 @@ class Resolver:
 
     def _matches(self, wanted: str) -> list[Channel]:
         lower = folded(wanted)
+        provider = provider_meant(lower, {c.provider for c in self.channels})
         return (
             [c for c in self.channels if c.id == wanted]
             or [c for c in self.channels if folded(c.name) == lower]
-            or [c for c in self.channels if c.provider == PROVIDER_WORDS.get(lower, lower)]
+            or [c for c in self.channels if c.provider == provider]
         )
 
     def _close(self, wanted: str) -> tuple[str, ...]:

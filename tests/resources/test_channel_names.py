@@ -53,6 +53,15 @@ def test_a_channel_is_meant_by_id_name_or_provider_in_this_order(wanted: str, fo
     assert channel.id == found
 
 
+@pytest.mark.parametrize("wanted", ["LinkedIn", "linkedin", "LinkedIn Page", "linkedin-page"])
+def test_the_common_name_of_a_network_means_its_only_channel(wanted: str) -> None:
+    page = Channel(id="cm8", name="Northwind", provider="linkedin-page")
+    assert Resolver([*CHANNELS, page]).find(wanted) == page
+    own = Channel(id="cm9", name="Anna", provider="linkedin")
+    found = Resolver([*CHANNELS, page, own]).find(wanted)
+    assert found == (page if "page" in wanted.lower() else own)
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [

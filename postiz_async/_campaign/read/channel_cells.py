@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from postiz_async._resources.channel_names import folded
+from postiz_async._resources.channel_names import folded, provider_meant
 from postiz_async.providers._registry import PROVIDER_WORDS
 
 _BETWEEN = re.compile(r"\s*[,;/|&+\n]\s*|\s+(?:and|und|et|y|e|en|i)\s+", re.IGNORECASE)
@@ -40,7 +40,10 @@ class ChannelWords:
         only = {provider: id_ for _, id_, provider in channels}
         only |= {each: each for each, count in Counter(c[2] for c in channels).items() if count > 1}
         words = {**PROVIDER_WORDS, **{each: each for each in only if each}}
-        meant = {word: (only.get(provider, provider), provider) for word, provider in words.items()}
+        meant: dict[str, tuple[str, str]] = {}
+        for word, named_so in words.items():
+            provider = provider_meant(named_so, only)
+            meant[word] = only.get(provider, provider), provider
         for name, id_, provider in channels:
             meant[id_] = meant[folded(name)] = id_, provider
         return cls(meant)

@@ -63,6 +63,12 @@ def test_a_cell_without_end_is_one_name() -> None:
     assert len(WORDS.split("X," * 60_000)) == 1
 
 
+def test_the_common_name_of_a_network_is_that_of_its_only_channel() -> None:
+    words = ChannelWords.of([("Northwind", "c1", "linkedin-page"), ("Anna", "c2", "x")])
+    assert words.split("LinkedIn, X") == {"c1": "LinkedIn", "c2": "X"}
+    assert words.provider("LinkedIn") == "linkedin-page"
+
+
 async def test_each_channel_of_a_cell_is_a_row_with_an_identity_of_its_own(lab: Lab) -> None:
     first, second = lab.channel("mastodon"), lab.channel("telegram")
 
