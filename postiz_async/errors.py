@@ -10,7 +10,7 @@ PostizError                       `.retry_after` in seconds, None if another try
 ├── PostNotFoundError             the post that was looked for is not there
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
 ├── CampaignError                 your campaign or journal; nothing was sent or changed
-│   ├── CampaignConflictError     rows are gone whose posts are to come: prune or keep
+│   ├── CampaignConflictError     rows are gone, or in Postiz already: say what is meant
 │   └── CampaignChangedError      another process paused or resumed it
 ├── OAuthError                    the user refused, or the callback cannot be trusted
 ├── APIConnectionError            no answer; `.delivery` says what is known
@@ -266,9 +266,10 @@ class CampaignError(PostizError):
 
 
 class CampaignConflictError(CampaignError):
-    """A run needs a decision first: posts are to come whose rows are not in the campaign any more.
+    """A run needs a decision first, and has sent nothing. `rows` are the numbers of the rows.
 
-    Nothing was sent. `rows` are the numbers that these rows had.
+    Posts are to come whose rows are not in the campaign any more (their numbers before), or rows
+    are in Postiz already, as they are or in another version.
     """
 
     rows: tuple[int, ...]

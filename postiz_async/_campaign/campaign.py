@@ -182,7 +182,7 @@ class Campaign(SentCampaign):
 
         Raises:
             InvalidPostError: the campaign has problems.
-            CampaignError: rows are in Postiz already, and `existing` is "refuse".
+            CampaignConflictError: rows are in Postiz already, and `existing` is "refuse".
         """
         return await self._running.plan()
 
@@ -201,13 +201,14 @@ class Campaign(SentCampaign):
         Args:
             on_outcome: called with each `Outcome` once it is known; may be asynchronous. What it
                 raises stops the run and is raised here.
-            keep: keep posts that are to come and whose rows are not in the campaign any more. It is
-                written down, and no later run asks.
+            keep: keep posts that are to come and whose rows are not in the campaign any more, or
+                say something else. It is written down, and no later run asks.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            CampaignConflictError: there are such posts, and `keep` is not given.
-            CampaignError: rows are in Postiz already, and `existing` is "refuse".
+            CampaignConflictError: there are such posts, and `keep` is not given; or rows are in
+                Postiz already, and `existing` is "refuse"; or, with "adopt", in an older version,
+                and `keep` is not given.
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """

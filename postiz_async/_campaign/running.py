@@ -19,7 +19,7 @@ from postiz_async._campaign.journal.requests import RequestHandle, open_requests
 from postiz_async._campaign.journal.rows import IN_FLIGHT
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.outcomes import ActiveRun, Outcomes, taken
-from postiz_async._campaign.plan.doubles import repeated_posts
+from postiz_async._campaign.plan.doubles import explain_older, older_versions, repeated_posts
 from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
 from postiz_async._campaign.plan.row_state import as_sent, is_unstored
 from postiz_async._campaign.read.rows import Row
@@ -42,7 +42,14 @@ from postiz_async._delivery.lookup import Doubts, Fence
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._resources.api import OpenClient
-from postiz_async.errors import CampaignError, PostizError, Problem, Scope, UsageError
+from postiz_async.errors import (
+    CampaignConflictError,
+    CampaignError,
+    PostizError,
+    Problem,
+    Scope,
+    UsageError,
+)
 from postiz_async.models.channels import Channel
 
 if TYPE_CHECKING:
@@ -272,6 +279,9 @@ class Running:
             await self.known.read(journal)
         self.known.seen, self.known.adopting = None, frozenset()
         others = await self._look_for_rows(self.known.unsent(), calendar)
+        if others.older and not self._keep:
+            rows = tuple(each.row or 0 for each in others.older)
+            raise CampaignConflictError(explain_older(others.older), rows=rows)
         journal = await self.known.journal.made(self.known.origin.campaign)
         await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
@@ -347,6 +357,9 @@ class Running:
         if strangers and "doubles" not in self.known.options.reading.ignore:
             sent = [row for row in rows if row.ref in to_send and row.ref not in adopted | again]
             self.known.repeated += repeated_posts(sent, strangers, channels)
+            if adopted and not records:
+                others.older = older_versions(sent, strangers, channels)
+                self.known.repeated += others.older
         return others
 
     async def _look_in_postiz(self, unsent: list[Row]) -> None:

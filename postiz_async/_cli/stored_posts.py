@@ -27,7 +27,6 @@ from postiz_async._cli.output import (
     short_moment,
 )
 from postiz_async._cli.progress import CountDisplay
-from postiz_async._resources.matching import stored_at
 from postiz_async.models.posts import Post
 from postiz_async.texts import plain_text
 from postiz_async.types import PostChanges, PostFilter
@@ -234,10 +233,11 @@ def _show_channels(output: Output, would: PostChanges, zone: ZoneInfo) -> None:
         (
             name,
             f"{len(posts):,}",
-            bare_moment(min(map(stored_at, posts)), zone),
-            bare_moment(max(map(stored_at, posts)), zone),
+            bare_moment(min(dates), zone),
+            bare_moment(max(dates), zone),
         )
         for name, posts in by_channel.items()
+        for dates in [[post.actual_date or post.publish_date for post in posts]]
     ]
     if rows:
         output.table(["channel", "posts", f"from ({zone})", "to"], rows, numbers=["posts"])

@@ -199,7 +199,7 @@ def test_an_equal_post_that_the_run_cannot_account_for_is_no_success(
     assert cli("run", write_campaign(tmp_path / "theirs.csv", row, row), *BOTH).code == 0
     ours = write_campaign(tmp_path / "ours.csv", row)
     refused = cli("run", ours)  # it is there already, and nobody said what to do
-    assert refused.code == 2
+    assert refused.code == 3
     assert "over as stored with --adopt, or send it once more with --again." in refused.err
     result = cli("run", ours, "--adopt", "--json")
     assert result.code == 1

@@ -10,6 +10,7 @@ from postiz_async import _cli
 ROOT = Path(_cli.__file__).parents[1]
 
 PRIVATE = {
+    "_campaign.after.tables": "CSV as spreadsheets read it",
     "_campaign.read.columns": "the names of columns, for the texts beside problems",
     "_campaign.read.file_formats": "text with half characters, in which names of files may be",
     "_campaign.read.dates": "dates and time zones as campaigns write them",

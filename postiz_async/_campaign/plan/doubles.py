@@ -30,7 +30,7 @@ from postiz_async._campaign.read.rows import Row, SaidRow
 from postiz_async._delivery.matching import listed_settings
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.matching import seen_text, sent_text, stored_at
-from postiz_async.errors import Problem
+from postiz_async.errors import Problem, by_reader, row_ranges
 from postiz_async.models._durations import describe_seconds
 from postiz_async.models.channels import Channel
 from postiz_async.models.posts import Post
@@ -174,6 +174,47 @@ def repeated_posts(
             _, gap, post_id = min(gaps)
             near[row.number] = f"the post {post_id} in Postiz", gap
     return list(_within_a_day(near, "a post in Postiz"))
+
+
+def older_versions(
+    rows: Sequence[Row], posts: Iterable[Post], channels: Mapping[str, Channel]
+) -> list[Problem]:
+    """Warnings about rows at whose moment their channel has a post that says something else.
+
+    Args:
+        rows: rows that will be sent.
+        posts: posts that do not belong to the campaign.
+        channels: the channels, by the refs of rows.
+    """
+    there = {
+        (post.channel.id, stored_at(post).replace(microsecond=0)): post.id
+        for post in posts
+        if post.channel is not None
+    }
+    return [
+        Problem(
+            "row",
+            f"the post {there[place]} is on its channel at its moment, and says something else",
+            row.number,
+            hint="an older version of the row?",
+            severity="warning",
+        )
+        for row in rows
+        if (place := (channels[row.ref].id, row.date)) in there
+    ]
+
+
+def explain_older(older: Sequence[Problem]) -> str:
+    """Explain why a run stops before rows that other versions of them seem to be there for."""
+    one = len(older) == 1
+    rows, have, them = ("row", "has", "it") if one else ("rows", "have", "them")
+    keep = by_reader("--keep", "keep=True")
+    return (
+        f"{len(older):,} {rows} ({row_ranges(each.row or 0 for each in older)}) {have} the channel "
+        "and the moment of posts in Postiz that say something else, while other rows were found "
+        "there: these may be older versions. Nothing was sent. Delete them in Postiz, or send "
+        f"{them} beside them with {keep}."
+    )
 
 
 def _gap(row: Row, post: Post) -> timedelta:

@@ -20,6 +20,7 @@ from postiz_async import (
     APIConnectionError,
     Campaign,
     CampaignChangedError,
+    CampaignConflictError,
     CampaignError,
     CampaignStatus,
     ConfigurationError,
@@ -239,7 +240,9 @@ async def test_files_of_one_name_that_differ_are_refused(lab: SharedLab) -> None
     lab.assert_each_once(TEXTS)
     await other.run(name="campaign.jsonl")  # it is that one, edited
     lab.assert_each_once(TEXTS)
-    await other.run(name="another", existing="adopt")
+    with pytest.raises(CampaignConflictError, match=r"1 row \(36\) has the channel and the moment"):
+        await other.run(name="another", existing="adopt")
+    await other.run(name="another", existing="adopt", keep=True)
     lab.assert_each_once([*TEXTS, "post of another"])
     assert other.status(name="another").report.counts == {"stored": COUNT}
 

@@ -9,7 +9,7 @@ import pytest
 from campaign_lab import WITH_DOUBLES, Lab, at, reconciled, rows
 
 from postiz_async._delivery.outcomes import RowState
-from postiz_async.errors import CampaignError
+from postiz_async.errors import CampaignConflictError, CampaignError
 
 
 async def stored_without_a_journal(lab: Lab, records: list[dict[str, object]]) -> None:
@@ -64,6 +64,29 @@ async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, rel
         assert found.counts == {"fine": 24}
         assert (await lab.run()).complete
         assert len(lab.sandbox.posts) == 24
+
+
+async def test_rows_that_were_edited_since_do_not_come_out_in_both_versions(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = rows(channels, 6)
+    await stored_without_a_journal(lab, records)
+    edited = [{**each, "content": f"{each['content']}!"} for each in records]
+    file = [records[0], edited[1], *records[2:4], edited[4], records[5]]
+    lab.write(file)
+    creates = len(lab.sandbox.creates)
+    async with lab.client() as postiz, lab.campaign(postiz, existing="adopt") as campaign:
+        await campaign.plan()
+        told = [each for each in campaign.warnings if "says something else" in each.message]
+        assert [each.row for each in told] == [2, 5]
+        with pytest.raises(CampaignConflictError, match=r"2 rows \(2, 5\) .*keep=True") as asked:
+            await campaign.run()
+    assert asked.value.rows == (2, 5)
+    assert len(lab.sandbox.creates) == creates
+    assert not lab.journal.exists()
+    assert (await lab.run(existing="adopt", keep=True)).complete
+    assert len(lab.sandbox.posts) == 8
+    assert (await lab.run()).complete
 
 
 async def test_it_can_be_sent_again_on_purpose(lab: Lab, channels: list[str]) -> None:
