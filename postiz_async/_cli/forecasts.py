@@ -36,6 +36,8 @@ SHOWN_AT_ONCE = 5
 """Most warnings that are shown before a run; `plan` has them all."""
 _SHOWN = 8
 """Most edits that are shown one by one; the others are counted."""
+_NAMED = 20
+"""Most posts that are named one by one whose rows are gone, and that would be deleted."""
 _WIDTH = 28
 """Characters of an old and of a new value that fit on a line of 80."""
 _CONTEXT = 8
@@ -213,8 +215,8 @@ def say_edits(
     )
     named = ", ".join(f"{number:,} {what}" for number, what in parts if number)
     output.say(f"{heading}: {named}", "bold yellow")
-    lines = [*_changed(edits.changed, zone), *_gone(edits, zone)]
-    output.say_some(lines, _SHOWN)
+    output.say_some(list(_changed(edits.changed, zone)), _SHOWN)
+    output.say_some(list(_gone(edits, zone)), _NAMED)
     if not is_update:
         prune = " --prune" if edits.gone else ""
         if edits.gone:

@@ -73,3 +73,14 @@ def test_run_sends_what_is_new_alone(cli: Cli, edited: Path) -> None:
     assert ran["counts"] == {"stored": 8}
     assert cli("status", edited, "--json").document["edits"]["new"] == []
     assert cli("run", edited).code == 0  # it was said
+
+
+def test_each_post_that_would_be_deleted_is_named(cli: Cli, server: Server, tmp_path: Path) -> None:
+    del server  # it is there
+    rows = [("mastodon", day(n), f"{tmp_path} number {n}") for n in range(1, 26)]
+    path = write_campaign(tmp_path / "c.csv", *rows)
+    assert cli("run", path).code == 0
+    write_campaign(path, rows[0])
+    shown = cli("update", path, "--prune").out
+    assert shown.count("gone (was row ") == 20
+    assert "... and 4 more (--json has all)" in shown
