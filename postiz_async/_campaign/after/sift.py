@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from postiz_async._campaign.after.sweep import SWEPT, lacking_tags
+from postiz_async._campaign.after.sweep import SWEPT, lacking_tags, was_made_draft
 from postiz_async._campaign.journal.rows import UNSURE, RowRecord
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref
 from postiz_async._delivery.outcomes import SentRequest
@@ -151,6 +151,7 @@ class Sift:
             and int(row.seconds) == int(moment.timestamp())
             and row.note not in UNSURE
             and row.finding not in SWEPT
+            and not was_made_draft(row, post)
         )
 
     def keep(self, post: Post, requests: Iterable[int]) -> None:

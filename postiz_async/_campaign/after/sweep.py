@@ -3,7 +3,8 @@
 | journal | server                                  | finding                            |
 |---------|-----------------------------------------|------------------------------------|
 | a post  | listed, same date                       | FINE                               |
-| a post  | listed elsewhere, or milliseconds gone  | MOVED, with its date               |
+| a post  | listed elsewhere, or milliseconds gone  | EDITED, with its date              |
+| a post  | a draft, and was not to be one          | EDITED                             |
 | a post  | nowhere, but another one has our mark   | ADOPTED                            |
 | a post  | listed, and to be deleted as a double   | ADOPTED: the one that stays        |
 | a post  | nowhere                                 | DELETED                            |
@@ -33,6 +34,7 @@ from enum import StrEnum
 from msgspec import structs
 
 from postiz_async._campaign.journal.rows import UNSURE, Finding, RowRecord, day_and_time
+from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._campaign.run.conditions import Intent, are_whole
 from postiz_async._delivery.matching import CLIENT_REF, is_post, listed_ref
 from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, RowState, SentRequest
@@ -63,14 +65,16 @@ class SweepState(StrEnum):
 class SweepResult:
     """The state of a row, and the post that the result is about.
 
-    `put_at` is the original date of a MOVED post. `may_delete` is only for DOUBLED: `post` is the
-    second one. `tags` are those that an UNTAGGED post was sent with and does not have.
+    `put_at` is the original date of an EDITED post; `is_draft`: somebody made it a draft.
+    `may_delete` is only for DOUBLED: `post` is the second one. `tags` are those that an UNTAGGED
+    post was sent with and does not have.
     """
 
     state: SweepState
     ref: str
     post: Post | None = None
     put_at: datetime | None = None
+    is_draft: bool = False
     may_delete: bool = False
     tags: tuple[str, ...] = ()
 
@@ -183,6 +187,11 @@ def suspects(
     return list(found.values())
 
 
+def was_made_draft(row: RowRecord, post: Post) -> bool:
+    """Whether somebody made a draft of a post that was to be published."""
+    return post.state == "DRAFT" and SaidRow.read(row.said).type != "draft"
+
+
 _HELD = {SweepState.FINE, SweepState.ADOPTED}
 
 
@@ -245,9 +254,11 @@ class _Look:
         put = next((i.moment for i in tries if i.request == row.request), tries[-1].moment)
         by_another_host = at.microsecond > 0 and any(post.id == p.id for p in self.marked[row.ref])
         is_put_so = by_another_host or any(i.moment == at for i in tries)
-        if at == put or (is_put_so and _second(at) == _second(put)):
+        is_draft = was_made_draft(row, post)
+        is_there = at == put or (is_put_so and _second(at) == _second(put))
+        if is_there and not is_draft:
             return SweepResult(SweepState.FINE, row.ref, post)
-        return SweepResult(SweepState.EDITED, row.ref, post, put_at=put)
+        return SweepResult(SweepState.EDITED, row.ref, post, put_at=put, is_draft=is_draft)
 
     def all_of(self, ref: str) -> list[Post]:
         """The posts of a row, the first stored first."""
@@ -418,10 +429,12 @@ def _remark(result: SweepResult, removed: Collection[str]) -> str:
         return f"was stored twice; {post.id} was deleted"
     if result.state is SweepState.DOUBLED:
         return f"is stored twice, as {post.id} too; delete one of them in Postiz"
-    return _moved_text(result.put_at, stored_at(post)) if result.put_at is not None else ""
+    return _edited_text(result, result.put_at, stored_at(post)) if result.put_at else ""
 
 
-def _moved_text(put_at: datetime, now_at: datetime) -> str:
+def _edited_text(result: SweepResult, put_at: datetime, now_at: datetime) -> str:
+    if result.is_draft:
+        return "made a draft in Postiz: it does not come out until somebody schedules it"
     if put_at.replace(microsecond=0) == now_at.replace(microsecond=0):
         return "edited in Postiz; it is left as it is"
     return (

@@ -148,6 +148,34 @@ async def test_what_people_delete_move_and_edit_is_reported_and_left(
     lab.assert_each_once([*contents, "edited"])
 
 
+async def test_what_somebody_makes_a_draft_is_not_called_fine(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = rows(channels, 4)
+    records[3] |= {"type": "draft"}
+    lab.write(records)
+    await lab.run()
+    lab.sandbox.change_post(ids(lab)["post 1"], state="DRAFT")
+    found, after = await look(lab)
+    assert found.counts == {"fine": 3, "edited": 1}
+    assert [row.finding for row in after.values()] == ["", "edited", "", ""]
+    assert "made a draft in Postiz" in after["post 1"].remark
+    lab.sandbox.change_post(ids(lab)["post 1"], state="QUEUE")
+    found, after = await look(lab)
+    assert found.counts == {"fine": 4}
+    assert after["post 1"].finding == ""
+
+
+async def test_a_draft_that_is_adopted_is_told_as_one(lab: Lab, channels: list[str]) -> None:
+    lab.write(rows(channels, 3))
+    await lab.run()
+    lab.sandbox.change_post(ids(lab)["post 1"], state="DRAFT")
+    lab.journal.unlink()
+    await lab.run(existing="adopt")
+    _, after = await look(lab)
+    assert [row.finding for row in after.values()] == ["", "edited", ""]
+
+
 async def test_the_run_itself_ends_with_a_look(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 36))
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:

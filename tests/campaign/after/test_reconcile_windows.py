@@ -23,6 +23,7 @@ from postiz_async._campaign.after.sweep import Suspect, SweepState, suspects, sw
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import ADOPTED_UNSURE, Copy, Finding, RowRecord
 from postiz_async._campaign.journal.tables import Tables, take_over
+from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._campaign.run.conditions import intents
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import CLIENT_REF
@@ -153,6 +154,7 @@ class ReadCampaign:
             own.id if is_known else None,
             notes.get(fate, ""),
             Finding.DOUBLED if fate == "found" else Finding.NOTHING,
+            said=SaidRow(date=moment, channel=item.channel.id).write(),
         )
 
     def _post(self, item: PostItem, moment: datetime) -> Post:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from postiz_async._campaign.after.sweep import SweepResult, SweepState, sweep, with_findings
 from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._campaign.run.conditions import are_whole, intents
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState, SentRequest
@@ -77,8 +78,9 @@ class World:
         known, listed = self._own(item, moment, state)
         others = self._others(item, moment, extra)
         row_state = RowState.UNKNOWN if known is None else RowState.STORED
+        seconds, said = moment.timestamp() // 1, SaidRow(date=moment, channel=channel).write()
         self.rows.append(
-            RowRecord(ref, number, "f", channel, moment.timestamp() // 1, row_state, number, known)
+            RowRecord(ref, number, "f", channel, seconds, row_state, number, known, said=said)
         )
         if channel == "gone":  # the server lists nothing of it
             self._expect(ref, SweepState.HIDDEN if known is not None else None)
@@ -293,8 +295,10 @@ class Hosts:
             world.requests.append(SentRequest(number, body, (ref,), 0.0))
             known = own[host].id if host in own else None
             state = RowState.UNKNOWN if known is None else RowState.STORED
-            date = second.timestamp()
-            world.rows.append(RowRecord(ref, number, "f", "c1", date, state, number, known))
+            date, said = second.timestamp(), SaidRow(date=second, channel="c1").write()
+            world.rows.append(
+                RowRecord(ref, number, "f", "c1", date, state, number, known, said=said)
+            )
 
     def look(self, host: int, listed: Sequence[Post]) -> list[SweepResult]:
         world = self.worlds[host]
