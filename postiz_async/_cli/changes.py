@@ -56,7 +56,7 @@ WHY = {
     "gone": "deleted or moved in Postiz",
     "invalid": "the row has problems",
     "no_slot": "no create request is free before the date, so it stays on its channel",
-    "late": "the date has passed",
+    "late": "the date has passed; give the row a new one",
     "paused": "would be sent anew, and the campaign is paused",
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",
