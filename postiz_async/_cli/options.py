@@ -124,7 +124,6 @@ class ReadAs:
     """Options for reading a campaign file: its columns, format and time zones.
 
     Args:
-        channel_timezone: The time zone for one channel, like mastodon=Asia/Tokyo; can be repeated.
         date_format: The format of dates, like '%d.%m.%Y %H:%M' (as for strptime).
         column: The meaning of a column with another name, like Text=content; Notes= ignores a
             column. Can be repeated.
@@ -134,7 +133,6 @@ class ReadAs:
         ignore: A kind of warning to turn off; can be repeated.
     """
 
-    channel_timezone: list[str] | None = None
     date_format: str | None = None
     column: list[str] | None = None
     encoding: str | None = None
@@ -156,12 +154,6 @@ class ReadAs:
             defaults=pairs("--default", self.default, "tags=news", str.partition),
             date_format=self.date_format,
             timezone=zone_of(self.connection, kept.timezone).key,
-            timezones=pairs(
-                "--channel-timezone",
-                self.channel_timezone,
-                "mastodon=Asia/Tokyo",
-                str.rpartition,
-            ),
             encoding=self.encoding,
             sheet=self.sheet,
             ignore=tuple(self.ignore or ()),

@@ -161,5 +161,7 @@ def test_a_channel_that_was_given_a_zone_is_named_as_it_was_written(
     cli: Cli, tmp_path: Path
 ) -> None:
     path = write_campaign(tmp_path / "p.csv", ("mastodon", WHEN, "Hi"))
-    told = cli("plan", path, "--channel-timezone", "Northwind News=Asia/Tokyo").err
+    zones = '[timezones]\n"Northwind News" = "Asia/Tokyo"\n'
+    (tmp_path / "p.toml").write_text(zones, encoding="utf-8")
+    told = cli("plan", path).err
     assert "has no row for 'Northwind News'" in said(told)

@@ -14,7 +14,7 @@ from processes import Server
 FOREIGN = (
     "--column", "Kanal=channel", "--column", "Wann=date", "--column", "Text=content",
     "--column", "Notiz=", "--default", "tags=news", "--date-format", "%d.%m.%Y %H:%M",
-    "--channel-timezone", "mastodon=Asia/Tokyo", "--timezone", "Europe/Berlin",
+    "--timezone", "Europe/Berlin",
 )  # fmt: skip
 
 
@@ -24,6 +24,8 @@ def foreign(tmp_path: Path) -> Path:
         ("mastodon", "20.01.2027 18:00", "Hallo Berlin", "intern"),
         ("bluesky", "20.01.2027 09:00", "Hallo Wien", ""),
     ]
+    zones = '[timezones]\nmastodon = "Asia/Tokyo"\n'
+    (tmp_path / "f.toml").write_text(zones, encoding="utf-8")
     return write_campaign(tmp_path / "f.csv", *rows, columns="Kanal,Wann,Text,Notiz")
 
 
@@ -73,10 +75,7 @@ def test_line_ends_of_windows_change_no_post(
     [
         (("--column", "Text"), "--column is 'Text'; write it like --column Text=content"),
         (("--default", "=x"), "--default is '=x'; write it like --default tags=news"),
-        (
-            ("--channel-timezone", "x=UTC", "--channel-timezone", "x=UTC"),
-            "--channel-timezone names 'x' twice",
-        ),
+        (("--column", "A=ref", "--column", "A=date"), "--column names 'A' twice"),
         (("--column", "Text=contnet"), "Did you mean 'content'?"),
         (("--default", "colour=red"), "'colour' is not a column of a campaign"),
         (("--date-format", "%H:%M"), "does not say the year"),
