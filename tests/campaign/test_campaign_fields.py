@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from campaign_lab import START, Lab
 from msgspec.structs import fields
 from samples import PNG
+from spreadsheet_files import write_xlsx
 
 from postiz_async import CampaignRow, Mention, Text
 from postiz_async._campaign.journal.summary import read_summary
@@ -150,3 +152,61 @@ async def test_a_field_of_a_row_reaches_request_journal_and_result(
         expected = {"request", "said", "result"} - {"result" if name in NOT_TOLD else ""}
         assert reached == ({"result"} if name == "ref" else expected), "marks are made of the ref"
         assert [row.said for row in after.rows] == list(after.said), "read back as it was"
+
+
+FULL = {
+    "channel": "Our X",
+    "date": "2.1.2027",
+    "time": "17:00",
+    "timezone": "Asia/Tokyo",
+    "content": "**Hello**",
+    "format": "markdown",
+    "media": "a.png",
+    "alt": "A picture",
+    "link": "https://example.com/a",
+    "settings": '{"who_can_reply_post": "following"}',
+    "tags": "news",
+    "type": "schedule",
+    "thread": '["And *more*"]',
+    "short_link": "true",
+    "repeat_days": "7",
+    "tolerance": "15m",
+    "ref": "mine",
+}
+"""A row with every column, as a sheet has it."""
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+async def test_a_row_with_every_column_is_one_request_that_says_it_all(
+    tmp_path: Path, ending: str
+) -> None:
+    assert FULL.keys() == set(COLUMNS)
+    (tmp_path / "a.png").write_bytes(PNG)
+    path = tmp_path / f"c.{ending}"
+    if ending == "xlsx":
+        write_xlsx(path, [list(FULL), list(FULL.values())])
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([FULL.keys(), FULL.values()])
+    lab = Lab(tmp_path)
+    lab.sandbox = Noting(clock=lab.clock, limit=30, work_per_post=0.0)
+    async with lab.sandbox:
+        channel = lab.channel("x", name="Our X")
+        lab.sandbox.add_tag("news")
+        async with lab.client() as postiz, postiz.campaign(path) as campaign:
+            report = await campaign.run()
+    assert report.counts == {"stored": 1}
+    assert [row.ref for row in report.rows] == ["mine"]
+    [body] = lab.sandbox.bodies
+    assert body["date"].startswith("2027-01-02T08:00:00.")
+    assert (body["type"], body["shortLink"], body["inter"]) == ("schedule", True, 7)
+    assert [tag["label"] for tag in body["tags"]] == ["news"]
+    [post] = body["posts"]
+    assert post["integration"] == {"id": channel}
+    assert post["settings"]["who_can_reply_post"] == "following"
+    first, second = post["value"]
+    assert "https://example.com/a" in first["content"]
+    assert "<strong>Hello</strong>" in first["content"]
+    assert "more" in second["content"]
+    [image] = first["image"]
+    assert image["alt"] == "A picture"
