@@ -69,6 +69,8 @@ class PauseFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._is_cut = False
+        self._end: int | None = None
+        """Where a last line begins that a full disk or a kill cut off."""
 
     def drafts(self, *, is_needed: bool) -> dict[str, Post]:
         """The posts that are drafts because of a pause, by id.
@@ -86,15 +88,19 @@ class PauseFile:
             why = f"{self.path} cannot be read: {error.strerror}."
             raise ConfigurationError(why) from error
         last: dict[str, _Line] = {}
-        for number, line in enumerate(data.splitlines(), 1):
+        lines = data.splitlines()
+        self._is_cut = not data.endswith(b"\n") and data != b""
+        for number, line in enumerate(lines, 1):
             try:
                 said = msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                if self._is_cut and 1 < number == len(lines):  # its post was not changed yet
+                    self._end = len(data) - len(line)
+                    break
                 raise ConfigurationError(
                     f"{self.path}, line {number}, is not of posts pause. Nothing was changed."
                 ) from error
             last[said.id] = said
-        self._is_cut = not data.endswith(b"\n") and data != b""
         return {each.id: each.post for each in last.values() if each.state == "DRAFT"}
 
     def add(self, post: Post, state: Literal["DRAFT", "QUEUE"]) -> None:
@@ -105,8 +111,9 @@ class PauseFile:
         """
         channel = post.channel or PostChannel(id="")
         said = _Line(post.id, stored_at(post), channel.id, channel.name, state)
-        self._write(b"\n" * self._is_cut + msgspec.json.encode(said) + b"\n")
-        self._is_cut = False
+        is_cut = self._is_cut and self._end is None
+        self._write(b"\n" * is_cut + msgspec.json.encode(said) + b"\n")
+        self._is_cut, self._end = False, None
 
     def make(self) -> None:
         """Make the file if there is none, so that a pause of nothing can be resumed, too.
@@ -120,6 +127,8 @@ class PauseFile:
         try:
             file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE)
             try:
+                if self._end is not None:
+                    os.ftruncate(file, self._end)
                 if os.write(file, line) < len(line):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file)

@@ -294,7 +294,7 @@ GOOD = '{"id":"p1","date":"2027-01-02T08:00:00Z","channel":"c","name":"","state"
         ("channel,date,content\n", 1),
         ('{"id":"p1"}\n', 1),
         (f"{GOOD}\n", 2),
-        (f'{GOOD}{{"id":"p2","da', 2),
+        (f'{GOOD}{{"id":"p2","da\n', 2),
         (GOOD.replace("Z", ""), 1),
         (GOOD.replace("DRAFT", "GONE"), 1),
         ("\x00x", 1),
@@ -331,6 +331,21 @@ async def test_a_last_line_without_its_end_is_kept(lab: Lab, file: Path) -> None
     await pause(lab, file)
     assert one in ids((await resume(lab, file)).posts)
     assert {*states(lab).values()} == {"QUEUE"}
+
+
+@pytest.mark.parametrize("missing", [1, 2, 20])
+async def test_a_last_line_that_was_cut_off_is_written_anew(
+    lab: Lab, file: Path, missing: int
+) -> None:
+    """The disk was full, or the process was killed, before the post of that line was changed."""
+    ids = await store(lab, 3)
+    await pause(lab, file)
+    lab.sandbox.change_post(ids[2], state="QUEUE")
+    put(file, content_of(file)[:-missing])
+    done = await pause(lab, file)
+    assert [post.id for post in done.posts] == [ids[2]]
+    assert {json.loads(line)["id"] for line in content_of(file).splitlines()} == set(ids)
+    assert len((await resume(lab, file)).posts) == 3
 
 
 async def test_a_client_that_may_not_change_posts_does_not(lab: Lab, file: Path) -> None:
