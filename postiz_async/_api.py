@@ -45,7 +45,7 @@ class Api(OfOneProcess, Resources):
     """The calls of an open client; the base of `Postiz`."""
 
     _usual: CallOptions
-    """The options for which campaigns, exports and the outbox are meant."""
+    """The options for which campaigns and the outbox are meant."""
 
     def _for_jobs(self, what: str) -> OpenClient:
         """The client that makes the requests of a campaign.

@@ -76,7 +76,7 @@ class Postiz(Api):
             the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
             it can only extend that limit (for creates up to 300 s).
         max_wait: how long a call may wait for the quota, as in `with_options(max_wait=)`; None: as
-            long as necessary. Campaigns, exports and the outbox always wait as long as necessary.
+            long as necessary. Campaigns and the outbox always wait as long as necessary.
         headers: added to each request to the server, for example for a gateway. Their values are
             shown nowhere and sent to no other server. The client's own, such as `Authorization`,
             are refused. None: those of `POSTIZ_HEADERS`.
@@ -471,7 +471,7 @@ class View(Postiz):
 
 
 def limited(client: Postiz, max_wait: float | timedelta | None) -> Postiz:
-    """A client with a `max_wait` that its campaigns, exports and outbox do not have to obey."""
+    """A client with a `max_wait` that its campaigns and outbox do not have to obey."""
     options = options_of(client.with_options(max_wait=max_wait))
     return View(client, options, options)
 

@@ -145,9 +145,9 @@ class Running:
 
     async def begin(self, *, keep: bool = False) -> ActiveRun:
         await self.settle()
-        self._keep = keep
         if self._active is not None and not self._active.is_over:
             raise UsageError("This campaign is being run already. Wait for the end of that run.")
+        self._keep = keep
         if not self.known.checked.state.is_paused:
             self.known.refuse_problems()
             self.postiz.scheduler.require(*self._scopes())
@@ -354,12 +354,12 @@ class Running:
             for row in rows
             if row.ref in again
         ]
+        sent = [row for row in rows if row.ref in to_send and row.ref not in adopted | again]
         if strangers and "doubles" not in self.known.options.reading.ignore:
-            sent = [row for row in rows if row.ref in to_send and row.ref not in adopted | again]
             self.known.repeated += repeated_posts(sent, strangers, channels)
-            if adopted and not records:
-                others.older = older_versions(sent, strangers, channels)
-                self.known.repeated += others.older
+        if adopted and not records:
+            others.older = older_versions(sent, strangers, channels)
+            self.known.repeated += others.older
         return others
 
     async def _look_in_postiz(self, unsent: list[Row]) -> None:

@@ -542,7 +542,7 @@ class Postiz:
             the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
             it can only extend that limit (for creates up to 300 s).
         max_wait: how long a call may wait for the quota, as in `with_options(max_wait=)`; None: as
-            long as necessary. Campaigns, exports and the outbox always wait as long as necessary.
+            long as necessary. Campaigns and the outbox always wait as long as necessary.
         headers: added to each request to the server, for example for a gateway. Their values are
             shown nowhere and sent to no other server. The client's own, such as `Authorization`,
             are refused. None: those of `POSTIZ_HEADERS`.
@@ -911,7 +911,7 @@ class PostizPool:
             the time limit of its route, usually 30 s. For requests of campaigns and of the outbox
             it can only extend that limit (for creates up to 300 s).
         max_wait: how long a call may wait for the quota, as in `with_options(max_wait=)`; None: as
-            long as necessary. Campaigns, exports and the outbox always wait as long as necessary.
+            long as necessary. Campaigns and the outbox always wait as long as necessary.
         headers: added to each request to the server of `base_url`, for example for a gateway. Their
             values are shown nowhere, and clients of other servers are refused. The client's own,
             such as `Authorization`, are refused. None: those of `POSTIZ_HEADERS`.

@@ -80,7 +80,7 @@ class Credentials:
 def for_request(client: Postiz, max_wait: float | timedelta | None = MAX_WAIT) -> Postiz:
     """A client for one request, with a limited wait for the quota.
 
-    Campaigns, exports and the outbox are those of the client, without this limit.
+    Campaigns and the outbox are those of the client, without this limit.
 
     Args:
         client: the open client.

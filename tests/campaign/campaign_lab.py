@@ -29,6 +29,7 @@ from postiz_async._client import Postiz
 from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
+from postiz_async.errors import PostizError
 from postiz_async.testing._transport import SandboxTransport
 
 START = datetime(2027, 1, 1, 8, tzinfo=UTC)
@@ -178,6 +179,29 @@ class Lab:
             await task
         if died.is_set():
             self._thaw()
+        return died.is_set()
+
+    async def killed_somewhere(
+        self, dice: random.Random, within: int, work: Callable[[Postiz], Awaitable[object]]
+    ) -> bool:
+        """Whether work without a journal died before its end, as with `kill -9`."""
+        died = asyncio.Event()
+
+        async def act() -> None:
+            async with self.client() as postiz:
+                transport = self.transport
+
+                def die() -> None:
+                    transport.is_dead = True
+                    died.set()
+                    task.cancel()
+
+                somewhere(dice, within=within)(transport, die)
+                await work(postiz)
+
+        task = asyncio.create_task(act())
+        with suppress(asyncio.CancelledError, PostizError):
+            await task
         return died.is_set()
 
     def _freeze(self) -> None:

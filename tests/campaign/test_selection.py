@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import START, Lab, Watched, somewhere
+from campaign_lab import START, Lab
 
 from postiz_async import NewPost, Postiz
 from postiz_async._campaign.selection import PostSelection
 from postiz_async._sandbox import StoredPost
-from postiz_async.errors import InvalidInputError, PostizError, ScopeError
+from postiz_async.errors import InvalidInputError, ScopeError
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ThreadPart
 from postiz_async.testing import Fault
@@ -373,7 +371,9 @@ async def test_the_same_deletion_goes_on_after_a_kill(lab: Lab, mastodon: str, s
     await store(lab, mastodon, 6, first=5 * DAY, tags=("launch",))
     dice, creates = random.Random(seed), len(lab.creates)  # noqa: S311
     kills = 0
-    while await _killed(lab, dice):
+    while await lab.killed_somewhere(
+        dice, 30, lambda postiz: chosen(postiz, tag="launch").delete()
+    ):
         kills += 1
         assert kills < 100
         assert {*kept} <= there(lab).keys()
@@ -381,25 +381,3 @@ async def test_the_same_deletion_goes_on_after_a_kill(lab: Lab, mastodon: str, s
         await chosen(postiz, tag="launch").delete()
     assert there(lab).keys() == {*kept}
     assert len(lab.creates) == creates
-
-
-async def _killed(lab: Lab, dice: random.Random) -> bool:
-    """Whether the work died before its end, as with `kill -9`."""
-    died = asyncio.Event()
-
-    async def work() -> None:
-        async with lab.client() as postiz:
-            transport: Watched = lab.transport
-
-            def die() -> None:
-                transport.is_dead = True
-                died.set()
-                task.cancel()
-
-            somewhere(dice, within=30)(transport, die)
-            await chosen(postiz, tag="launch").delete()
-
-    task = asyncio.create_task(work())
-    with suppress(asyncio.CancelledError, PostizError):
-        await task
-    return died.is_set()

@@ -82,7 +82,7 @@ class TemporalKills(Kills[TemporalTally]):
         keys = self.tally.keys
         ordering = self._begun(str(keys))
         workers = [self._begun() for _ in range(WORKERS)]
-        pause = max(1, 2 * keys // (3 * self.kills))
+        pause = max(1, keys // (3 * self.kills))  # work is left, however slow this process is
         for _ in range(self.kills):
             self.wait_for_work([ordering], more=pause, of="creates")
             if ordering.poll() is not None:

@@ -246,8 +246,7 @@ async def test_workers(engine: str, place: Place, sandbox: MemoryServer) -> None
 def test_what_killed_workers_of_celery_created_is_there_once(tmp_path: Path) -> None:
     tally = CeleryKills(tmp_path, 7, keys=60, kills=6).run()
     assert tally.troubles == []
-    assert tally.stored == 60
-    assert 3 <= tally.kills <= 6  # the work may be over before the last one
+    assert (tally.stored, tally.kills) == (60, 6)
 
 
 @pytest.mark.exhaustive
@@ -256,8 +255,7 @@ def test_what_killed_workers_of_celery_created_is_there_once(tmp_path: Path) -> 
 def test_what_killed_workers_of_temporal_created_is_there_once(tmp_path: Path) -> None:
     tally = TemporalKills(tmp_path, seed=11, keys=60, kills=4).run()
     assert tally.troubles == []
-    assert tally.stored == 60
-    assert 2 <= tally.kills <= 4  # the work may be over before the last one
+    assert (tally.stored, tally.kills) == (60, 4)
 
 
 @pytest.mark.exhaustive

@@ -210,9 +210,9 @@ class Journal:
         values = [{"number": number, "ref": ref} for ref, number in numbers.items()]
         await self.do(lambda t: t.each(_RENUMBER, values))
 
-    async def keep(self, refs: Iterable[str]) -> None:
-        """Note that posts stay whose rows are gone from the campaign."""
-        values = [{"ref": ref, "version": new_version()} for ref in refs]
+    async def keep(self, refs: Iterable[str], *, stays: bool = True) -> None:
+        """Note that posts stay whose rows are gone from the campaign, or that the rows are back."""
+        values = [{"ref": ref, "stays": int(stays), "version": new_version()} for ref in refs]
         await self.do(lambda t: t.each(_KEEP, values))
 
     async def turn_away(self, purpose: Purpose, refs: Iterable[str], end: RowEnd) -> None:
@@ -448,7 +448,7 @@ UPDATE {s}campaign_rows SET number = :number WHERE campaign = :campaign AND ref 
 """
 
 _KEEP = """
-UPDATE {s}campaign_rows SET stays = 1, version = :version
+UPDATE {s}campaign_rows SET stays = :stays, version = :version
 WHERE campaign = :campaign AND ref = :ref
 """
 

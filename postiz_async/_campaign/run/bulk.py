@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from postiz_async._campaign.journal.rows import RowRecord
-from postiz_async._campaign.run.conditions import (
-    PostCondition,
-    condition_of,
-    may_change,
-)
+from postiz_async._campaign.run.conditions import PostCondition, condition_of, may_change
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._campaign.run.stored_posts import ListedPosts, groups_beside
 from postiz_async._campaign.run.undo import DUE_NOW, Withdrawal
@@ -26,9 +22,7 @@ from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.listing import SEARCHED
 from postiz_async._resources.matching import stored_at
-from postiz_async.models.posts import (
-    Post,
-)
+from postiz_async.models.posts import Post
 
 _EXPECTED = {"published", "failed", "gone", "no_draft"}
 """Reasons for which posts are left although all is done."""

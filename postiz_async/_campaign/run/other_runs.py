@@ -26,7 +26,7 @@ from postiz_async._campaign.run.already_stored import (
 )
 from postiz_async._campaign.run.conditions import are_whole
 from postiz_async._campaign.run.resume import ReadJournal, past_of
-from postiz_async.errors import CampaignConflictError, Problem
+from postiz_async.errors import CampaignConflictError, CampaignError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -72,9 +72,9 @@ class OtherRuns:
     here: Collection[str] | None
     unreported: list[RowRecord] = field(default_factory=list["RowRecord"])
     """Rows that were adopted and are still to be reported."""
-    _journal: Journal | None = None
     older: list[Problem] = field(default_factory=list["Problem"])
     """Rows without a journal that may be in Postiz in an older version."""
+    _journal: Journal | None = None
     _copies: list[Copy] = field(default_factory=list["Copy"])
     _taken: list[Taken] = field(default_factory=list[Taken])
     _refs: set[str] = field(default_factory=set[str])
@@ -163,12 +163,13 @@ class OtherRuns:
         decision = decide(found, self.options.existing, known=records, to_send=to_send)
         if decision.ask:
             is_new = self._journal is None and not records
-            raise CampaignConflictError(
-                explain_existing_posts(
-                    decision.ask, rows, self.place, known=records, is_new=is_new
-                ),
-                rows=tuple(row.number for row in rows if row.ref in decision.ask),
+            told = explain_existing_posts(
+                decision.ask, rows, self.place, known=records, is_new=is_new
             )
+            if self._journal is not None:  # the run may have sent others by now
+                raise CampaignError(told)
+            asked = tuple(row.number for row in rows if row.ref in decision.ask)
+            raise CampaignConflictError(told, rows=asked)
         whole = are_whole(posts, past.post_ids)
         by_ref = {row.ref: row for row in rows}
         self._copies += decision.leave
@@ -195,7 +196,7 @@ class OtherRuns:
         """The request without rows stored by now; called when it may leave.
 
         Raises:
-            CampaignConflictError: rows are in Postiz, and `existing` does not say what to do.
+            CampaignError: rows are in Postiz, and `existing` does not say how to treat them.
         """
         rows = tuple(row for row in request.rows if row.ref not in self._refs)
         refs = {row.ref for row in rows}

@@ -89,6 +89,17 @@ async def test_rows_that_were_edited_since_do_not_come_out_in_both_versions(
     assert (await lab.run()).complete
 
 
+async def test_turning_off_a_warning_does_not_turn_off_the_question(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = rows(channels, 3)
+    await stored_without_a_journal(lab, records)
+    lab.write([*records[:2], {**records[2], "content": "anew"}])
+    with pytest.raises(CampaignConflictError):
+        await lab.run(existing="adopt", reading=WITH_DOUBLES)
+    assert len(lab.sandbox.posts) == 3
+
+
 async def test_it_can_be_sent_again_on_purpose(lab: Lab, channels: list[str]) -> None:
     await stored_without_a_journal(lab, rows(channels, 6))
     assert (await lab.run(existing="again")).complete

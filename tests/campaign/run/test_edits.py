@@ -347,6 +347,19 @@ async def test_what_is_kept_is_not_asked_about_again(lab: Lab) -> None:
     lab.assert_each_once([f"post {n}" for n in range(3)])
 
 
+async def test_a_kept_row_that_came_back_is_asked_about_when_it_goes_again(lab: Lab) -> None:
+    records = rows([lab.channel("telegram")], 3)
+    lab.write(records)
+    await lab.run()
+    lab.write(records[1:])
+    await lab.run(keep=True)
+    lab.write(records)
+    await lab.run()
+    lab.write(records[1:])
+    with pytest.raises(CampaignConflictError):
+        await lab.run()
+
+
 async def test_what_is_due_or_edited_by_people_stops_no_run(lab: Lab) -> None:
     records = rows([lab.channel("telegram")], 3)
     lab.write(records)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import START, Lab, Watched, rows, somewhere
+from campaign_lab import START, Lab, rows
 
 from postiz_async import NewPost, Postiz
 from postiz_async.errors import (
     ConfigurationError,
     InvalidInputError,
-    PostizError,
     ScopeError,
     UsageError,
 )
@@ -410,7 +407,11 @@ async def test_the_same_call_goes_on_after_a_kill(lab: Lab, file: Path, seed: in
     before, dice = essence(lab), random.Random(seed)  # noqa: S311
     for verb, state in (("pause", "DRAFT"), ("resume", "QUEUE")):
         kills = 0
-        while await _killed(lab, file, verb, dice):
+
+        def work(postiz: Postiz, verb: str = verb) -> Awaitable[object]:
+            return getattr(postiz.stored_posts(), verb)(file)  # type: ignore[no-any-return]
+
+        while await lab.killed_somewhere(dice, 20, work):
             kills += 1
             assert kills < 100
             drafts = {post_id for post_id, now in states(lab).items() if now == "DRAFT"} - {own}
@@ -418,26 +419,3 @@ async def test_the_same_call_goes_on_after_a_kill(lab: Lab, file: Path, seed: in
         assert {states(lab)[post_id] for post_id in stored} == {state}
         assert states(lab)[own] == "DRAFT"
     assert essence(lab) == before
-
-
-async def _killed(lab: Lab, file: Path, verb: str, dice: random.Random) -> bool:
-    """Whether the work died before its end, as with `kill -9`."""
-    died = asyncio.Event()
-
-    async def work() -> None:
-        async with lab.client() as postiz:
-            transport: Watched = lab.transport
-
-            def die() -> None:
-                transport.is_dead = True
-                died.set()
-                task.cancel()
-
-            somewhere(dice, within=20)(transport, die)
-            selection: Any = Postiz.stored_posts(postiz)
-            await getattr(selection, verb)(file)
-
-    task = asyncio.create_task(work())
-    with suppress(asyncio.CancelledError, PostizError):
-        await task
-    return died.is_set()
