@@ -11,7 +11,7 @@ from functools import partial
 import anyio
 
 from postiz_async._campaign.journal.journal import CampaignJournal, Journal
-from postiz_async._campaign.journal.rows import OPEN_STATES, Finding, RowRecord
+from postiz_async._campaign.journal.rows import OPEN_STATES, RowRecord
 from postiz_async._campaign.journal.state import CampaignState, read_state
 from postiz_async._campaign.journal.tables import Tables, read_rows
 from postiz_async._campaign.options import CampaignOptions
@@ -28,9 +28,8 @@ from postiz_async._campaign.plan.plan import (
 )
 from postiz_async._campaign.plan.row_state import is_there, is_unsent, with_changes
 from postiz_async._campaign.read.rows import Row
-from postiz_async._campaign.run.edits import Edits, explain_gone, find_edits, is_to_come
+from postiz_async._campaign.run.edits import Edits, explain_gone, find_edits
 from postiz_async._campaign.run.pause import type_changes, while_paused
-from postiz_async._campaign.run.undo import DUE_NOW
 from postiz_async._delivery.listing import Calendar
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import Resolver
@@ -111,7 +110,7 @@ class Known:
         records = self.checked.records
         return not (
             self.requests
-            or self.in_the_way
+            or self.edits.in_the_way
             or any(record.state in OPEN_STATES for record in records.values())
             or self.checked.left_out != self.problems
             or with_changes(self.rows, records, self.changed_refs)
@@ -122,25 +121,13 @@ class Known:
         """Refs of rows that say something else than what was sent of them."""
         return {each.row.ref for each in self.edits.changed}
 
-    @property
-    def in_the_way(self) -> list[RowRecord]:
-        """Posts that are to come and whose rows are gone, while nobody has said what is meant."""
-        soon = self.now + DUE_NOW
-        return [
-            record
-            for record in self.edits.gone
-            if not record.stays
-            and record.finding is not Finding.EDITED
-            and is_to_come(record, soon)
-        ]
-
     async def decide(self, journal: Journal, *, keep: bool) -> None:
         """Write down that posts stay whose rows are gone, or stop before anything leaves.
 
         Raises:
             CampaignConflictError: there are such posts, and they are not to be kept.
         """
-        gone = self.in_the_way
+        gone = self.edits.in_the_way
         if not gone:
             return
         if not keep:

@@ -258,10 +258,10 @@ def _show_update(
                 f"{near_moment(would.forecast.finish.timestamp(), zone)}"
             )
         output.say(f"{named}{cost}", "bold")
-    if would.edits.gone and gone_stay:
-        one = len(would.edits.gone) == 1
+    if (gone := would.edits.in_the_way) and gone_stay:
+        one = len(gone) == 1
         are, them = ("is", "it") if one else ("are", "them")
-        rows = count(len(would.edits.gone), "post")
+        rows = count(len(gone), "post")
         told = (
             f"{rows} whose row is gone {are} to come: --prune deletes {them}, --keep keeps {them}."
         )

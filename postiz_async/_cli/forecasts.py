@@ -219,7 +219,7 @@ def say_edits(
     output.say_some(list(_gone(edits, zone)), _NAMED)
     if not is_update:
         prune = " --prune" if edits.gone else ""
-        if edits.gone:
+        if edits.in_the_way:
             output.say("run stops before posts whose rows are gone; run --keep keeps them.")
         output.say("run leaves posts as they are. To see what changing them would take:")
         output.say(f"  {command_on(path, 'update')}{prune}")
@@ -280,7 +280,8 @@ def _by(change: FieldChange, zone: tzinfo) -> str:
 def _gone(edits: Edits, zone: tzinfo) -> Iterable[str]:
     for record in edits.gone:
         text = _shortened(edits.content_of(record))
-        yield f"gone (was row {record.number}): {bare_moment(record.seconds, zone)} {text}"
+        what = "kept" if record.stays else "gone"
+        yield f"{what} (was row {record.number}): {bare_moment(record.seconds, zone)} {text}"
 
 
 def _shown(value: object, zone: tzinfo) -> str:

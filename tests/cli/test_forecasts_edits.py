@@ -72,7 +72,11 @@ def test_run_sends_what_is_new_alone(cli: Cli, edited: Path) -> None:
     ran = cli("run", edited, "--keep", "--json").document
     assert ran["counts"] == {"stored": 8}
     assert cli("status", edited, "--json").document["edits"]["new"] == []
-    assert cli("run", edited).code == 0  # it was said
+    again = cli("run", edited)
+    assert again.code == 0  # it was said
+    assert "  kept (was row 7): " in again.out
+    assert "run stops" not in again.out
+    assert "--keep" not in cli("update", edited).out
 
 
 def test_each_post_that_would_be_deleted_is_named(cli: Cli, server: Server, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from postiz_async._campaign.journal.rows import RowRecord
-from postiz_async._campaign.run.conditions import PostCondition, condition_of, may_change
+from postiz_async._campaign.run.conditions import DUE_NOW, PostCondition, condition_of, may_change
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._campaign.run.stored_posts import ListedPosts, groups_beside
-from postiz_async._campaign.run.undo import DUE_NOW, Withdrawal
+from postiz_async._campaign.run.undo import Withdrawal
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.api import OpenClient

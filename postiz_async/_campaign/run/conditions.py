@@ -32,6 +32,9 @@ from postiz_async._resources.matching import is_on, stored_at
 from postiz_async._wire import parse_date
 from postiz_async.models.posts import Post, PostItem
 
+DUE_NOW = timedelta(minutes=1)
+"""How long before its date a post is not deleted any more, because it is being published."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:

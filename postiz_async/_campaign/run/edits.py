@@ -34,6 +34,7 @@ from postiz_async._campaign.read.rows import (
     keep_refs,
     ref_on,
 )
+from postiz_async._campaign.run.conditions import DUE_NOW
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import by_reader, row_ranges
 
@@ -85,6 +86,8 @@ class Edits:
     gone: tuple[RowRecord, ...] = ()
     unread: tuple[int, ...] = ()
     """Numbers of rows that cannot be read."""
+    in_the_way: tuple[RowRecord, ...] = ()
+    """Those of `gone` before which a run stops: nobody edited them, and nobody said `keep`."""
 
     @property
     def is_open(self) -> bool:
@@ -294,7 +297,14 @@ def find_edits(
     )
     changed.sort(key=lambda each: each.row.number)
     ordered = sorted(gone, key=lambda record: (record.seconds, record.ref))
-    return Edits(tuple(new), tuple(changed), tuple(ordered), unread)
+    in_the_way = (
+        record
+        for record in ordered
+        if not record.stays
+        and record.finding is not Finding.EDITED
+        and is_to_come(record, now + DUE_NOW)
+    )
+    return Edits(tuple(new), tuple(changed), tuple(ordered), unread, tuple(in_the_way))
 
 
 def explain_gone(gone: Sequence[RowRecord]) -> str:

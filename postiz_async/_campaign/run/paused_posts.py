@@ -22,10 +22,9 @@ import anyio
 import msgspec
 
 from postiz_async._campaign.run.bulk import PostChanges, records_of, sorted_posts
-from postiz_async._campaign.run.conditions import Standing
+from postiz_async._campaign.run.conditions import DUE_NOW, Standing
 from postiz_async._campaign.run.job import Outcome, task_group
 from postiz_async._campaign.run.stored_posts import ListedPosts
-from postiz_async._campaign.run.undo import DUE_NOW
 from postiz_async._campaign.run.update import set_type
 from postiz_async._campaign.run.update_plan import NEAR
 from postiz_async._concurrency import in_thread

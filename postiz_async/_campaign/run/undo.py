@@ -21,7 +21,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -31,7 +31,7 @@ from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.source import MAX_ROWS
-from postiz_async._campaign.run.conditions import PostCondition, Standing, may_change
+from postiz_async._campaign.run.conditions import DUE_NOW, PostCondition, Standing, may_change
 from postiz_async._campaign.run.job import JobContext, Outcome, outcome_of, task_group
 from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.stored_posts import StoredPosts
@@ -42,9 +42,6 @@ from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import Resolver, folded
 from postiz_async.errors import ConfigurationError, InvalidPostError, by_reader, describe_rows
 from postiz_async.models.posts import Post
-
-DUE_NOW = timedelta(minutes=1)
-"""How long before its date a post is not deleted any more, because it is being published."""
 
 THERE = {RowState.STORED, RowState.WITHDRAWING}
 """States of rows whose posts may exist."""

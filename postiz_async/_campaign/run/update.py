@@ -36,14 +36,14 @@ from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import ClientRefs
-from postiz_async._campaign.run.conditions import SentPost, Standing, may_change
+from postiz_async._campaign.run.conditions import DUE_NOW, SentPost, Standing, may_change
 from postiz_async._campaign.run.edits import Edits
 from postiz_async._campaign.run.job import Job, JobContext, Outcome, ignore, task_group
 from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.resume import past_of
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.stored_posts import StoredPosts
-from postiz_async._campaign.run.undo import DUE_NOW, Withdrawal, withdrawn
+from postiz_async._campaign.run.undo import Withdrawal, withdrawn
 from postiz_async._campaign.run.update_plan import (
     NEAR,
     ChangeOptions,
