@@ -163,7 +163,7 @@ class Lab:
         died = asyncio.Event()
 
         def die() -> None:
-            if not died.is_set():
+            if not died.is_set() and not task.done():
                 self._freeze()
                 self.transport.is_dead = True
                 died.set()
