@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         APITimeoutError as APITimeoutError,
         AuthenticationError as AuthenticationError,
         BadRequestError as BadRequestError,
-        CampaignChangedError as CampaignChangedError,
         CampaignConflictError as CampaignConflictError,
         CampaignError as CampaignError,
         ChannelNotFoundError as ChannelNotFoundError,
@@ -86,7 +85,7 @@ _NAMES = {
     "_settings": "AdvancedOptions",
     "errors": (
         "APIConnectionError APIResponseValidationError APIStatusError APITimeoutError "
-        "AuthenticationError BadRequestError CampaignChangedError CampaignConflictError "
+        "AuthenticationError BadRequestError CampaignConflictError "
         "CampaignError ChannelNotFoundError ChannelTokenError "
         "ConfigurationError DeliveryUnknownError IdempotencyError InvalidInputError "
         "InvalidPostError NotFoundError PermissionDeniedError PostNotFoundError PostizError "

@@ -10,8 +10,7 @@ PostizError                       `.retry_after` in seconds, None if another try
 ├── PostNotFoundError             the post that was looked for is not there
 ├── UploadError                   a file, stream or URL failed on its way; nothing was stored
 ├── CampaignError                 your campaign or journal; nothing was sent or changed
-│   ├── CampaignConflictError     rows are gone, or in Postiz already: say what is meant
-│   └── CampaignChangedError      another process paused or resumed it
+│   └── CampaignConflictError     rows are gone, or in Postiz already: say what is meant
 ├── OAuthError                    the user refused, or the callback cannot be trusted
 ├── APIConnectionError            no answer; `.delivery` says what is known
 │   └── APITimeoutError           (also a TimeoutError)
@@ -277,10 +276,6 @@ class CampaignConflictError(CampaignError):
     def __init__(self, message: str, *, rows: tuple[int, ...]) -> None:
         self.rows = rows
         super().__init__(message)
-
-
-class CampaignChangedError(CampaignError):
-    """The campaign was paused or resumed by another process; call again to go on."""
 
 
 class OAuthError(PostizError):

@@ -132,7 +132,6 @@ EVERY: list[tuple[PostizError, float | None]] = [
     (errors.UploadError("changed"), None),
     (errors.CampaignError("no file"), None),
     (errors.CampaignConflictError("rows are gone", rows=(2, 7)), None),
-    (errors.CampaignChangedError("paused meanwhile"), None),
     (errors.OAuthError("access_denied", is_refusal=True), None),
     (errors.APIConnectionError("gone", delivery=Delivery.NOT_SENT, hint="Try."), 60.0),
     (errors.APITimeoutError("late"), 60.0),

@@ -1,7 +1,7 @@
 """`Campaign`: a campaign with its journal, and the job that sends it.
 
 Behind it, `known` is what is known of a campaign, `running` plans and sends,
-and `changing` updates, pauses and resumes.
+and `changing` updates it.
 """
 
 from __future__ import annotations
@@ -144,16 +144,6 @@ class Campaign(SentCampaign):
         return bool(self._known.checked.records)
 
     @property
-    def paused_at(self) -> datetime | None:
-        """When the campaign was paused; None: it is not paused."""
-        return self._known.checked.state.paused_at
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the campaign is paused, or being resumed."""
-        return self._known.checked.state.pause is not None
-
-    @property
     def progress(self) -> RunProgress:
         """What a run is doing, besides the outcomes of its rows."""
         return self._running.progress
@@ -250,60 +240,8 @@ class Campaign(SentCampaign):
             dry_run=dry_run,
             prune=prune,
             keep=keep,
-            resends=force,
         )
         return await self._changing.update(how)
-
-    async def pause(
-        self,
-        *,
-        force: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
-    ) -> UpdateResult:
-        """Make drafts of the posts that are still to come, and send nothing more.
-
-        Runs of other hosts that share the journal stop at their next request. Later runs send
-        nothing until `resume`. What people changed in Postiz, and what is due within a quarter of
-        an hour, is left and reported. A pause may be killed and called again.
-
-        Args:
-            force: also make drafts of posts that people edited in Postiz; their edits stay.
-            dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known; may be asynchronous.
-
-        Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            PostizError: the job had to stop; call it again to go on.
-        """
-        how = ChangeOptions(checked_hook("on_outcome", on_outcome), force=force, dry_run=dry_run)
-        return await self._changing.pause(how)
-
-    async def resume(
-        self,
-        *,
-        force: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
-    ) -> UpdateResult:
-        """Schedule again what a pause made drafts, and send what was held back.
-
-        Posts get the dates that they had. A post whose date has passed stays a draft and is
-        reported as `late`. A resumption may be killed and called again.
-
-        Args:
-            force: also schedule posts that people edited in Postiz meanwhile; their edits stay.
-            dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known; may be asynchronous.
-
-        Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            InvalidPostError: the campaign has problems; nothing was changed.
-            PostizError: the job had to stop; call it again to go on.
-        """
-        how = ChangeOptions(checked_hook("on_outcome", on_outcome), force=force, dry_run=dry_run)
-        self._known.refuse_problems()
-        return await self._changing.resume(how)
 
     async def report(self) -> Report:
         """The outcome of each row, as recorded in the journal.

@@ -1,4 +1,4 @@
-"""Change a campaign that was run: update, pause and resume it."""
+"""Change the stored posts of a campaign that was run."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
-from msgspec import structs
-
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import IN_FLIGHT
-from postiz_async._campaign.journal.state import CampaignState, require_revision
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.plan.check import Checked, check_rows
 from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
 from postiz_async._campaign.run.edits import Edits
 from postiz_async._campaign.run.job import JobContext
-from postiz_async._campaign.run.pause import paused, resumed
 from postiz_async._campaign.run.update import Update
 from postiz_async._campaign.run.update_plan import (
-    ENDED,
     ChangeOptions,
     UpdatePlan,
     UpdateResult,
@@ -46,10 +41,6 @@ class Changing:
     known: Known
     running: Running
     doubts: Doubts
-    _shown: int | None = None
-    """The revision of the last dry run, which is what its user agreed to."""
-
-    # -------------------------------------------------------------- what users ask for
 
     async def update(self, how: ChangeOptions) -> UpdateResult:
         """Carry out `Campaign.update`."""
@@ -64,26 +55,6 @@ class Changing:
             await self.known.read(journal)
         return done
 
-    async def pause(self, how: ChangeOptions) -> UpdateResult:
-        """Carry out `Campaign.pause`."""
-        journal = await self._begin(how)
-        checked, now = self.known.checked, self.postiz.scheduler.server_time()
-        state = paused(checked.state, checked.records, now)
-        return await self._change_types(journal, state, how)
-
-    async def resume(self, how: ChangeOptions) -> UpdateResult:
-        """Carry out `Campaign.resume`."""
-        journal = await self._begin(how)
-        state = resumed(self.known.checked.state)
-        if state.pause is None:
-            return UpdateResult((), (), (), (), (), {}, 0)
-        done = await self._change_types(journal, state, how)
-        if not how.dry_run:
-            await self._end(journal, done)
-        return done
-
-    # -------------------------------------------------------------- their steps
-
     async def _begin(self, how: ChangeOptions) -> Journal:
         """The journal of a campaign that is to be changed, just read."""
         if not how.dry_run:
@@ -91,54 +62,11 @@ class Changing:
         await self.running.settle()
         journal = await self.known.journal.existing()
         await self.postiz.scheduler.restore(journal)
-        shown, self._shown = self._shown, None
-        if shown is not None and not how.dry_run:
-            await journal.do(lambda t: require_revision(t, shown), whole=True)
         await self.known.read(journal)
-        if how.dry_run:
-            self._shown = self.known.checked.state.revision
         return journal
 
-    async def _change_types(
-        self, journal: Journal, state: CampaignState, how: ChangeOptions
-    ) -> UpdateResult:
-        """Make drafts of posts, or schedule them again, as the new state says."""
-        if not how.dry_run and state != self.known.checked.state:
-            await journal.change_state(state)
-        return await self._change(journal, replace(how, types_only=True), state)
-
-    async def _end(self, journal: Journal, done: UpdateResult) -> None:
-        """End a resumption that was carried out; what it left stays written down."""
-        known = self.known
-        await known.read(journal)
-        state = known.checked.state
-        if state.is_paused:  # once more, by another process
-            return
-        over = {n for why in ENDED for n in done.left.get(why, ())}
-        drafts = frozenset(
-            each.record.ref
-            for each in known.type_changes.changed
-            if each.fields[0].before != each.fields[0].after and each.row.number not in over
-        )
-        if (after := resumed(state, drafts)) != state:
-            await journal.change_state(after)
-            await known.read(journal)
-
-    # -------------------------------------------------------------- one change
-
-    async def _change(
-        self,
-        journal: Journal,
-        how: ChangeOptions,
-        state: CampaignState | None = None,
-    ) -> UpdateResult:
-        """Change stored posts, and send what is unsent.
-
-        Args:
-            journal: the open journal.
-            how: how they are changed.
-            state: the state that the campaign would have; for a dry run.
-        """
+    async def _change(self, journal: Journal, how: ChangeOptions) -> UpdateResult:
+        """Change stored posts, and send what is unsent."""
         known = self.known
         context = JobContext.of(self.postiz, journal, self.doubts)
         work = Update(context, known.options, how)
@@ -146,11 +74,9 @@ class Changing:
         with ExitStack() as stack:
             if how.dry_run:
                 stack.callback(known.know, known.checked)
-                await known.read(journal, state)
-            else:
-                await known.read(journal)
-            edits = self._edits(how)
-            plan = await work.plan(await self._check(edits, how), edits, in_doubt=in_doubt)
+            await known.read(journal)
+            edits = known.edits
+            plan = await work.plan(await self._check(edits), edits, in_doubt=in_doubt)
             changes = plan.requests(known.planner, known.options.span)
             plan.keep_late(self._coming(plan, changes))
             done = replace(self._updated(plan, in_doubt), edits=edits)
@@ -169,38 +95,22 @@ class Changing:
         done = replace(done, resent=tuple(plan.sent_anew), left=plan.numbers_left)
         if not done.unclear:
             return done
-        again = self._edits(how).changed
+        again = known.edits.changed
         if not in_doubt and not any(each.row.number in done.unclear for each in again):
             return done
         return joined(done, await self._change(journal, how))
 
-    def _edits(self, how: ChangeOptions) -> Edits:
-        return self.known.type_changes if how.types_only else self.known.edits
-
-    async def _check(self, edits: Edits, how: ChangeOptions) -> Checked:
+    async def _check(self, edits: Edits) -> Checked:
         """Check the rows that are to be changed.
-
-        If only types change, nothing is wrong for what the file says or what channels are called.
 
         Raises:
             InvalidPostError: there are problems.
         """
-        known, base = self.known, self.known.checked
+        known, rows = self.known, [each.row for each in edits.changed]
         folder, options = known.origin.folder, known.options
-        rows = [each.row for each in edits.changed]
-        if not how.types_only:
-            known.know(await check_rows(self.postiz, base, rows, folder, options))
-            known.refuse_problems()
-            return known.checked
-        by_id = {channel.id: channel for channel in base.listed}
-        ids = {each.row.ref: each.record.channel for each in edits.changed}
-        there = {ref: by_id[id_] for ref, id_ in ids.items() if id_ in by_id}
-        rows = [structs.replace(row, channel=ids[row.ref]) for row in rows]
-        bare = replace(base, problems=(), warnings=(), sizes={})
-        checked = await check_rows(self.postiz, bare, rows, folder, options)
-        checked = replace(checked, channels={**checked.channels, **there})
-        known.know(replace(base, channels=checked.channels, facts=checked.facts))
-        return checked
+        known.know(await check_rows(self.postiz, known.checked, rows, folder, options))
+        known.refuse_problems()
+        return known.checked
 
     def _updated(self, plan: UpdatePlan, in_doubt: Collection[str]) -> UpdateResult:
         """The result of a planned update, with what a run sends after it."""

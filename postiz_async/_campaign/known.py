@@ -11,9 +11,7 @@ from functools import partial
 import anyio
 
 from postiz_async._campaign.journal.journal import CampaignJournal, Journal
-from postiz_async._campaign.journal.rows import OPEN_STATES, RowRecord
-from postiz_async._campaign.journal.state import CampaignState, read_state
-from postiz_async._campaign.journal.tables import Tables, read_rows
+from postiz_async._campaign.journal.rows import OPEN_STATES
 from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.origin import Origin
 from postiz_async._campaign.plan.check import Checked
@@ -29,7 +27,6 @@ from postiz_async._campaign.plan.plan import (
 from postiz_async._campaign.plan.row_state import is_there, is_unsent, with_changes
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.edits import Edits, explain_gone, find_edits
-from postiz_async._campaign.run.pause import type_changes, while_paused
 from postiz_async._delivery.listing import Calendar
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import Resolver
@@ -96,7 +93,7 @@ class Known:
         if self._edits is None:
             checked = self.checked
             self._edits = find_edits(
-                while_paused(checked.campaign.rows, checked.records, checked.state),
+                checked.campaign.rows,
                 checked.records,
                 channel_of=Resolver(checked.listed).ids(),
                 now=self.now,
@@ -135,13 +132,6 @@ class Known:
             raise CampaignConflictError(explain_gone(gone), rows=rows)
         await journal.keep(record.ref for record in gone)
         await self.read(journal)
-
-    @property
-    def type_changes(self) -> Edits:
-        """The posts that a pause makes drafts, or that a resumption schedules again."""
-        checked = self.checked
-        changed = type_changes(checked.state, checked.records, checked.campaign.rows)
-        return Edits(changed=tuple(sorted(changed, key=lambda each: each.row.number)))
 
     def refuse_problems(self) -> None:
         """Stop if there are problems, unless rows with problems are left out.
@@ -232,24 +222,15 @@ class Known:
         """Know this, and forget what was derived from what was known before."""
         self._checked, self.arranged, self._edits = checked, None, None
 
-    async def read(self, journal: Journal, state: CampaignState | None = None) -> None:
-        """Read the journal again; a dry run has another state."""
-
-        def read(t: Tables) -> tuple[CampaignState, list[RowRecord]]:
-            return read_state(t), list(read_rows(t))
-
-        known, rows = await journal.read(read)
-        journal.revision = known.revision
-        before, records = self.checked, {record.ref: record for record in rows}
-        after = replace(before, records=records, state=state or known)
-        if records or before.records or after.state != before.state or not self.is_just_planned:
-            self.know(after)
+    async def read(self, journal: Journal) -> None:
+        """Read the journal again."""
+        before, records = self.checked, await journal.rows()
+        if records or before.records or not self.is_just_planned:
+            self.know(replace(before, records=records))
 
     def unsent(self) -> list[Row]:
         """Valid rows that have no outcome and are in no request with an unknown one."""
         records = self.checked.records
-        if self.checked.state.is_paused:
-            return []
         return [
             row
             for row in self.valid()

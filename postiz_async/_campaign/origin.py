@@ -159,16 +159,7 @@ async def check_campaign(postiz: OpenClient, origin: Origin, options: CampaignOp
     rows = recognise(campaign.rows, records, channel_of=channel_of, now=now)
     campaign = replace(campaign, rows=rows)
     refuse_foreign(origin.journal, campaign, origin.path, records, listed)
-    checked = Checked(
-        campaign,
-        listed,
-        {},
-        {},
-        records,
-        (),
-        state=journal.state,
-        left_out=journal.left_out,
-    )
+    checked = Checked(campaign, listed, {}, {}, records, (), left_out=journal.left_out)
     open_rows = [
         row
         for row in campaign.rows

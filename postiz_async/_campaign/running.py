@@ -148,9 +148,8 @@ class Running:
         if self._active is not None and not self._active.is_over:
             raise UsageError("This campaign is being run already. Wait for the end of that run.")
         self._keep = keep
-        if not self.known.checked.state.is_paused:
-            self.known.refuse_problems()
-            self.postiz.scheduler.require(*self._scopes())
+        self.known.refuse_problems()
+        self.postiz.scheduler.require(*self._scopes())
         self._active = ActiveRun(self._carry_out)
         return self._active
 
@@ -286,7 +285,7 @@ class Running:
         await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
         await self.known.read(journal)
-        if self.beside is None and not self.known.checked.state.is_paused:
+        if self.beside is None:
             await self.known.decide(journal, keep=self._keep)
         if self.known.checked.records:
             others.here = {row.ref for row in self.known.checked.campaign.rows}
@@ -311,7 +310,6 @@ class Running:
             looks=looks,
             adopted=others.unreported,
             doubts=self.doubts,
-            is_paused=self.known.checked.state.is_paused,
         )
 
     async def _look_for_rows(self, unsent: list[Row], calendar: Calendar) -> OtherRuns:

@@ -13,7 +13,6 @@ from postiz_async._campaign.after.reconcile import ReconcileResult, sweep_journa
 from postiz_async._campaign.after.wait_published import PATIENCE, WaitResult, wait_published
 from postiz_async._campaign.journal.journal import CampaignJournal, Journal, open_existing
 from postiz_async._campaign.journal.places import JournalPlace
-from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.read.read_options import FileOptions
 from postiz_async._campaign.read.rows import Row
@@ -211,7 +210,7 @@ class SentCampaign(OfOneProcess):
         records = list((await journal.rows()).values())
         now = self._postiz.scheduler.server_now()
         comparing = partial(compare_file, reading=self._options.reading, now=now)
-        found = await in_thread(lambda: comparing(self.path, records, CampaignState()))
+        found = await in_thread(lambda: comparing(self.path, records))
         unread = [number for number in found.edits.unread if number in asked]
         if unread:
             raise CampaignError(

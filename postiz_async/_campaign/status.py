@@ -10,7 +10,6 @@ from typing import NamedTuple
 from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.page import html_page
 from postiz_async._campaign.journal.places import JournalPlace
-from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.origin import sent_place
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions, merged_reading
@@ -50,17 +49,6 @@ class CampaignStatus:
     """Requests whose answers are missing; a run or an update looks them up."""
     quota: RecordedQuota | None
     _place: JournalPlace
-    _state: CampaignState
-
-    @property
-    def paused_at(self) -> datetime | None:
-        """When the campaign was paused; None: it is not paused."""
-        return self._state.paused_at
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the campaign is paused, or being resumed."""
-        return self._state.pause is not None
 
     @classmethod
     def read(
@@ -104,7 +92,6 @@ class CampaignStatus:
             doubts=doubts,
             quota=quota,
             _place=place,
-            _state=summary.state,
         )
 
     def compare(self, *, reading: ReadOptions | None = None) -> FileComparison:
@@ -118,7 +105,7 @@ class CampaignStatus:
         """
         now = datetime.now(UTC)
         rows, reading = self.report.rows, self._reading(reading)
-        return compare_file(self.path, rows, self._state, reading=reading, now=now)
+        return compare_file(self.path, rows, reading=reading, now=now)
 
     def html_report(self, *, zone: tzinfo | None = None) -> str:
         """The outcome of the campaign as an HTML page without external resources.

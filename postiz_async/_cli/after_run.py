@@ -16,7 +16,7 @@ from rich.text import Text
 from postiz_async import CampaignStatus, ReadOptions
 from postiz_async._campaign.read.file_formats import check_csv_name
 from postiz_async._cli.connection import zone_of
-from postiz_async._cli.forecasts import say_edits, say_state
+from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.help import JOURNAL
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
@@ -263,10 +263,8 @@ async def status(
     show_report(output, report, zone)
     if isinstance(now, str):
         output.say(now, "yellow")
-        say_state(output, status, zone)
     else:
         say_edits(output, now.edits, file, zone)
-        say_state(output, status, zone)
         output.say_some(list(map(str, group_problems(now.problems))), _NAMED, "yellow")
         if now.problems:
             output.say(_SAVED)

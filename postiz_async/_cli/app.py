@@ -76,8 +76,6 @@ _COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
         campaigns.run,
         after_run.status,
         changes.update,
-        changes.pause,
-        changes.resume,
         changes.undo,
         reconcile.reconcile,
         after_run.report,

@@ -23,7 +23,6 @@ from postiz_async._cli.forecasts import (
     SHOWN_AT_ONCE,
     say_edits,
     say_left_out,
-    say_state,
     say_warnings,
     show_plan,
 )
@@ -245,7 +244,6 @@ async def run(
             "problems": campaign.problems,
             "remarks": campaign.remarks,
             "edits": edits_result(campaign.edits),
-            "paused": campaign.paused_at,
         }
 
     output.document(document)
@@ -257,7 +255,6 @@ async def run(
     if code:
         return code
     is_fine = report.complete and not report.doubled and not campaign.problems
-    is_fine &= campaign.paused_at is None
     return 0 if is_fine and not fault else 1
 
 
@@ -304,7 +301,6 @@ async def _send(
     say_warnings(output, campaign, most=SHOWN_AT_ONCE)
     if campaign.is_resumed:
         say_edits(output, campaign.edits, campaign.path, zone)
-        say_state(output, campaign, zone)
     _say_remarks(output, campaign)
     code = await run_if_open(output, postiz, campaign, zone, late, keep=keep)
     if code or not waits:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -21,7 +21,7 @@ from postiz_async._cli.campaigns import (
     say_result,
 )
 from postiz_async._cli.connection import zone_of
-from postiz_async._cli.forecasts import say_edits, say_state
+from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.options import (
     CampaignFile,
     JournalOptions,
@@ -47,7 +47,6 @@ from postiz_async.types import RowRecord, UndoResult, UpdateResult
 
 WHY = {
     "published": "published already",
-    "repeats": "published already, and repeats until it is deleted: postiz-async posts delete",
     "failed": "refused by the network",
     "edited": "edited in Postiz",
     "due": "due too soon",
@@ -57,7 +56,6 @@ WHY = {
     "invalid": "the row has problems",
     "no_slot": "no create request is free before the date, so it stays on its channel",
     "late": "the date has passed; give the row a new one",
-    "paused": "would be sent anew, and the campaign is paused",
     "refused": "Postiz refused the change; the reason: postiz-async status",
     "now": "of type now: what was published is not changed",
     "begun": "to be deleted, and it is not certain yet that it is; postiz-async undo continues",
@@ -73,8 +71,8 @@ class ChangeFlags:
     """Options of commands that change the stored posts of a campaign.
 
     Args:
-        force: Also change posts that people have edited in Postiz. update overwrites
-            their edits, and sends those again that they deleted.
+        force: Also change posts that people have edited in Postiz: overwrite their edits,
+            and send those again that they deleted.
     """
 
     force: bool = False
@@ -101,45 +99,12 @@ async def update(
         prune: Delete posts whose row is no longer in the file.
         keep: Keep them.
     """
-
-    def work(campaign: Campaign) -> _Work:
-        return partial(campaign.update, prune=prune, keep=keep)
-
-    show = partial(_show_update, gone_stay=not (prune or keep), resends=True)
-    return await _change("update", file, how, work, show)
-
-
-_Work: TypeAlias = Callable[..., Coroutine[Any, Any, UpdateResult]]
-"""Changes posts; with `dry_run`, only returns what would be done."""
-
-
-async def _change(
-    command: str,
-    file: Path,
-    how: ChangeFlags,
-    work_of: Callable[[Campaign], _Work],
-    show: Callable[[Output, Campaign, UpdateResult, tzinfo], None],
-    *,
-    is_needed: Callable[[Campaign], bool] = lambda _: False,
-    ignores_problems: bool = False,
-) -> int:
-    """Show what would be done to a campaign, and do it if that is agreed to.
-
-    Args:
-        command: its name.
-        file: the campaign.
-        how: its options.
-        work_of: returns what does it.
-        show: shows what would be done.
-        is_needed: returns whether there is something to do even if no post changes.
-        ignores_problems: whether problems of the file do not matter.
-    """
     output = Output(as_json=how.json, says_results=not how.yes)  # a question is about them
     flags, read_as = how.flags, how.read_as
     async with open_campaign(file, flags, read_as) as (postiz, campaign):
-        if campaign.problems and not flags.skip_invalid and not ignores_problems:
+        if campaign.problems and not flags.skip_invalid:
             return refuse(output, campaign)
-        work = partial(work_of(campaign), force=how.force)
+        work = partial(campaign.update, prune=prune, keep=keep, force=how.force)
         try:
             would = await work(dry_run=True)
         except InvalidInputError:
@@ -148,25 +113,24 @@ async def _change(
             return refuse(output, campaign)
         zone = zone_of(read_as.connection, campaign.reading.timezone)
         if not output.as_json:
-            show(output, campaign, would, zone)
-        if not (would.is_something or is_needed(campaign)):
+            _show_update(output, campaign, would, zone, gone_stay=not (prune or keep))
+        if not would.is_something:
             return await _nothing_to_do(output, campaign, would)
         if not (how.yes or (not output.as_json and ask("Do it?"))):
             return _not_updated(output, campaign, would)
-        return await _do(output, postiz, campaign, would, zone, work, command)
+        return await _do(output, postiz, campaign, would, zone, work)
 
 
 async def _nothing_to_do(output: Output, campaign: Campaign, would: UpdateResult) -> int:
     """Say that there is nothing to do; if there are still refused rows, that is not a success."""
     report = await campaign.report()
-    is_complete = report.complete or campaign.paused_at is not None
     output.document(partial(update_result, campaign, would, done=False))
     if not output.as_json:
         what = "There is nothing else to do" if would.left else "Nothing is left to do"
-        is_fine = is_complete or would.left  # the reason for these was shown
+        is_fine = report.complete or would.left  # the reason for these was shown
         why = f": {standing(report)}. Why: {command_on(campaign.path, 'status')}"
         output.say(f"{what}." if is_fine else f"{what}{why}")
-    return 0 if is_complete and not would.left else 1
+    return 0 if report.complete and not would.left else 1
 
 
 def _not_updated(output: Output, campaign: Campaign, would: UpdateResult) -> int:
@@ -182,8 +146,7 @@ async def _do(
     campaign: Campaign,
     would: UpdateResult,
     zone: tzinfo,
-    work: _Work,
-    command: str,
+    work: Callable[..., Coroutine[Any, Any, UpdateResult]],
 ) -> int:
     parts = (would.changed, would.resent, would.pruned, would.new, would.unclear)
     total = sum(map(len, parts))
@@ -198,16 +161,14 @@ async def _do(
             output.say(f"Stopped: {display.done:,} of {total:,} done. {then}.", "bold yellow")
         return done
     report = await campaign.report()
-    is_fine = report.complete or campaign.paused_at is not None
     output.document(partial(update_result, campaign, done, done=True))
     if output.as_json:
-        return 0 if is_fine and not done.left else 1
+        return 0 if report.complete and not done.left else 1
     fault = write_result(result_path(campaign), report, zone)
-    say_left(output, done.left, resends=command == "update")
+    say_left(output, done.left, resends=True)
     show_report(output, report, zone)
-    say_state(output, campaign, zone)
     say_result(output, campaign, fault)
-    return 0 if is_fine and not done.left and not fault else 1
+    return 0 if report.complete and not done.left and not fault else 1
 
 
 def _show_update(
@@ -216,10 +177,7 @@ def _show_update(
     would: UpdateResult,
     zone: tzinfo,
     *,
-    gone_stay: bool = False,
-    resends: bool = False,
-    heading: str = "The file differs from what was sent",
-    changed: str = "",
+    gone_stay: bool,
 ) -> None:
     """Show the effect of an update, and its cost.
 
@@ -229,15 +187,11 @@ def _show_update(
         would: what would be done.
         zone: the zone of dates.
         gone_stay: whether posts whose rows are gone stay.
-        resends: whether --force sends anew what people deleted.
-        heading: what the list of changes is called; empty: there is none.
-        changed: what is done to posts; empty: they are changed.
     """
-    if heading:
-        say_edits(output, would.edits, campaign.path, zone, is_update=True, heading=heading)
+    say_edits(output, would.edits, campaign.path, zone, is_update=True)
     posts = len(would.changed)
     parts = (
-        (f"{count(posts, 'post')} {changed}" if changed else count(posts, "change")) * bool(posts),
+        count(posts, "change") if posts else "",
         f"{len(would.resent):,} deleted and sent again" if would.resent else "",
         f"{len(would.pruned):,} deleted" if would.pruned else "",
         f"{len(would.new):,} new" if would.new else "",
@@ -270,45 +224,7 @@ def _show_update(
         late = describe_rows(row.number for row in would.forecast.late)
         what = "no slot before their date; they are neither changed nor sent."
         output.say(f"{late}: {what}", "bold yellow")
-    say_left(output, would.left, resends=resends)
-
-
-async def pause(file: CampaignFile, /, *, how: ChangeFlags = ChangeFlags()) -> int:
-    """Make drafts of what is still to come, and send nothing more.
-
-    Hosts that share the journal stop at their next request. Stop it with Ctrl-C and run it again
-    at any time.
-    """
-
-    def show(output: Output, campaign: Campaign, would: UpdateResult, zone: tzinfo) -> None:
-        _show_update(output, campaign, would, zone, heading="", changed="made drafts")
-        output.say("Nothing more is sent until it is resumed.")
-
-    def work(campaign: Campaign) -> _Work:
-        return campaign.pause
-
-    return await _change(
-        "pause", file, how, work, show, is_needed=lambda _: True, ignores_problems=True
-    )
-
-
-async def resume(file: CampaignFile, /, *, how: ChangeFlags = ChangeFlags()) -> int:
-    """Schedule the drafts of pause at their dates, and send the rest.
-
-    Posts whose date has passed stay drafts and are named.
-    """
-
-    def work(campaign: Campaign) -> _Work:
-        if campaign.is_resumed and not campaign.is_held:  # else there is no journal: an error
-            Output(as_json=how.json).say("This campaign is not paused.")
-        return campaign.resume
-
-    def show(output: Output, campaign: Campaign, would: UpdateResult, zone: tzinfo) -> None:
-        _show_update(output, campaign, would, zone, heading="", changed="scheduled again")
-
-    return await _change(
-        "resume", file, how, work, show, is_needed=lambda campaign: campaign.is_held
-    )
+    say_left(output, would.left, resends=True)
 
 
 async def undo(

@@ -11,7 +11,7 @@ from typing import cast
 
 import msgspec
 
-from postiz_async import Campaign, CampaignStatus, Postiz
+from postiz_async import Campaign, Postiz
 from postiz_async._cli.output import (
     MAX_SHOWN,
     Output,
@@ -52,7 +52,6 @@ def show_plan(
     say_warnings(output, campaign)
     if campaign.is_resumed:
         say_edits(output, campaign.edits, campaign.path, zone)
-        say_state(output, campaign, zone)
     say_adopted(output, campaign)
     if forecast.requests:
         say_headline(output, postiz, campaign, forecast, zone)
@@ -182,17 +181,6 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
     output.say(f"{what} the quota has no slot before their date. {fate}", "bold yellow")
 
 
-def say_state(output: Output, campaign: Campaign | CampaignStatus, zone: tzinfo) -> None:
-    """Show that a campaign is paused, or is being resumed."""
-    if campaign.paused_at is not None:
-        since = near_moment(campaign.paused_at.timestamp(), zone)
-        how = f"Nothing is sent until {command_on(campaign.path, 'resume')}"
-        output.result(f"Paused since {since}. {how}", "bold yellow")
-    elif campaign.is_held:
-        resume = command_on(campaign.path, "resume")
-        output.say(f"Not all posts are scheduled again: {resume} goes on.", "bold yellow")
-
-
 def say_edits(
     output: Output,
     edits: Edits,
@@ -200,7 +188,6 @@ def say_edits(
     zone: tzinfo,
     *,
     is_update: bool = False,
-    heading: str = "The file differs from what was sent",
 ) -> None:
     """Show new, changed and removed rows, and the command that applies the changes."""
     if edits.unread:
@@ -214,7 +201,7 @@ def say_edits(
         (len(edits.gone), "gone"),
     )
     named = ", ".join(f"{number:,} {what}" for number, what in parts if number)
-    output.say(f"{heading}: {named}", "bold yellow")
+    output.say(f"The file differs from what was sent: {named}", "bold yellow")
     output.say_some(list(_changed(edits.changed, zone)), _SHOWN)
     output.say_some(list(_gone(edits, zone)), _NAMED)
     if not is_update:

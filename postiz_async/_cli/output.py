@@ -25,7 +25,6 @@ from postiz_async._campaign.read.file_formats import readable
 from postiz_async._cli.results import Result, error_result
 from postiz_async.errors import (
     APIConnectionError,
-    CampaignChangedError,
     CampaignConflictError,
     ConfigurationError,
     DeliveryUnknownError,
@@ -43,7 +42,6 @@ UNDECIDED = 3
 """The exit code of a run that has to be told what to do, and has sent nothing."""
 PASSING = (
     APIConnectionError,
-    CampaignChangedError,
     DeliveryUnknownError,
     QuotaError,
     ServerError,

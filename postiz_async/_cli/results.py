@@ -135,7 +135,6 @@ def plan_result(campaign: Campaign, forecast: Forecast) -> Result:
             for each in forecast.estimates
         ],
         "edits": edits_result(campaign.edits),
-        "paused": campaign.paused_at,
     }
 
 
@@ -171,7 +170,6 @@ def status_result(status: CampaignStatus, now: FileComparison | None) -> Result:
         "quota": None if quota is None else quota._asdict(),
         "edits": None if now is None else edits_result(now.edits),
         "problems": [] if now is None else now.problems,
-        "paused": status.paused_at,
     }
 
 

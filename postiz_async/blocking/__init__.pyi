@@ -153,9 +153,6 @@ class Campaign:
     def is_done(self) -> bool:
         """Whether a run has nothing to send, to look up or to write down."""
     @property
-    def is_held(self) -> bool:
-        """Whether the campaign is paused, or being resumed."""
-    @property
     def is_resumed(self) -> bool:
         """Whether an earlier run left a journal."""
     @property
@@ -178,31 +175,6 @@ class Campaign:
     @property
     def path(self) -> Path:
         """The campaign's file, or its name."""
-    def pause(
-        self,
-        *,
-        force: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], object] | None = None,
-    ) -> UpdateResult:
-        """Make drafts of the posts that are still to come, and send nothing more.
-
-        Runs of other hosts that share the journal stop at their next request. Later runs send
-        nothing until `resume`. What people changed in Postiz, and what is due within a quarter of
-        an hour, is left and reported. A pause may be killed and called again.
-
-        Args:
-            force: also make drafts of posts that people edited in Postiz; their edits stay.
-            dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known.
-
-        Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            PostizError: the job had to stop; call it again to go on.
-        """
-    @property
-    def paused_at(self) -> datetime | None:
-        """When the campaign was paused; None: it is not paused."""
     def plan(self) -> Forecast:
         """Plan what has still to be sent, with its cost and its end. Sends nothing.
 
@@ -247,28 +219,6 @@ class Campaign:
     @property
     def requests(self) -> list[PlannedRequest]:
         """The requests that have still to be sent, the most urgent first."""
-    def resume(
-        self,
-        *,
-        force: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], object] | None = None,
-    ) -> UpdateResult:
-        """Schedule again what a pause made drafts, and send what was held back.
-
-        Posts get the dates that they had. A post whose date has passed stays a draft and is
-        reported as `late`. A resumption may be killed and called again.
-
-        Args:
-            force: also schedule posts that people edited in Postiz meanwhile; their edits stay.
-            dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known.
-
-        Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            InvalidPostError: the campaign has problems; nothing was changed.
-            PostizError: the job had to stop; call it again to go on.
-        """
     @property
     def rows(self) -> tuple[Row, ...]:
         """The rows that could be read."""

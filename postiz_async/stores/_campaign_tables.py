@@ -9,9 +9,7 @@ CREATE TABLE {s}campaigns (
     base_url TEXT NOT NULL,
     contents TEXT NOT NULL DEFAULT '',
     left_out TEXT NOT NULL DEFAULT '[]',
-    quota {blob},
-    revision {integer} NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT ''
+    quota {blob}
 ){strict};
 
 CREATE UNIQUE INDEX campaigns_name ON {s}campaigns (base_url, name);

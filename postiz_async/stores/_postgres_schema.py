@@ -8,7 +8,7 @@ from postiz_async.errors import ConfigurationError
 from postiz_async.stores._campaign_tables import campaign_tables_of_postgres
 from postiz_async.stores._delivery_tables import delivery_tables_of_postgres
 
-TABLES_VERSION = 12
+TABLES_VERSION = 13
 
 NOW: LiteralString = "CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint)"
 """The time, in whole microseconds: of a float, some servers show fewer digits."""

@@ -1,4 +1,4 @@
-"""Campaigns whose runs, updates and pauses are killed, one in the middle of the other."""
+"""Campaigns whose runs and updates are killed, one in the middle of the other."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from processes import COMMAND, ended
 
 from postiz_async._delivery.outcomes import RowState
 
-VERBS = ("run", "update", "pause", "resume")
+VERBS = ("run", "dates", "types")
+"""A run, and updates of dates, which cost requests, or of types, which cost none."""
 
 
 class VerbKills(EditKills):
-    """Kills commands of one campaign after another; its rows move by days meanwhile.
+    """Kills commands of one campaign after another; its rows move by days, or become
+    drafts and are scheduled again, meanwhile.
 
     At the end each row is stored once, at the date of its file, as a draft only if its file says
     so; posts of others are as they were.
@@ -26,8 +28,9 @@ class VerbKills(EditKills):
         super().__init__(home, seed, kills, "update")
 
     def command(self, file: Path, verb: str) -> list[str]:
-        more = {"run": [], "run again": ["--again"]}.get(verb, ["--yes"])
-        return [*COMMAND, verb.split(maxsplit=1)[0], str(file), *more]
+        if verb in {"dates", "types"}:
+            return [*COMMAND, "update", str(file), "--yes"]
+        return [*COMMAND, "run", str(file), *(["--again"] if verb == "run again" else [])]
 
     def campaign(self, file: Path, kills: int) -> None:
         records = self._records()
@@ -45,21 +48,27 @@ class VerbKills(EditKills):
                 break
             verb = self.dice.choice(VERBS)
             self.tally.edits[verb] += 1
-            if verb == "update":
-                for record in records:
-                    later = datetime.fromisoformat(record["date"]) + timedelta(days=1)
-                    record["date"] = later.isoformat()
-                write(file, records)
+            self._edit(records, verb)
+            write(file, records)
             with ended(self.start_command(file, verb)) as process:
                 more = 1 + self.dice.choice([0, 1, 2, 4, 8, 12])
                 self.wait_for_work([process], more=more, moment=self.moment)
                 self.kill(process)
                 self.look_at_end(process)
-        for verb in ("update", "resume", "update"):
-            self.finish(file, verb)
+        for _ in range(2):
+            self.finish(file, "dates")
         self._judge_dates(file, records)
         changed = [each for each in theirs if each not in self._told(foreign)]
         self.tally.foreign_lost += len(changed)
+
+    def _edit(self, records: Sequence[Record], verb: str) -> None:
+        if verb == "dates":
+            for record in records:
+                later = datetime.fromisoformat(record["date"]) + timedelta(days=1)
+                record["date"] = later.isoformat()
+        elif verb == "types":
+            for record in self.dice.sample(list(records), len(records) // 2):
+                record["type"] = "schedule" if record.get("type") == "draft" else "draft"
 
     def _told(self, ids: set[str]) -> list[list[object]]:
         """What these posts say, and when."""
@@ -98,5 +107,5 @@ def _is_meant(post: Record, record: Record) -> bool:
     if (is_so, post["content"], thread) != (date, record["content"], record.get("thread", [])):
         return False
     return (post["state"], post["has_job"]) == (
-        ("DRAFT", False) if "type" in record else ("QUEUE", True)
+        ("DRAFT", False) if record.get("type") == "draft" else ("QUEUE", True)
     )

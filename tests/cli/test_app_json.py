@@ -16,7 +16,7 @@ from postiz_async._cli.app import app
 AT = "2027-06-01T10:00Z"
 
 OTHERS = {
-    *("plan", "run", "update", "pause", "resume", "undo"),
+    *("plan", "run", "update", "undo"),
     *("status", "report", "dates", "reconcile", "demo", "sandbox"),
     *("channels trigger", "media function"),  # as the server answers
     *(

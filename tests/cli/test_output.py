@@ -154,7 +154,6 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "resumed": False,
         "moved": 0,
         "edits": {"new": [2, 3, 4], "changed": [], "gone": [], "unread": []},
-        "paused": None,
     }
     document = planned.document
     finish, estimates = document.pop("finish"), document.pop("estimates")

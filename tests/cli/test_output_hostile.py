@@ -197,7 +197,7 @@ PLACES = {
     "a name of a setting": ("channel,date,content,settings", (*ROW, '{{"a{}": 1}}'), "c.csv"),
 }
 """Where a file of somebody else may have line breaks: its columns, a row, and its name."""
-VERBS = ("plan", "run", "status", "update", "undo", "reconcile", "report", "pause")
+VERBS = ("plan", "run", "status", "update", "undo", "reconcile", "report")
 
 
 def forged(text: str) -> list[str]:

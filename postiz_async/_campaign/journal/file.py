@@ -34,7 +34,7 @@ from postiz_async.stores._sqlite_files import CLOCK, read_clock, set_clock
 T = TypeVar("T")
 
 _APPLICATION_ID = 0x506F7A6A
-_VERSION = 14
+_VERSION = 15
 _SCHEMA = f"{CLOCK};{campaign_tables_of_sqlite()}"
 
 

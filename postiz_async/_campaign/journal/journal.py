@@ -22,12 +22,6 @@ from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.places import JournalPlace, OpenPlace
 from postiz_async._campaign.journal.purposes import MOVE, REMARK, Becomes, Purpose, RowEnd
 from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
-from postiz_async._campaign.journal.state import (
-    CampaignState,
-    change_state,
-    read_state,
-    require_revision,
-)
 from postiz_async._campaign.journal.tables import (
     SENT,
     Tables,
@@ -73,12 +67,8 @@ class Journal:
         journal."""
         self._opened = opened
         self._turn = anyio.Lock()
-        self.campaign, time, state = opened.do(
-            lambda t: (read_meta(t).campaign, t.kept_time(), read_state(t))
-        )
+        self.campaign, time = opened.do(lambda t: (read_meta(t).campaign, t.kept_time()))
         """The name of the campaign, which marks the posts of its rows."""
-        self.revision: int = state.revision
-        """The revision in which requests are planned; they leave in no other."""
         self.ahead: float = time - clock.monotonic()
         """Seconds by which the journal's clock is ahead of our monotonic one."""
 
@@ -200,10 +190,6 @@ class Journal:
         """Add rows, or replace unsent ones; others stay."""
         given = list(rows)
         await self.do(lambda t: put_rows(t, given), whole=True)
-
-    async def change_state(self, state: CampaignState) -> None:
-        """Change the state of the campaign; see `state.change_state`."""
-        await self.do(lambda t: change_state(t, state), whole=True)
 
     async def renumber(self, numbers: Mapping[str, int]) -> None:
         """Note the present row numbers of the campaign file, whatever the state of the rows."""
@@ -333,12 +319,7 @@ class Journal:
         Returns:
             The number of the change.
         """
-
-        def work(t: Tables) -> int:
-            require_revision(t, self.revision)
-            return _stands_for(t, row, body)
-
-        return await self.do(work, whole=True)
+        return await self.do(lambda t: _stands_for(t, row, body), whole=True)
 
     async def changed_freely(
         self, number: int, ref: str, becomes: Becomes, body: PostRequest

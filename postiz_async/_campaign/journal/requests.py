@@ -8,7 +8,6 @@ import msgspec
 
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import NewPosts, Purpose, RowEnd
-from postiz_async._campaign.journal.state import require_revision
 from postiz_async._campaign.journal.tables import OPEN, KeptRequest, Tables, read_requests
 from postiz_async._delivery.handle import Handle
 from postiz_async._delivery.matching import in_milliseconds
@@ -73,8 +72,6 @@ class RequestHandle(Handle):
     async def _put(self, delivery: DeliveryRecord, value: bytes) -> tuple[bool, Kept]:
         def write(t: Tables) -> tuple[bool, Kept]:
             version = new_version()
-            if delivery.state == "leaving":
-                require_revision(t, self._journal.revision)
             time = t.kept_time() if delivery.state == "leaving" else t.time()
             columns = {
                 "id": self._name,

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.places import JournalPlace
 from postiz_async._campaign.journal.rows import RowRecord
-from postiz_async._campaign.journal.state import CampaignState, read_state
 from postiz_async._campaign.journal.tables import (
     OPEN,
     SENT,
@@ -45,7 +44,6 @@ class Summary:
     campaign: str
     contents: str
     rows: tuple[RowRecord, ...]
-    state: CampaignState
     requests: int
     unanswered: tuple[Sent, ...]
     kept: Snapshot | None
@@ -70,7 +68,6 @@ def _summary(t: Tables) -> Summary:
         campaign=meta.campaign,
         contents=meta.contents,
         rows=tuple(read_rows(t)),
-        state=read_state(t),
         requests=t.execute(_REQUESTS.format(s="{s}", which=SENT)).fetchall()[0][0],
         unanswered=tuple(Sent(in_seconds(at), posts) for at, posts in unanswered),
         kept=read_kept(t),

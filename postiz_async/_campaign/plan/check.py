@@ -22,7 +22,6 @@ import anyio.to_thread
 import msgspec
 
 from postiz_async._campaign.journal.rows import RowRecord
-from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.plan.advice import unknown_tags
 from postiz_async._campaign.plan.doubles import repeated_rows
@@ -205,8 +204,6 @@ class Checked:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     """Warnings: accepted, but probably mistakes."""
-    state: CampaignState = field(default_factory=CampaignState)
-    """Whether the campaign is paused, as the journal has it."""
     left_out: tuple[Problem, ...] = ()
     """Problems of rows that an earlier run left out, as the journal has them."""
     sizes: dict[str, int] = field(default_factory=dict[str, int])

@@ -92,8 +92,6 @@ class Job(JobContext):
     """Called with each request that is about to leave."""
     elsewhere: set[str] = field(default_factory=set[str])
     """Refs of rows that other hosts are working on."""
-    is_paused: bool = False
-    """Whether nothing new is sent, so that lost requests are only looked up."""
     targets: Mapping[str, Post] | None = None
     """The stored posts that become what the rows say, by ref; None: new posts are created."""
 

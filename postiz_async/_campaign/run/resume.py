@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 import anyio.to_thread
 
 from postiz_async._campaign.journal.file import of_another_server
-from postiz_async._campaign.journal.state import CampaignState
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.journal.tables import owners_of, read_copies, read_meta, sent_between
 from postiz_async._campaign.plan.row_state import new_records, with_changes
@@ -20,7 +19,6 @@ from postiz_async._campaign.read.source import ReadCampaign, labelled, read_camp
 from postiz_async._campaign.run.already_stored import Past
 from postiz_async._campaign.run.conditions import intents
 from postiz_async._campaign.run.edits import Edits, find_edits, recognise
-from postiz_async._campaign.run.pause import while_paused
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.channel_names import folded
@@ -50,7 +48,6 @@ class Recorded(NamedTuple):
     rows: Mapping[str, RowRecord] = {}
     left_out: tuple[Problem, ...] = ()
     contents: str = ""
-    state: CampaignState = CampaignState()
 
 
 async def recorded(journal: JournalPlace, base_url: str, campaign: str | None = None) -> Recorded:
@@ -77,7 +74,7 @@ async def recorded(journal: JournalPlace, base_url: str, campaign: str | None = 
             f"{name} away to go on with it, or use another {other}."
         )
     known = {record.ref: record for record in summary.rows}
-    return Recorded(known, summary.left_out, summary.contents, summary.state)
+    return Recorded(known, summary.left_out, summary.contents)
 
 
 def contents_of(rows: Iterable[Row]) -> str:
@@ -240,7 +237,6 @@ def recorded_words(records: Iterable[RowRecord]) -> ChannelWords:
 def compare_file(
     file: Path,
     records: Sequence[RowRecord],
-    state: CampaignState,
     *,
     reading: ReadOptions,
     now: datetime,
@@ -258,13 +254,7 @@ def compare_file(
 
     campaign = read_campaign(file, reading=reading, words=recorded_words(records))
     rows = recognise(campaign.rows, known, channel_of=channel_of, now=now)
-    edits = find_edits(
-        while_paused(rows, known, state),
-        known,
-        channel_of=channel_of,
-        now=now,
-        unread=campaign.unread,
-    )
+    edits = find_edits(rows, known, channel_of=channel_of, now=now, unread=campaign.unread)
     problems = tuple(labelled(campaign.problems, campaign.labels))
     return FileComparison(rows, edits, problems)
 

@@ -329,8 +329,7 @@ class Runner:
         if again:
             fresh = new_records(again, self.job.channels)
             await self.job.journal.plan_again(self.job.purpose, fresh)
-            if not self.job.is_paused:
-                await self._replan(tuple(again))
+            await self._replan(tuple(again))
 
     async def _report(self, request: RequestHandle, rows: Mapping[str, Row]) -> None:
         """Report the outcomes of a lost request's rows."""

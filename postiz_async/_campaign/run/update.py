@@ -279,7 +279,7 @@ class _EditGuard:
 
     def _kept(self, rows: Sequence[Row], looked: Sequence[Standing]) -> Sequence[Row]:
         kept: list[Row] = []
-        edited = self.plan.how.overwrites
+        edited = self.plan.how.force
         for row, standing in zip(rows, looked, strict=True):
             if standing.post is not None and may_change(standing.condition, edited=edited):
                 self.plan.targets[row.ref] = standing.post

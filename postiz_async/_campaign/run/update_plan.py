@@ -48,10 +48,9 @@ class UpdateResult:
     `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter of an hour, `late`
     (the new date has passed), `no_slot` (for a post on another channel there is no create request
     left before its date), `refused`, `invalid` (with `skip_invalid`), `shared`, `hidden`, `now`,
-    `repeats` (published, and cannot be paused), `begun` (to be deleted by an undo that did not come
-    to its end), `elsewhere` (another host is working on it), `paused` (would be sent anew, but the
-    campaign is paused), `unknown` (not in the campaign). `requests` are for posts that are
-    changed in place; the forecast is for all create requests, None if none has to be sent.
+    `begun` (to be deleted by an undo that did not come to its end), `elsewhere` (another host is
+    working on it), `unknown` (not in the campaign). `requests` are for posts that are changed in
+    place; the forecast is for all create requests, None if none has to be sent.
     """
 
     changed: tuple[Row, ...]
@@ -103,15 +102,6 @@ class ChangeOptions:
     """Whether posts whose rows are gone are deleted."""
     keep: bool = False
     """Whether they stay."""
-    resends: bool = False
-    """Whether posts that people deleted are sent anew."""
-    types_only: bool = False
-    """Whether posts only become drafts, or are scheduled again, whatever else they say."""
-
-    @property
-    def overwrites(self) -> bool:
-        """Whether edits that people made in Postiz are overwritten."""
-        return self.force and not self.types_only
 
 
 @dataclass(slots=True)
@@ -216,26 +206,18 @@ class UpdatePlan:
             now: the server's time.
         """
         row, record, condition = changed.row, changed.record, standing.condition
-        if _is_as_it_was(changed, standing):
-            return
-        if self.how.types_only and condition in ENDED and record.at <= now:
-            if row.type == "schedule":
-                self.leave(condition.value, row.number)
-            elif row.repeat_days is not None:
-                self.leave("repeats", row.number)
-            return
         moves = "channel" in changed.names
         why = condition.value if condition in _NEVER else self._cannot(row, now)
         if why:
             self.leave(why, row.number)
         elif moves and self._may_move(standing):
-            self._send_anew(self.to_channel, row, record)
-        elif condition is PostCondition.GONE and self.how.resends:
-            self._send_anew(self.again, row, record)
+            self.to_channel.append((row, record))
+        elif condition is PostCondition.GONE and self.how.force:
+            self.again.append((row, record))
         elif self._is_freely(changed, standing, stored, now):
             routes = self.status if changed.names <= {"type"} else self.settings
             routes.append((row, standing))
-        elif may_change(condition, edited=self.how.overwrites) and not moves:
+        elif may_change(condition, edited=self.how.force) and not moves:
             self.replace(row, standing)
         else:
             self.leave(condition.value, row.number)
@@ -243,31 +225,20 @@ class UpdatePlan:
     def _is_freely(
         self, changed: Changed, standing: Standing, stored: StoredPosts, now: datetime
     ) -> bool:
-        """Whether a change costs nothing; it may have been made already.
-
-        A pause makes no draft its own that somebody else made.
-        """
+        """Whether a change costs nothing; it may have been made already."""
         post = standing.post
         meant = wanted(self.checked, changed.row, changed.names, standing, stored)
         if meant is None or post is None:
             return False
         if changed.names <= {"type"} and post.creation_method is None:
             return False  # a server before v2.21.8; its route for this came one release before
-        if may_change(standing.condition, edited=self.how.force and self.how.types_only):
-            return True
-        return not (self.how.types_only and meant.is_draft) and is_made(post, meant, now)
+        return may_change(standing.condition, edited=False) or is_made(post, meant, now)
 
     def _may_move(self, standing: Standing) -> bool:
         """Whether a post may be deleted to be sent anew elsewhere, or was deleted for this."""
-        was_deleted = self.how.resends or standing.record.state is RowState.WITHDRAWING
+        was_deleted = self.how.force or standing.record.state is RowState.WITHDRAWING
         is_gone = standing.condition is PostCondition.GONE and was_deleted
         return is_gone or may_change(standing.condition, edited=self.how.force)
-
-    def _send_anew(self, to: list[tuple[Row, RowRecord]], row: Row, record: RowRecord) -> None:
-        if self.checked.state.is_paused:
-            self.leave("paused", row.number)
-        else:
-            to.append((row, record))
 
     def prune(self, standing: Standing) -> None:
         """Decide what to do with a post whose row is gone."""
@@ -286,20 +257,8 @@ class UpdatePlan:
         return "late" if row.type == "schedule" and row.asked_for <= now else ""
 
 
-ENDED = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.GONE}
-"""Conditions of posts that neither a pause nor its end has to wait for."""
-
 _NEVER = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.HIDDEN}
 """Conditions in which a post is never changed."""
-
-
-def _is_as_it_was(changed: Changed, standing: Standing) -> bool:
-    """Whether nothing has to change: a pause asks for posts that may be drafts already."""
-    change, post = changed.fields[0], standing.post
-    is_draft = post is not None and post.state == "DRAFT"
-    return change.before == change.after and (
-        post is None or is_draft == (changed.row.type == "draft")
-    )
 
 
 def wanted(

@@ -19,7 +19,6 @@ from postgres_server import FEW_DIGITS, why_no_postgres
 from postiz_async import (
     APIConnectionError,
     Campaign,
-    CampaignChangedError,
     CampaignConflictError,
     CampaignError,
     CampaignStatus,
@@ -296,49 +295,6 @@ async def test_it_is_undone_and_updated_from_other_hosts(lab: SharedLab) -> None
     assert len(undone.rows) == COUNT
     assert not lab.sandbox.posts
     assert other.status().report.counts == {"withdrawn": COUNT}
-
-
-async def test_a_pause_stops_the_runs_of_other_hosts(lab: SharedLab) -> None:
-    first, second = hosts(lab, 2)
-    paused = asyncio.Event()
-
-    async def pause(_: object) -> None:
-        if not paused.is_set():
-            paused.set()
-            async with second.client() as postiz, second.campaign(postiz) as campaign:
-                await campaign.pause()
-
-    async with first.client(reserve=27) as postiz, first.campaign(postiz) as campaign:
-        with pytest.raises(CampaignChangedError, match="paused meanwhile"):
-            await campaign.run(pause)
-    async with second.client() as postiz, second.campaign(postiz) as campaign:
-        await campaign.pause()  # what was in flight
-        assert {post.state for post in lab.sandbox.posts} == {"DRAFT"}
-        assert 0 < len(lab.sandbox.posts) < COUNT
-        await campaign.resume()
-    lab.assert_each_once(TEXTS)
-    assert {post.state for post in lab.sandbox.posts} == {"QUEUE"}
-
-
-async def test_a_resumption_stops_a_pause_of_another_host(lab: SharedLab) -> None:
-    first, second = hosts(lab, 2)
-    await first.run()
-    resumed: list[object] = []
-
-    async def resume(_: object) -> None:
-        if not resumed:
-            resumed.append(None)
-            async with second.client() as postiz, second.campaign(postiz) as campaign:
-                resumed[0] = await campaign.resume()
-
-    async with first.client() as postiz, first.campaign(postiz) as campaign:
-        with pytest.raises(CampaignChangedError, match="resumed meanwhile"):
-            await campaign.pause(on_outcome=resume)
-    async with second.client() as postiz, second.campaign(postiz) as campaign:
-        await campaign.resume()
-        await campaign.update()
-    assert {post.state for post in lab.sandbox.posts} == {"QUEUE"}
-    lab.assert_each_once(TEXTS)
 
 
 async def test_two_hosts_that_undo_a_campaign_delete_each_post_once(lab: SharedLab) -> None:

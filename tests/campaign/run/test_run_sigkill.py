@@ -49,7 +49,7 @@ def test_hosts_that_run_a_campaign_together_are_killed_one_by_one(
 
 @pytest.mark.exhaustive
 def test_verbs_are_killed_one_in_the_middle_of_the_other(tmp_path: Path, seed: int) -> None:
-    """Runs, updates, pauses and resumptions: each row once, at its date, and no other."""
+    """Runs, and updates of dates and types: each row once, at its date, and no other."""
     tally = VerbKills(tmp_path, seed, KILLS).run()
     print(f"\nseed {seed}: {tally}")
     assert tally.troubles == []
