@@ -192,13 +192,14 @@ class Campaign(SentCampaign):
             on_outcome: called with each `Outcome` once it is known; may be asynchronous. What it
                 raises stops the run and is raised here.
             keep: keep posts that are to come and whose rows are not in the campaign any more, or
-                say something else. It is written down, and no later run asks.
+                say something else, and drafts that somebody made of posts. It is written down, and
+                no later run asks.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            CampaignConflictError: there are such posts, and `keep` is not given; or rows are in
-                Postiz already, and `existing` is "refuse"; or, with "adopt", in an older version,
-                and `keep` is not given.
+            CampaignConflictError: there are such posts, or drafts among the next ones, and `keep`
+                is not given; or rows are in Postiz already, and `existing` is "refuse"; or, with
+                "adopt", in an older version, and `keep` is not given.
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
@@ -230,7 +231,8 @@ class Campaign(SentCampaign):
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
-            CampaignConflictError: rows are gone, and neither `prune` nor `keep` is given.
+            CampaignConflictError: rows are gone, and neither `prune` nor `keep` is given; or there
+                are rows to send, and somebody made drafts of posts.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
         """

@@ -22,6 +22,7 @@ from postiz_async._campaign.run.update_plan import (
     joined,
 )
 from postiz_async._campaign.running import Running, UpdateBeside
+from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._resources.api import OpenClient
 
@@ -50,6 +51,9 @@ class Changing:
         journal = await self._begin(how)
         if not (how.prune or how.dry_run):
             await self.known.decide(journal, keep=how.keep)
+        if not how.dry_run:
+            calendar = Calendar(self.postiz.posts.list)
+            await self.running.stop_before_drafts(journal, calendar, keep=how.keep)
         done = await self._change(journal, how)
         if not how.dry_run:
             await self.known.read(journal)

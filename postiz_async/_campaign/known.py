@@ -130,7 +130,7 @@ class Known:
         if not keep:
             rows = tuple(record.number for record in gone)
             raise CampaignConflictError(explain_gone(gone), rows=rows)
-        await journal.keep(record.ref for record in gone)
+        await journal.keep((record.ref for record in gone), "gone")
         await self.read(journal)
 
     def refuse_problems(self) -> None:

@@ -16,7 +16,7 @@ from postiz_async._campaign.after.reconcile import sweep_journal
 from postiz_async._campaign.journal.journal import TAKES_PART, Journal
 from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.journal.requests import RequestHandle, open_requests
-from postiz_async._campaign.journal.rows import IN_FLIGHT
+from postiz_async._campaign.journal.rows import IN_FLIGHT, RowRecord
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.outcomes import ActiveRun, Outcomes, taken
 from postiz_async._campaign.plan.doubles import explain_older, older_versions, repeated_posts
@@ -24,6 +24,7 @@ from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
 from postiz_async._campaign.plan.row_state import as_sent, is_unstored
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import ClientRefs
+from postiz_async._campaign.run.edits import explain_drafts, made_drafts
 from postiz_async._campaign.run.job import Job, Outcome, RunProgress, outcome_of, task_group
 from postiz_async._campaign.run.other_runs import OtherRuns
 from postiz_async._campaign.run.resume import (
@@ -63,6 +64,7 @@ TOGETHER = 5.0
 OUTAGE_LOG = logging.getLogger("postiz_async.campaign.outage")
 """The logger that reports the beginning and the end of pauses while Postiz is away."""
 
+_IS_DRAFT = "was scheduled, and is a draft in Postiz now: a run stops before it sends others"
 _AGAIN = "is in Postiz already, and is sent once more as --again says"
 
 
@@ -287,6 +289,7 @@ class Running:
         await self.known.read(journal)
         if self.beside is None:
             await self.known.decide(journal, keep=self._keep)
+            await self.stop_before_drafts(journal, calendar, keep=self._keep)
         if self.known.checked.records:
             others.here = {row.ref for row in self.known.checked.campaign.rows}
         update, refs = self.beside, self.known.changed_refs
@@ -360,10 +363,45 @@ class Running:
             self.known.repeated += others.older
         return others
 
+    async def stop_before_drafts(self, journal: Journal, calendar: Calendar, *, keep: bool) -> None:
+        """Write down that drafts stay that somebody made of posts, or stop before others are sent.
+
+        Raises:
+            CampaignConflictError: there are some, and they are not to be kept.
+        """
+        drafts, others = await self._look_for_drafts(calendar)
+        if drafts and not keep:
+            rows = tuple(record.number for record in drafts)
+            raise CampaignConflictError(explain_drafts(drafts), rows=rows)
+        await journal.keep((record.ref for record in drafts), "draft")
+        await journal.keep((record.ref for record in others), "")
+
+    async def _look_for_drafts(self, calendar: Calendar) -> tuple[list[RowRecord], list[RowRecord]]:
+        """Look for drafts that somebody made of the next posts, and if there are, of the others.
+
+        Nothing is looked for if nothing is to be sent.
+
+        Returns:
+            See `made_drafts`.
+        """
+        if not self.known.unsent():
+            return [], []
+        now, records = self.known.now, self.known.checked.records.values()
+        stored = [each for each in records if each.state is RowState.STORED and each.at > now]
+        stored.sort(key=lambda record: record.seconds, reverse=True)
+        await calendar.look({record.channel: record.at for record in stored}.values())
+        if made_drafts(stored, calendar.posts)[0]:
+            await calendar.look(record.at for record in stored)
+        return made_drafts(stored, calendar.posts)
+
     async def _look_in_postiz(self, unsent: list[Row]) -> None:
         """Look in Postiz for rows before a plan."""
         calendar = Calendar(self.postiz.posts.list)
         others = await self._look_for_rows(unsent, calendar)
+        drafts, _ = await self._look_for_drafts(calendar)
+        self.known.repeated += [
+            Problem("row", _IS_DRAFT, record.number, severity="warning") for record in drafts
+        ]
         self.known.seen, self.known.adopting = (
             calendar,
             frozenset(row.ref for row in others.adopted),

@@ -189,7 +189,8 @@ class RunFlags(PlanFlags):
             once, or move it, like 15m.
         on_doubt: What to do with a post whose answer was lost and that is due before it is certain
             that it is not stored: skip it, or send it again, perhaps twice.
-        keep: Keep posts that are to come and whose row is no longer in the file.
+        keep: Keep posts that are to come and whose row is no longer in the file, and drafts that
+            somebody made of posts.
     """
 
     late: str = "skip"

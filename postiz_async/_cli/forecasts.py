@@ -267,7 +267,7 @@ def _by(change: FieldChange, zone: tzinfo) -> str:
 def _gone(edits: Edits, zone: tzinfo) -> Iterable[str]:
     for record in edits.gone:
         text = _shortened(edits.content_of(record))
-        what = "kept" if record.stays else "gone"
+        what = "kept" if record.stays == "gone" else "gone"
         yield f"{what} (was row {record.number}): {bare_moment(record.seconds, zone)} {text}"
 
 

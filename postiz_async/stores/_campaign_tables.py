@@ -42,7 +42,7 @@ CREATE TABLE {s}campaign_rows (
     said TEXT NOT NULL DEFAULT '',
     change {integer},
     becomes TEXT NOT NULL DEFAULT '',
-    stays {integer} NOT NULL DEFAULT 0,
+    stays TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (campaign, ref)
 ){strict};
 

@@ -23,8 +23,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
-from postiz_async._campaign.after.sweep import SWEPT, lacking_tags, was_made_draft
+from postiz_async._campaign.after.sweep import SWEPT, lacking_tags
 from postiz_async._campaign.journal.rows import UNSURE, RowRecord
+from postiz_async._campaign.run.conditions import was_made_draft
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._resources.matching import is_on, stored_at

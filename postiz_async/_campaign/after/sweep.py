@@ -34,8 +34,7 @@ from enum import StrEnum
 from msgspec import structs
 
 from postiz_async._campaign.journal.rows import UNSURE, Finding, RowRecord, day_and_time
-from postiz_async._campaign.read.rows import SaidRow
-from postiz_async._campaign.run.conditions import Intent, are_whole
+from postiz_async._campaign.run.conditions import Intent, are_whole, was_made_draft
 from postiz_async._delivery.matching import CLIENT_REF, is_post, listed_ref
 from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, RowState, SentRequest
 from postiz_async._resources.matching import is_on, stored_at
@@ -185,11 +184,6 @@ def suspects(
         body = structs.replace(sent.body, date=format_date(stored_at(post)))
         found.setdefault(ref, Suspect(ref, replace(sent, body=body), place, post))
     return list(found.values())
-
-
-def was_made_draft(row: RowRecord, post: Post) -> bool:
-    """Whether somebody made a draft of a post that was to be published."""
-    return post.state == "DRAFT" and SaidRow.read(row.said).type != "draft"
 
 
 _HELD = {SweepState.FINE, SweepState.ADOPTED}

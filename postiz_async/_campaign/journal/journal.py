@@ -21,7 +21,7 @@ import msgspec
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.places import JournalPlace, OpenPlace
 from postiz_async._campaign.journal.purposes import MOVE, REMARK, Becomes, Purpose, RowEnd
-from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
+from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord, Stays
 from postiz_async._campaign.journal.tables import (
     SENT,
     Tables,
@@ -196,9 +196,9 @@ class Journal:
         values = [{"number": number, "ref": ref} for ref, number in numbers.items()]
         await self.do(lambda t: t.each(_RENUMBER, values))
 
-    async def keep(self, refs: Iterable[str], *, stays: bool = True) -> None:
-        """Note that posts stay whose rows are gone from the campaign, or that the rows are back."""
-        values = [{"ref": ref, "stays": int(stays), "version": new_version()} for ref in refs]
+    async def keep(self, refs: Iterable[str], stays: Stays) -> None:
+        """Note what posts of rows are kept as; nothing: as their rows say."""
+        values = [{"ref": ref, "stays": stays, "version": new_version()} for ref in refs]
         await self.do(lambda t: t.each(_KEEP, values))
 
     async def turn_away(self, purpose: Purpose, refs: Iterable[str], end: RowEnd) -> None:

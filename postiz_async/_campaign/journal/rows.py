@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, LACKS, RowState
 
@@ -60,6 +61,9 @@ UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
 _PROVIDER = re.compile(r'"settings":\{"__type":"([^"]*)"')
 
 
+Stays: TypeAlias = Literal["", "gone", "draft"]
+
+
 @dataclass(frozen=True, slots=True)
 class RowRecord:
     """A row as recorded in the journal.
@@ -70,8 +74,9 @@ class RowRecord:
     of the published post. `name` is what the campaign calls the channel, or Postiz if that is an
     id. `said` is the content of the row when the fingerprint was made, a
     `_campaign.read.rows.SaidRow` as JSON. `change` is the request that is changing its post.
-    `stays`: its row is gone from the campaign, and a run was told to keep its post. `version` is
-    new after each change; 0: the row does not come from a journal.
+    `stays`: what a run was told to keep as it is: the post of a row that is gone from the campaign,
+    or a draft that somebody made of it. `version` is new after each change; 0: the row does not
+    come from a journal.
     """
 
     ref: str
@@ -90,7 +95,7 @@ class RowRecord:
     asked_seconds: float | None = None
     said: str = field(default="", repr=False)
     change: int | None = None
-    stays: bool = False
+    stays: Stays = ""
     version: int = field(default=0, compare=False, repr=False)
 
     @property

@@ -142,7 +142,7 @@ def _row(values: Sequence[Any]) -> RowRecord:
     """Make a record of the columns of a row, which have the order of its fields."""
     named: dict[str, Any] = dict(zip(RowRecord.__slots__, values, strict=True))
     named |= {"state": RowState(named["state"]), "finding": Finding(named["finding"])}
-    named |= {"seconds": in_seconds(named["seconds"]), "stays": bool(named["stays"])}
+    named["seconds"] = in_seconds(named["seconds"])
     if (asked := named["asked_seconds"]) is not None:
         named["asked_seconds"] = in_seconds(asked)
     return RowRecord(**named)

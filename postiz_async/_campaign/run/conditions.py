@@ -26,6 +26,7 @@ import msgspec
 from msgspec import UNSET
 
 from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._delivery.matching import CLIENT_REF, listed_ref, says
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._resources.matching import is_on, stored_at
@@ -169,6 +170,11 @@ def condition_of(
 
 
 _ENDS = {"PUBLISHED": PostCondition.PUBLISHED, "ERROR": PostCondition.FAILED}
+
+
+def was_made_draft(row: RowRecord, post: Post) -> bool:
+    """Whether somebody made a draft of a post that was to be published."""
+    return post.state == "DRAFT" and SaidRow.read(row.said).type != "draft"
 
 
 STATES = {"schedule": "QUEUE", "draft": "DRAFT"}

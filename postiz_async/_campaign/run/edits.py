@@ -34,9 +34,10 @@ from postiz_async._campaign.read.rows import (
     keep_refs,
     ref_on,
 )
-from postiz_async._campaign.run.conditions import DUE_NOW
+from postiz_async._campaign.run.conditions import DUE_NOW, was_made_draft
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import by_reader, row_ranges
+from postiz_async.models.posts import Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,7 @@ def find_edits(
     in_the_way = (
         record
         for record in ordered
-        if not record.stays
+        if record.stays != "gone"
         and record.finding is not Finding.EDITED
         and is_to_come(record, now + DUE_NOW)
     )
@@ -318,6 +319,39 @@ def explain_gone(gone: Sequence[RowRecord]) -> str:
         f"{len(gone):,} {posts} still to come, but not in the campaign any more {were}. Nothing "
         f"was sent: if a row was edited, both versions would come out. Delete {them} with {prune}, "
         f"or keep {them} with {keep}."
+    )
+
+
+def made_drafts(
+    records: Iterable[RowRecord], posts: Mapping[str, Post]
+) -> tuple[list[RowRecord], list[RowRecord]]:
+    """The rows of whose posts somebody made drafts, and those whose drafts are drafts no more.
+
+    Args:
+        records: the records of the journal.
+        posts: listed posts, by id.
+    """
+    listed = [(record, posts.get(record.post_id or "")) for record in records]
+    there = [(r, post) for r, post in listed if post is not None and r.change is None]
+    drafts = [r for r, post in there if r.stays != "draft" and was_made_draft(r, post)]
+    others = [r for r, post in there if r.stays == "draft" and post.state != "DRAFT"]
+    return sorted(drafts, key=lambda record: record.number), others
+
+
+def explain_drafts(drafts: Sequence[RowRecord]) -> str:
+    """Explain why a run stops before posts of which somebody made drafts."""
+    one = len(drafts) == 1
+    posts, rows, them = (
+        ("post that was scheduled is a draft", "row", "it")
+        if one
+        else ("posts that were scheduled are drafts", "rows", "them")
+    )
+    resume = by_reader("postiz-async posts resume FILE", "stored_posts().resume(file)")
+    were = f"({rows} {row_ranges(record.number for record in drafts)})"
+    keep = by_reader("--keep", "keep=True")
+    return (
+        f"{len(drafts):,} {posts} in Postiz now {were}: somebody stopped {them}. Nothing was sent. "
+        f"Schedule {them} again, in Postiz or with {resume}, or send the rest with {keep}."
     )
 
 

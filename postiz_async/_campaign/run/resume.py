@@ -299,8 +299,8 @@ async def write_rows(
     await journal.renumber(
         {ref: here[ref] for ref, r in records.items() if here.get(ref, r.number) != r.number}
     )
-    back = [ref for ref, r in records.items() if ref in here and r.stays]
-    await journal.keep(back, stays=False)
+    back = [ref for ref, r in records.items() if ref in here and r.stays == "gone"]
+    await journal.keep(back, "")
     gone = [r for ref, r in records.items() if ref not in here and r.state in _NOT_STORED]
     await journal.found(replace(each, state=RowState.SKIPPED, note=_GONE) for each in gone)
     if not checked.campaign.unread:  # one of these may be such a row

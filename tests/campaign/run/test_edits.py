@@ -371,3 +371,82 @@ async def test_what_is_due_or_edited_by_people_stops_no_run(lab: Lab) -> None:
     await lab.clock.sleep(by_number[1].seconds - lab.clock.time() - 30)
     lab.write([records[2], {**records[2], "content": "new", "date": at(200)}])
     assert (await lab.run()).complete
+
+
+# ------------------------------------------------------------------ what somebody made a draft
+
+
+async def drafts(lab: Lab, numbers: Sequence[int], state: str = "DRAFT") -> None:
+    for post in lab.sandbox.posts:
+        if post.content in {f"post {number}" for number in numbers}:
+            lab.sandbox.change_post(post.id, state=state)
+
+
+async def test_a_run_sends_nothing_beside_drafts_that_somebody_made(lab: Lab) -> None:
+    records = rows([lab.channel("telegram"), lab.channel("mastodon")], 8)
+    lab.write(records[:6])
+    await lab.run()
+    await drafts(lab, [1, 3, 5])  # all of one channel
+    assert (await lab.run()).counts == {"stored": 6}, "nothing is to be sent"
+    lab.write(records)
+    for verb in ("run", "update"):
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            await campaign.plan()
+            told = [each.row for each in campaign.warnings if "is a draft" in each.message]
+            assert told == [2, 4, 6]
+            with pytest.raises(
+                CampaignConflictError, match=r"3 posts .* \(rows 2, 4, 6\)"
+            ) as asked:
+                await getattr(campaign, verb)()
+        assert asked.value.rows == (2, 4, 6)
+    assert len(lab.sandbox.posts) == 6
+    await lab.run(keep=True)
+    lab.assert_each_once([f"post {n}" for n in range(8)])
+    assert [post.state for post in lab.sandbox.posts].count("DRAFT") == 3
+
+
+async def test_drafts_that_are_kept_are_asked_about_once_until_they_are_scheduled(lab: Lab) -> None:
+    records = rows([lab.channel("telegram")], 6)
+    lab.write(records[:3])
+    await lab.run()
+    await drafts(lab, [0, 2])
+    lab.write(records[:4])
+    await lab.run(keep=True)
+    lab.write(records[:5])
+    assert (await lab.run()).complete
+    await drafts(lab, [0, 2], "QUEUE")
+    lab.write(records)
+    assert (await lab.run()).complete
+    await drafts(lab, [0])
+    lab.write([*records, *rows([records[0]["channel"]], 7)[6:]])
+    with pytest.raises(
+        CampaignConflictError, match="1 post that was scheduled is a draft"
+    ) as asked:
+        await lab.run()
+    assert asked.value.rows == (1,)
+
+
+async def test_drafts_that_are_adopted_stop_what_is_new(lab: Lab) -> None:
+    """As on another laptop, while everything is paused."""
+    records = rows([lab.channel("telegram")], 4)
+    lab.write(records[:3])
+    await lab.run()
+    lab.journal.unlink()
+    await drafts(lab, [0, 1, 2])
+    lab.write(records)
+    with pytest.raises(CampaignConflictError) as asked:
+        await lab.run(existing="adopt")
+    assert asked.value.rows == (1, 2, 3)
+    assert len(lab.sandbox.posts) == 3
+    await drafts(lab, [0, 1, 2], "QUEUE")
+    assert (await lab.run()).complete
+    lab.assert_each_once([f"post {n}" for n in range(4)])
+
+
+async def test_the_own_drafts_of_a_campaign_stop_nothing(lab: Lab) -> None:
+    records = rows([lab.channel("telegram")], 4)
+    records[0]["type"] = "draft"
+    lab.write(records[:3])
+    await lab.run()
+    lab.write(records)
+    assert (await lab.run()).complete
