@@ -42,6 +42,7 @@ CREATE TABLE {s}campaign_rows (
     said TEXT NOT NULL DEFAULT '',
     change {integer},
     becomes TEXT NOT NULL DEFAULT '',
+    may_say TEXT NOT NULL DEFAULT '',
     stays TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (campaign, ref)
 ){strict};

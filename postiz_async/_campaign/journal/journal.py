@@ -309,17 +309,23 @@ class Journal:
 
     # -------------------------------------------------------------- changes that cost nothing
 
-    async def change_freely(self, row: RowRecord, body: PostRequest) -> int:
+    async def change_freely(self, row: RowRecord, said: str, body: PostRequest) -> int:
         """Write down a change by a route that costs nothing, before it leaves.
 
         Args:
             row: the row of the changed post.
+            said: what the post says after it.
             body: the equivalent create request.
 
         Returns:
             The number of the change.
         """
-        return await self.do(lambda t: _stands_for(t, row, body), whole=True)
+
+        def work(t: Tables) -> int:
+            t.execute(_MAY_SAY, ref=row.ref, said=said)
+            return _stands_for(t, row, body)
+
+        return await self.do(work, whole=True)
 
     async def changed_freely(
         self, number: int, ref: str, becomes: Becomes, body: PostRequest
@@ -341,9 +347,14 @@ class Journal:
 
         await self.do(work, whole=True)
 
-    async def not_changed(self, number: int) -> None:
-        """Forget a change that was refused."""
-        await self.do(lambda t: t.execute(_FORGET, number=number).rowcount)
+    async def not_changed(self, number: int, ref: str) -> None:
+        """Forget a change of a row that was refused."""
+
+        def work(t: Tables) -> None:
+            t.execute(_FORGET, number=number)
+            t.execute(_MAY_SAY, ref=ref, said="")
+
+        await self.do(work, whole=True)
 
     # -------------------------------------------------------------- copies, uploads, quota
 
@@ -462,6 +473,10 @@ WHERE campaign = :campaign AND number = :number
 """
 
 _FORGET = "DELETE FROM {s}campaign_requests WHERE campaign = :campaign AND number = :number"
+
+_MAY_SAY = """
+UPDATE {s}campaign_rows SET may_say = :said WHERE campaign = :campaign AND ref = :ref
+"""
 
 _LEAVE_COPY = """
 INSERT INTO {s}campaign_copies (campaign, post_id, ref, mark)

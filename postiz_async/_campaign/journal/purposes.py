@@ -275,7 +275,7 @@ _BECOME = """
 UPDATE {s}campaign_rows SET number = :number, fingerprint = :fingerprint, date = :date,
     name = :name, said = :said, moved_from = :moved_from, request = :request,
     post_id = coalesce(:post_id, post_id), state = 'stored', note = :note, finding = '',
-    remark = '', version = :version
+    remark = '', may_say = '', version = :version
 WHERE campaign = :campaign AND ref = :ref
 """
 

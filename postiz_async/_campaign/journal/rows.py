@@ -74,6 +74,7 @@ class RowRecord:
     of the published post. `name` is what the campaign calls the channel, or Postiz if that is an
     id. `said` is the content of the row when the fingerprint was made, a
     `_campaign.read.rows.SaidRow` as JSON. `change` is the request that is changing its post.
+    `may_say` is what the post may say instead, because a change that costs nothing was begun.
     `stays`: what a run was told to keep as it is: the post of a row that is gone from the campaign,
     or a draft that somebody made of it. `version` is new after each change; 0: the row does not
     come from a journal.
@@ -95,6 +96,7 @@ class RowRecord:
     asked_seconds: float | None = None
     said: str = field(default="", repr=False)
     change: int | None = None
+    may_say: str = field(default="", repr=False)
     stays: Stays = ""
     version: int = field(default=0, compare=False, repr=False)
 

@@ -287,7 +287,7 @@ def find_edits(
         record = records.get(row.ref)
         if record is None:
             new.append(row)
-        elif record.state in _STORED and differs(row, record):
+        elif record.state in _STORED and (record.may_say or differs(row, record)):
             fields = changes(row, record, channel_of)
             if fields:
                 changed.append(Changed(row, record, fields))
@@ -332,7 +332,7 @@ def made_drafts(
         posts: listed posts, by id.
     """
     listed = [(record, posts.get(record.post_id or "")) for record in records]
-    there = [(r, post) for r, post in listed if post is not None and r.change is None]
+    there = [(r, post) for r, post in listed if post is not None and not (r.change or r.may_say)]
     drafts = [r for r, post in there if r.stays != "draft" and was_made_draft(r, post)]
     others = [r for r, post in there if r.stays == "draft" and post.state != "DRAFT"]
     return sorted(drafts, key=lambda record: record.number), others
@@ -363,8 +363,19 @@ def _is_left(record: RowRecord) -> bool:
 def changes(
     row: Row, record: RowRecord, channel_of: Callable[[str], str]
 ) -> tuple[FieldChange, ...]:
-    """The fields that differ between a row and what was sent of it."""
-    before, after = SaidRow.read(record.said), row.said
+    """The fields that differ between a row and what was sent of it, or what its post may say."""
+    found = _changes(SaidRow.read(record.said), row, record, channel_of)
+    if record.may_say:
+        names = {change.field for change in found}
+        others = _changes(SaidRow.read(record.may_say), row, record, channel_of)
+        found += [change for change in others if change.field not in names]
+    return tuple(found)
+
+
+def _changes(
+    before: SaidRow, row: Row, record: RowRecord, channel_of: Callable[[str], str]
+) -> list[FieldChange]:
+    after = row.said
     found: list[FieldChange] = []
     for name in SaidRow.__struct_fields__:
         old, new = getattr(before, name), getattr(after, name)
@@ -382,7 +393,7 @@ def changes(
         elif _canonical(old) != _canonical(new) if name == "settings" else old != new:
             edited = cast("EditedField", "text" if name == "content" else name)
             found.append(FieldChange(edited, old, new))
-    return tuple(found)
+    return found
 
 
 def _thread(before: Sequence[str], after: Sequence[str]) -> Iterator[FieldChange]:

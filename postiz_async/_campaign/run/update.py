@@ -341,18 +341,18 @@ class _FreeChanges:
             plan.leave(standing.condition.value, row.number)
             return
         body = _body(meant, post)
-        number = await journal.change_freely(standing.record, body)
+        number = await journal.change_freely(standing.record, row.said.write(), body)
         self.stored.learn(SentRequest(number, body, (row.ref,), self.job.now.timestamp()))
         try:
             is_made_already = is_made(post, meant, self.job.now)
             call = partial(change, self.job.postiz.posts, post)
             date = stored_at(post) if is_made_already else await self.job.outage.read(call)
         except NotFoundError:  # an old server has no such route
-            await journal.not_changed(number)
+            await journal.not_changed(number, row.ref)
             plan.replace(row, standing)
             return
         except BadRequestError as error:
-            await journal.not_changed(number)
+            await journal.not_changed(number, row.ref)
             end = RowEnd(RowState.REFUSED, error.text)
             await journal.turn_away(self.changes, [row.ref], end)
             plan.leave("refused", row.number)
@@ -361,7 +361,7 @@ class _FreeChanges:
             )
             return
         if date is None:
-            await journal.not_changed(number)
+            await journal.not_changed(number, row.ref)
             plan.leave("due", row.number)
             return
         body = structs.replace(body, date=format_date(date))

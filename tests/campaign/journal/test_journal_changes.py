@@ -122,15 +122,18 @@ async def test_what_was_refused_is_told_and_stays_stored(
 async def test_a_free_change_costs_no_request(journal: Journal) -> None:
     spent = len(await journal.requests(adopted=False))
     rows = await journal.rows()
-    number = await journal.change_freely(rows["a"], body("a"))
-    assert (await journal.rows())["a"].fingerprint != "new a"
+    number = await journal.change_freely(rows["a"], "new words", body("a"))
+    begun = (await journal.rows())["a"]
+    assert (begun.fingerprint, begun.may_say) == (rows["a"].fingerprint, "new words")
     await journal.changed_freely(number, "a", Becomes.of(becoming("a"), 2_000.0), body("a"))
     now = await journal.rows()
     assert (now["a"].fingerprint, now["a"].post_id) == ("new a", "post a")
+    assert now["a"].may_say == ""
     assert len(await journal.requests(adopted=False)) == spent
     assert len(await journal.requests()) == spent + 1
-    refused = await journal.change_freely(rows["b"], body("b"))
-    await journal.not_changed(refused)
+    refused = await journal.change_freely(rows["b"], "new words", body("b"))
+    await journal.not_changed(refused, "b")
+    assert (await journal.rows())["b"].may_say == ""
     assert len(await journal.requests()) == spent + 1
 
 

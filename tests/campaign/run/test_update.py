@@ -279,6 +279,42 @@ async def test_drafts_and_settings_cost_nothing(
     assert_as_the_file_says(lab, after)
 
 
+@pytest.mark.parametrize(
+    ("before", "edit"),
+    [({}, {"type": "draft"}), ({"settings": {"anything": 1}}, {"settings": {"anything": 2}})],
+)
+async def test_a_free_change_that_was_begun_is_taken_back_with_its_row(
+    lab: Lab, channels: list[str], before: dict[str, Any], edit: dict[str, Any]
+) -> None:
+    """An update is killed once Postiz has made a change, and the file is put back as it was."""
+    records = [rows(channels, 1)[0] | before]
+    await sent(lab, records)
+    then = told(lab)
+
+    def kill_after_change(transport: Watched, die: Callable[[], None]) -> None:
+        sending = transport.send
+
+        async def send(request: Any) -> Any:
+            answer = await sending(request)
+            if told(lab) != then:
+                die()
+            return answer
+
+        transport.send = send  # type: ignore[method-assign]
+
+    lab.write([records[0] | edit])
+    assert await lab.killed(kill_after_change, lambda campaign: campaign.update())
+    assert told(lab) != then
+    lab.write(records)
+    assert len((await update(lab)).free) == 1
+    assert told(lab) == then
+    assert not (await update(lab)).is_something
+
+
+def told(lab: Lab) -> list[tuple[str, Any]]:
+    return [(post.state, post.settings.get("anything")) for post in lab.sandbox.posts]
+
+
 async def test_a_server_without_the_free_routes_replaces(tmp_path: Path) -> None:
     lab = Lab(tmp_path, release="v2.20.0")
     records = rows([lab.channel("telegram")], 2)
