@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from postiz_async._campaign.after.reconcile import sweep_journal
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding, RowRecord
-from postiz_async._campaign.journal.tables import each_request
+from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.outcomes import RowState
@@ -103,17 +103,12 @@ class _Wait:
     async def begin(self) -> None:
         """Read the rows to wait for."""
         rows = await self._journal.rows()
-        drafts = await self._journal.read(
-            lambda t: {
-                ref for sent in each_request(t) if sent.body.type == "draft" for ref in sent.refs
-            }
-        )
         for ref, row in rows.items():
             if row.state is RowState.PUBLISHED:
                 self._ended["published"] += 1
             elif row.state is RowState.FAILED:
                 self._ended["failed"] += 1
-            elif row.state is RowState.STORED and ref not in drafts:
+            elif row.state is RowState.STORED and SaidRow.read(row.said).type != "draft":
                 if row.finding in _GONE:
                     self._ended["gone"] += 1
                 else:

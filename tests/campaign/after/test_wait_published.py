@@ -153,6 +153,23 @@ async def test_drafts_are_not_waited_for(lab: Lab, channels: list[str]) -> None:
     assert lab.clock.time() - before < 10
 
 
+async def test_drafts_that_are_scheduled_again_are_waited_for(
+    lab: Lab, channels: list[str]
+) -> None:
+    """By an update of their rows, or after a pause of all posts."""
+    sent = rows(channels[:2], 4)
+    for kind in ("schedule", "draft", "schedule"):
+        lab.write([{**row, "type": kind} for row in sent])
+        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+            await (campaign.update() if lab.sandbox.posts else campaign.run())
+    async with lab.client() as postiz:
+        await postiz.stored_posts().pause(lab.folder / "paused.jsonl")
+        await lab.run()  # which says that they are drafts
+        await postiz.stored_posts().resume(lab.folder / "paused.jsonl")
+    lab.sandbox.change_channel(channels[1], failure="no such page")
+    assert await wait(lab) == WaitResult(published=2, failed=2)
+
+
 async def test_an_interrupted_wait_goes_on(lab: Lab, channels: list[str]) -> None:
     lab.write(rows(channels, 12))
     await lab.run()
