@@ -26,7 +26,10 @@ from postiz_async._campaign.plan.plan import (
 )
 from postiz_async._campaign.plan.row_state import is_there, is_unsent, with_changes
 from postiz_async._campaign.read.rows import Row
+from postiz_async._campaign.run.conditions import DUE_NOW, PostCondition
 from postiz_async._campaign.run.edits import Edits, explain_gone, find_edits
+from postiz_async._campaign.run.job import JobContext
+from postiz_async._campaign.run.stored_posts import StoredPosts
 from postiz_async._delivery.listing import Calendar
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.channel_names import Resolver
@@ -122,9 +125,14 @@ class Known:
         """Write down that posts stay whose rows are gone, or stop before anything leaves.
 
         Raises:
-            CampaignConflictError: there are such posts, and they are not to be kept.
+            CampaignConflictError: there are such posts, which nobody touched, and they are not to
+                be kept.
         """
         gone = self.edits.in_the_way
+        if gone and not keep:
+            stored = await StoredPosts.of(JobContext.of(self._postiz, journal), DUE_NOW)
+            looked = await stored.look(gone)
+            gone = tuple(each.record for each in looked if each.condition is PostCondition.OURS)
         if not gone:
             return
         if not keep:

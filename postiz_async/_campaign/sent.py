@@ -118,8 +118,8 @@ class SentCampaign(OfOneProcess):
         """Delete the posts of this journal that are still to come: all, or a selection.
 
         What is published stays, and so do posts that people edited in Postiz, unless `force` is
-        given. A later run does not send these rows, unless the campaign is made with
-        `existing="again"`. An undo may be cancelled and called again.
+        given. A later run does not send these rows, unless they say something else or the campaign
+        is made with `existing="again"`. An undo may be cancelled and called again.
 
         Args:
             after: only posts of this moment and later.

@@ -247,8 +247,8 @@ async def undo(
 ) -> int:
     """Delete the posts that are not published yet. Shows them first.
 
-    Published posts are never deleted. A later run sends these rows only with --again. Stop it with
-    Ctrl-C and run it again at any time.
+    Published posts are never deleted. A later run sends these rows with --again, or once they say
+    something else. Stop it with Ctrl-C and run it again at any time.
 
     Args:
         file: The campaign that was run, or its journal.

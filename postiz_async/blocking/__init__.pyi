@@ -238,13 +238,14 @@ class Campaign:
             on_outcome: called with each `Outcome` once it is known. What it
                 raises stops the run and is raised here.
             keep: keep posts that are to come and whose rows are not in the campaign any more, or
-                say something else. It is written down, and no later run asks.
+                say something else, and drafts that somebody made of posts. It is written down, and
+                no later run asks.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            CampaignConflictError: there are such posts, and `keep` is not given; or rows are in
-                Postiz already, and `existing` is "refuse"; or, with "adopt", in an older version,
-                and `keep` is not given.
+            CampaignConflictError: there are such posts, or drafts among the next ones, and `keep`
+                is not given; or rows are in Postiz already, and `existing` is "refuse"; or, with
+                "adopt", in an older version, and `keep` is not given.
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
@@ -261,8 +262,8 @@ class Campaign:
         """Delete the posts of this journal that are still to come: all, or a selection.
 
         What is published stays, and so do posts that people edited in Postiz, unless `force` is
-        given. A later run does not send these rows, unless the campaign is made with
-        `existing="again"`. An undo may be cancelled and called again.
+        given. A later run does not send these rows, unless they say something else or the campaign
+        is made with `existing="again"`. An undo may be cancelled and called again.
 
         Args:
             after: only posts of this moment and later.
@@ -302,7 +303,8 @@ class Campaign:
 
         Raises:
             CampaignError: the campaign was never run, or another process works on it.
-            CampaignConflictError: rows are gone, and neither `prune` nor `keep` is given.
+            CampaignConflictError: rows are gone, and neither `prune` nor `keep` is given; or there
+                are rows to send, and somebody made drafts of posts.
             InvalidPostError: the campaign has problems; nothing was changed.
             PostizError: the job had to stop; call it again to go on.
         """
@@ -2060,8 +2062,8 @@ class _SentCampaign:
         """Delete the posts of this journal that are still to come: all, or a selection.
 
         What is published stays, and so do posts that people edited in Postiz, unless `force` is
-        given. A later run does not send these rows, unless the campaign is made with
-        `existing="again"`. An undo may be cancelled and called again.
+        given. A later run does not send these rows, unless they say something else or the campaign
+        is made with `existing="again"`. An undo may be cancelled and called again.
 
         Args:
             after: only posts of this moment and later.

@@ -16,6 +16,10 @@ _CHANGED = "changed after it was stored; postiz-async update carries the change 
 _CHANGED_MEANWHILE = "changed before it was known whether it is stored"
 
 
+_OPEN = {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED, RowState.WITHDRAWN}
+"""States of rows without a post that are sent again if they say something else."""
+
+
 def is_unsent(row: Row, record: RowRecord | None, options: CampaignOptions) -> bool:
     """Whether a row should be sent."""
     if record is None or record.state in {RowState.PLANNED, RowState.SKIPPED}:
@@ -24,9 +28,9 @@ def is_unsent(row: Row, record: RowRecord | None, options: CampaignOptions) -> b
         return True
     if record.state is RowState.UNDECIDED and options.on_doubt == "send":
         return True
-    if record.state is RowState.WITHDRAWN:
-        return options.existing == "again"
-    is_open = record.state in {RowState.REFUSED, RowState.LATE, RowState.UNDECIDED}
+    if record.state is RowState.WITHDRAWN and options.existing == "again":
+        return True
+    is_open = record.state in _OPEN
     return is_open and differs(row, record)
 
 
