@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -21,7 +21,7 @@ import msgspec
 from postiz_async._campaign.journal.file import JournalFile
 from postiz_async._campaign.journal.places import JournalPlace, OpenPlace
 from postiz_async._campaign.journal.purposes import MOVE, REMARK, Becomes, Purpose, RowEnd
-from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord, Stays
+from postiz_async._campaign.journal.rows import UNSTORED, Copy, Finding, RowRecord
 from postiz_async._campaign.journal.tables import (
     SENT,
     Tables,
@@ -196,7 +196,7 @@ class Journal:
         values = [{"number": number, "ref": ref} for ref, number in numbers.items()]
         await self.do(lambda t: t.each(_RENUMBER, values))
 
-    async def keep(self, refs: Iterable[str], stays: Stays) -> None:
+    async def keep(self, refs: Iterable[str], stays: Literal["", "gone", "draft"]) -> None:
         """Note what posts of rows are kept as; nothing: as their rows say."""
         values = [{"ref": ref, "stays": stays, "version": new_version()} for ref in refs]
         await self.do(lambda t: t.each(_KEEP, values))

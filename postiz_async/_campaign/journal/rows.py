@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from postiz_async._delivery.outcomes import FOUND, FOUND_UNSURE, LACKS, RowState
 
@@ -61,9 +61,6 @@ UNSURE = {FOUND_UNSURE: FOUND, ADOPTED_UNSURE: ADOPTED}
 _PROVIDER = re.compile(r'"settings":\{"__type":"([^"]*)"')
 
 
-Stays: TypeAlias = Literal["", "gone", "draft"]
-
-
 @dataclass(frozen=True, slots=True)
 class RowRecord:
     """A row as recorded in the journal.
@@ -97,7 +94,7 @@ class RowRecord:
     said: str = field(default="", repr=False)
     change: int | None = None
     may_say: str = field(default="", repr=False)
-    stays: Stays = ""
+    stays: Literal["", "gone", "draft"] = ""
     version: int = field(default=0, compare=False, repr=False)
 
     @property
