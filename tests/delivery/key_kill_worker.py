@@ -45,6 +45,9 @@ class Notes:
     def note(self, *words: object) -> None:
         self._file.write(" ".join(map(str, words)) + "\n")
 
+    def close(self) -> None:
+        self._file.close()
+
     def on_attempt(self, attempt: Attempt) -> None:
         if attempt.endpoint == "list_posts":
             self.note("looked")
@@ -113,6 +116,7 @@ async def main(file: Path, store: str, way: str, calls: list[tuple[int, str]]) -
     transport = make_transport(ConnectionSettings(speed=target.clock.speed))
     notes = Notes(file.with_suffix(".notes"))
     async with AsyncExitStack() as stack:
+        stack.callback(notes.close)
         stack.push_async_callback(transport.aclose)
         shared = open_store(store)
         stack.push_async_callback(shared.aclose)
