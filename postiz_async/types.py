@@ -1,6 +1,5 @@
 """Types of public signatures and values, for annotations and comparisons."""
 
-from postiz_async._campaign.after.reconcile import ReconcileResult as ReconcileResult
 from postiz_async._campaign.after.report import Report as Report
 from postiz_async._campaign.after.wait_published import WaitResult as WaitResult
 from postiz_async._campaign.journal.rows import Finding as Finding, RowRecord as RowRecord

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, assert_type
 import postiz_async
 from postiz_async import (
     Campaign,
+    CampaignStatus,
     Channel,
     ConfigurationError,
     Created,
@@ -132,6 +133,7 @@ async def campaign(postiz: Postiz) -> None:
             assert_type(outcome, Outcome)
         assert_type(await job.run(), Report)
         assert_type(await job.wait_published(), WaitResult)
+        assert_type(await job.status(), CampaignStatus)
         assert_type(await job.update(prune=True, dry_run=True), UpdateResult)
         assert_type(await job.undo(channel="mastodon", rows=range(3, 9)), UndoResult)
         assert_type(await job.html_report(), str)

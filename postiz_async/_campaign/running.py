@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from postiz_async._campaign.after.reconcile import sweep_journal
+from postiz_async._campaign.after.mend import sweep_journal
 from postiz_async._campaign.journal.journal import TAKES_PART, Journal
 from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.journal.requests import RequestHandle, open_requests
@@ -261,7 +261,7 @@ class Running:
         except PostizError as error:
             self.remarks.append(
                 "What people did to the posts since could not be looked at; look later with "
-                f"postiz-async reconcile. The reason: {trouble_of(error)}"
+                f"postiz-async status. The reason: {trouble_of(error)}"
             )
 
     async def _open_job(self) -> Job:
@@ -276,7 +276,7 @@ class Running:
             journal = await self.known.journal.made(self.known.origin.campaign)
             records = await journal.rows()
             if any(record.state is RowState.UNDECIDED for record in records.values()):
-                await sweep_journal(self.postiz, journal, with_open=False)
+                await sweep_journal(self.postiz, journal)
             await self.known.read(journal)
         self.known.seen, self.known.adopting = None, frozenset()
         others = await self._look_for_rows(self.known.unsent(), calendar)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Self
 
-from postiz_async._campaign.after.reconcile import ReconcileResult, sweep_journal
-from postiz_async._campaign.after.wait_published import PATIENCE, WaitResult, wait_published
+from postiz_async._campaign.after.look import PATIENCE, rows_today
+from postiz_async._campaign.after.report import make_report
+from postiz_async._campaign.after.wait_published import WaitResult, wait_published
+from postiz_async._campaign.journal.file import of_another_server
 from postiz_async._campaign.journal.journal import CampaignJournal, Journal, open_existing
 from postiz_async._campaign.journal.places import JournalPlace
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.options import CampaignOptions
 from postiz_async._campaign.read.read_options import FileOptions
 from postiz_async._campaign.read.rows import Row
@@ -20,11 +32,12 @@ from postiz_async._campaign.run.job import JobContext, Outcome, checked_hook
 from postiz_async._campaign.run.resume import compare_file
 from postiz_async._campaign.run.undo import Selection, UndoResult, read_rows, undo_journal
 from postiz_async._campaign.run.update_plan import ChangeOptions
+from postiz_async._campaign.status import CampaignStatus, read_status
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._resources.api import OpenClient
 from postiz_async._wire.secrets import OfOneProcess
-from postiz_async.errors import CampaignError, describe_rows
+from postiz_async.errors import CampaignError, PostizError, describe_rows
 from postiz_async.models._durations import read_seconds
 
 
@@ -35,7 +48,7 @@ class SentCampaign(OfOneProcess):
             print(await sent.undo(channel="x", dry_run=True))
 
     Entering opens the journal. While a journal file is open, no other process can work on the
-    campaign. `Postiz.sent_campaign` creates this object. `CampaignStatus` shows the progress.
+    campaign. `Postiz.sent_campaign` creates this object, whose `status` needs no entering.
     """
 
     path: Path
@@ -86,24 +99,49 @@ class SentCampaign(OfOneProcess):
         """The requests that are being looked up now, because their answers were lost."""
         return self._doubts
 
-    async def reconcile(self, *, delete_doubles: bool = False) -> ReconcileResult:
-        """Compare what is stored with the server: posts that people moved, deleted or doubled.
+    async def status(self) -> CampaignStatus:
+        """Ask Postiz what became of the posts: published, failed, and what people did to them.
 
-        Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
-        where reads are free.
-
-        Args:
-            delete_doubles: delete the second post of a row that was stored twice, if nobody edited
-                it and it is not due within ten minutes.
+        Changes nothing there; second posts and half-made ones are named, and the next run deletes
+        or repairs them. What is found is written into the journal for `report`, unless another
+        process works on it. If Postiz cannot be asked, the result says why, and what the journal
+        says. It also works beside a run of another process, if the campaign is not entered:
+        `await postiz.sent_campaign("campaign.csv").status()`.
 
         Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            PostizError: the server could not be asked.
+            CampaignError: the campaign was never run, or its journal cannot be read.
+            StoreError: the database that has its journal cannot be used.
         """
-        if delete_doubles:
-            self._postiz.scheduler.require("delete")
-        async with self._ran_journal() as journal:
-            return await sweep_journal(self._postiz, journal, delete_doubles=delete_doubles)
+        await self._settle()
+        postiz, place = self._postiz, self._journal.place
+        status = await in_thread(partial(read_status, self.path, place))
+        before = {row.ref: row for row in status.report.rows}
+        has_stored = any(row.post_id is not None for row in before.values())
+        postiz.scheduler.has_answered = postiz.scheduler.has_answered or has_stored
+        asked_at = postiz.scheduler.server_now()
+        try:
+            if status.base_url != postiz.base_url:
+                raise of_another_server(place, status.base_url, postiz.base_url)
+            changed = await rows_today(postiz, self._journal.ask, before)
+        except PostizError as error:
+            return replace(status, remarks=(str(error),))
+        after = {**before, **{row.ref: row for row in changed}}
+        report = make_report(after.values(), status.report.requests, status.report.left_out)
+        # that a post stands for another row, or one that was not sent, is left to a run
+        found = [row for row in changed if row.post_id == before[row.ref].post_id]
+        remarks = await self._write_down(found) if found else ()
+        return replace(status, report=report, asked_at=asked_at, remarks=remarks)
+
+    async def _write_down(self, found: Iterable[RowRecord]) -> tuple[str, ...]:
+        """Write findings into the journal; returns a remark on why that could not be done."""
+        try:
+            async with self._ran_journal() as journal:
+                await journal.found(found)
+        except CampaignError as error:
+            is_held = isinstance(error.__cause__, BlockingIOError)
+            why = "A run is at work" if is_held else str(error).rstrip(".")
+            return (f"{why}, so what was found in Postiz is not written into the journal.",)
+        return ()
 
     async def undo(
         self,

@@ -1,4 +1,4 @@
-"""The progress of a campaign, read from its journal without a server."""
+"""What became of a campaign: as its journal has it, and as Postiz has it today."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from postiz_async._campaign.run.resume import FileComparison, compare_file
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._quota import SILENT
 from postiz_async._wire.secrets import Secret
+from postiz_async.errors import CampaignError
 
 
 class RecordedQuota(NamedTuple):
@@ -29,12 +30,13 @@ class RecordedQuota(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignStatus:
-    """The progress of a campaign, read from its journal, even while a run is working on it.
+    """What became of a campaign, even while a run is working on it.
 
-        status = CampaignStatus.read("campaign.csv")
-        print(status.report.counts)
+        status = await postiz.sent_campaign("campaign.csv").status()
+        print(status.asked_at, status.report.counts)
 
-    It needs no client, and no server is asked. Its methods read files.
+    `SentCampaign.status` asks Postiz; `CampaignStatus.read` needs no client, and reads what the
+    journal says. Its methods read files.
     """
 
     path: Path
@@ -48,7 +50,10 @@ class CampaignStatus:
     doubts: Doubts
     """Requests whose answers are missing; a run or an update looks them up."""
     quota: RecordedQuota | None
-    _place: JournalPlace
+    asked_at: datetime | None = None
+    """When Postiz was asked; None: it was not, and this is what the journal says."""
+    remarks: tuple[str, ...] = ()
+    """Why Postiz could not be asked, or why what was found is not in the journal."""
 
     @classmethod
     def read(
@@ -74,25 +79,7 @@ class CampaignStatus:
             StoreError: the database cannot be used.
         """
         file = Path(path)
-        place = sent_place(file, journal, name, schema)
-        summary = read_summary(place)
-        doubts = Doubts()
-        for sent in summary.unanswered:
-            doubts.add(sent.rows, sent.at + SILENT)
-        kept, quota = summary.kept, None
-        if kept is not None and kept.limit_read:
-            seen_at = datetime.fromtimestamp(kept.as_of, UTC)
-            quota = RecordedQuota(kept.limit, kept.remaining, seen_at)
-        return cls(
-            path=file,
-            journal_path=place.path,
-            name=summary.campaign,
-            base_url=summary.base_url,
-            report=make_report(summary.rows, summary.requests, summary.left_out),
-            doubts=doubts,
-            quota=quota,
-            _place=place,
-        )
+        return read_status(file, sent_place(file, journal, name, schema))
 
     def compare(self, *, reading: ReadOptions | None = None) -> FileComparison:
         """Compare the file with what was sent of it.
@@ -103,9 +90,13 @@ class CampaignStatus:
         Raises:
             CampaignError: the file cannot be read.
         """
+        if self.path == self.journal_path:
+            raise CampaignError(
+                f"{self.path} is the journal, so it is not known what the file says now."
+            )
+        how = merged_reading(reading or ReadOptions(), FileOptions.saved(self.path))
         now = datetime.now(UTC)
-        rows, reading = self.report.rows, self._reading(reading)
-        return compare_file(self.path, rows, reading=reading, now=now)
+        return compare_file(self.path, self.report.rows, reading=how, now=now)
 
     def html_report(self, *, zone: tzinfo | None = None) -> str:
         """The outcome of the campaign as an HTML page without external resources.
@@ -121,5 +112,23 @@ class CampaignStatus:
             zone=zone,
         )
 
-    def _reading(self, said: ReadOptions | None) -> ReadOptions:
-        return merged_reading(said or ReadOptions(), FileOptions.saved(self.path))
+
+def read_status(file: Path, place: JournalPlace) -> CampaignStatus:
+    """Read the journal of a campaign."""
+    summary = read_summary(place)
+    doubts = Doubts()
+    for sent in summary.unanswered:
+        doubts.add(sent.rows, sent.at + SILENT)
+    kept, quota = summary.kept, None
+    if kept is not None and kept.limit_read:
+        seen_at = datetime.fromtimestamp(kept.as_of, UTC)
+        quota = RecordedQuota(kept.limit, kept.remaining, seen_at)
+    return CampaignStatus(
+        path=file,
+        journal_path=place.path,
+        name=summary.campaign,
+        base_url=summary.base_url,
+        report=make_report(summary.rows, summary.requests, summary.left_out),
+        doubts=doubts,
+        quota=quota,
+    )

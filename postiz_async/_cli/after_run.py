@@ -1,4 +1,4 @@
-"""The commands `status` and `report`: the results of a campaign."""
+"""The results of a campaign, and the command `report`."""
 
 from __future__ import annotations
 
@@ -7,39 +7,28 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import anyio.to_thread
-from cyclopts import Parameter
 from rich.text import Text
 
-from postiz_async import CampaignStatus, ReadOptions
+from postiz_async import CampaignStatus
 from postiz_async._campaign.read.file_formats import check_csv_name
 from postiz_async._cli.connection import zone_of
-from postiz_async._cli.forecasts import say_edits
-from postiz_async._cli.help import JOURNAL
-from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
+from postiz_async._cli.options import JournalOptions, Json, ReadAs
 from postiz_async._cli.output import Output, count, date_range, moment, print_hanging
-from postiz_async._cli.results import report_result, status_result
-from postiz_async._cli.waiting import doubt_text
-from postiz_async.errors import CampaignError, describe_rows, group_problems
+from postiz_async._cli.results import report_result
+from postiz_async.errors import CampaignError, describe_rows
 from postiz_async.models._durations import describe_seconds
 from postiz_async.stores._files import replace_file
-from postiz_async.types import FileComparison, Finding, Report, RowRecord, RowState
+from postiz_async.types import Finding, Report, RowRecord, RowState
 
 MAX_TROUBLES = 30
 """Most kinds of trouble that are listed with their rows."""
 _SINGLY = 5
 """Most rows whose findings in Postiz are listed one by one."""
-_GONE = (Finding.DELETED, Finding.HIDDEN)
+_APART = (Finding.DRAFT, Finding.DELETED, Finding.HIDDEN)
 """Findings with which a row does not count as stored or published."""
-_NAMED = 5
-"""Most problems that are shown."""
-_ORDER = {fate.value: place for place, fate in enumerate((*RowState, *_GONE))}
-_SAVED = (
-    "Options of run that say how the file is read have to be given here too, unless a "
-    "campaign.toml beside it has them."
-)
+_ORDER = {fate.value: place for place, fate in enumerate((*RowState, *_APART))}
 
 
 def show_report(output: Output, report: Report, zone: tzinfo) -> None:
@@ -58,6 +47,8 @@ def show_report(output: Output, report: Report, zone: tzinfo) -> None:
     states = dict.fromkeys(rows[0].state for _, rows in troubles)
     for advice in filter(None, (report.advice(state) for state in states)):
         output.say(advice, "yellow")
+    if report.unsure:
+        output.say("The next run looks at posts that may lack a part, and repairs them.", "yellow")
     moved = report.moved
     if moved:
         furthest = max(abs(row.seconds - (row.asked_seconds or row.seconds)) for row in moved)
@@ -90,7 +81,7 @@ def _trouble(rows: Sequence[RowRecord], why: str, zone: tzinfo) -> Text:
     """Rows of one state with the same reason, on one line: `refused  12 rows (3, 4, 7-16): ...`."""
     first, last = rows[0], max(rows, key=lambda row: row.seconds)
     fate = _fate(first)
-    if first.finding and first.finding not in _GONE:
+    if first.finding and first.finding not in _APART:
         fate = f"{fate}, {first.finding.value}"
     line = Text().append(f"{fate}  ", "yellow" if first.state is RowState.STORED else "red")
     channels = {row.channel for row in rows}
@@ -116,7 +107,7 @@ def standing(report: Report) -> str:
     if stored in fates or RowState.PUBLISHED.value not in fates:
         names = [stored, *(name for name in names if name != stored)]
     counts = ", ".join(f"{fates[name]:,} {name}" for name in names)
-    found = Counter(row.finding.value for row in report.rows if row.finding not in _GONE)
+    found = Counter(row.finding.value for row in report.rows if row.finding not in _APART)
     found.pop(Finding.NOTHING.value, None)
     findings = "".join(f"; {number:,} {finding}" for finding, number in sorted(found.items()))
     wrong = len({problem.row for problem in report.left_out})
@@ -126,7 +117,7 @@ def standing(report: Report) -> str:
 
 def _fate(row: RowRecord) -> str:
     """The state as which a row counts: its own, or that its post is gone."""
-    return row.finding.value if row.finding in _GONE else row.state.value
+    return row.finding.value if row.finding in _APART else row.state.value
 
 
 def _utc(moment: float) -> datetime:
@@ -175,9 +166,6 @@ async def read_status(file: Path, journal: JournalOptions) -> CampaignStatus:
         name=journal.name,
     )
     return await anyio.to_thread.run_sync(reading)
-
-
-HtmlOption = Annotated[Path | None, Parameter(help="Write a report as an HTML page.")]
 
 
 async def report(
@@ -232,57 +220,3 @@ async def write_page(output: Output, to: Path, page: str) -> None:
     except OSError as error:
         raise CampaignError(f"{to} cannot be written: {error.strerror}.") from error
     output.say(f"The report for the browser: {to}")
-
-
-async def status(
-    file: CampaignFile,
-    /,
-    *,
-    journal: Annotated[JournalOptions, Parameter(name="*", group=JOURNAL)] = JournalOptions(),
-    json: Json = False,
-    read_as: ReadAs = ReadAs(),
-) -> int:
-    """Show the progress, even during a run, and changes in the file.
-
-    Contacts no server.
-    """
-    output = Output(as_json=json, says_results=True)
-    status = await read_status(file, journal)
-    report = status.report
-    code = 0 if report.complete and not report.doubled else 1
-    reading = await read_as.options(file)
-    zone = zone_of(read_as.connection, reading.timezone)
-    now = await anyio.to_thread.run_sync(_file_now, status, reading)
-    if json:
-        output.json(status_result(status, None if isinstance(now, str) else now))
-        return code
-    output.say(f"{status.name} at {status.base_url.removesuffix('/public/v1')}")
-    if report.rows:
-        channel_table(output, report.rows)
-        output.say("")
-    show_report(output, report, zone)
-    if isinstance(now, str):
-        output.say(now, "yellow")
-    else:
-        say_edits(output, now.edits, file, zone)
-        output.say_some(list(map(str, group_problems(now.problems))), _NAMED, "yellow")
-        if now.problems:
-            output.say(_SAVED)
-    if doubt := doubt_text(status.doubts, datetime.now(UTC).timestamp(), zone):
-        output.say(f"In doubt until a run or an update has looked: {doubt}", "yellow")
-    if (quota := status.quota) is not None:
-        output.say(
-            f"Quota: {quota.remaining:,} of {quota.limit:,} requests left when last seen, "
-            f"{moment(quota.as_of, zone)}"
-        )
-    return code
-
-
-def _file_now(status: CampaignStatus, reading: ReadOptions) -> FileComparison | str:
-    """Compare the campaign's file with the journal; a text says why if that is not possible."""
-    if status.path.suffix == ".journal":
-        return f"{status.path} is the journal, so it is not known what the file says now."
-    try:
-        return status.compare(reading=reading)
-    except CampaignError as error:
-        return f"The file cannot be compared with what was sent: {error} {_SAVED}"

@@ -37,7 +37,7 @@ from postiz_async._cli import (
     outbox,
     posts,
     providers,
-    reconcile,
+    status,
 )
 from postiz_async._cli.help import ACCOUNT, CAMPAIGNS, COMMON, LOCAL, POSTS, QUIETLY
 from postiz_async._cli.options import DATES, Said
@@ -74,10 +74,9 @@ _COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
         dates.dates,
         campaigns.plan,
         campaigns.run,
-        after_run.status,
+        status.status,
         changes.update,
         changes.undo,
-        reconcile.reconcile,
         after_run.report,
     ),
     POSTS: (posts.app, channels.app, media.app, insights.app, providers.providers),

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
         Edits,
         FileComparison,
         Forecast,
-        ReconcileResult,
         Report,
         Row,
         RowRecord,
@@ -158,7 +157,7 @@ def update_result(campaign: Campaign, updated: UpdateResult, *, done: bool) -> R
 
 
 def status_result(status: CampaignStatus, now: FileComparison | None) -> Result:
-    """The progress of a campaign; `now` compares it with its file, if that can be read."""
+    """What became of a campaign; `now` compares it with its file, if that can be read."""
     doubts, quota = status.doubts, status.quota
     certain_at = doubts.certain_at
     in_doubt = {"requests": doubts.requests, "posts": doubts.posts, "certain_at": certain_at}
@@ -166,21 +165,12 @@ def status_result(status: CampaignStatus, now: FileComparison | None) -> Result:
         **report_result(status.report),
         "server": status.base_url,
         "campaign": status.name,
+        "asked_at": status.asked_at,
+        "remarks": status.remarks,
         "in_doubt": None if certain_at is None else in_doubt,
         "quota": None if quota is None else quota._asdict(),
         "edits": None if now is None else edits_result(now.edits),
         "problems": [] if now is None else now.problems,
-    }
-
-
-def reconcile_result(report: Report, found: ReconcileResult) -> Result:
-    """A campaign compared with the posts in Postiz."""
-    return {
-        **report_result(report),
-        "found": found.counts,
-        "hidden_channels": found.hidden,
-        "lacking_tags": found.lacking_tags,
-        "doubles_left": found.doubles,
     }
 
 

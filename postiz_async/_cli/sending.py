@@ -29,7 +29,7 @@ from postiz_async._cli.output import (
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
-from postiz_async.types import Late, Report, RowState, WaitResult
+from postiz_async.types import Late, Report, RowState, SentCampaign, WaitResult
 
 
 async def run_if_open(
@@ -52,10 +52,10 @@ async def run_if_open(
         unclear = (RowState.SENDING, RowState.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
         if campaign.is_done:
-            if not report.complete or report.doubled:
-                report = await _looked_again(campaign)
-            is_fine = report.complete and not report.doubled
-            why = "" if is_fine else f" Why: {command_on(campaign.path, 'status')}"
+            with suppress(*PASSING):  # then the report has the earlier results
+                await campaign.run()
+            report = await campaign.report()
+            why = f" Why: {command_on(campaign.path, 'status')}" if report.troubles() else ""
             output.result(f"Nothing is left to send: {standing(report)}.{why}")
             say_withdrawn(output, campaign, report)
             return 0
@@ -88,13 +88,6 @@ def say_withdrawn(output: Output, campaign: Campaign, report: Report) -> None:
         output.say(f"{count(back, 'row')} withdrawn by undo: --again sends them once more.")
 
 
-async def _looked_again(campaign: Campaign) -> Report:
-    """The report of a campaign with nothing to send, after a check for changes by others."""
-    with suppress(*PASSING):  # then the report has the earlier results
-        await campaign.run()
-    return await campaign.report()
-
-
 async def run_campaign(
     output: Output,
     postiz: Postiz,
@@ -119,7 +112,7 @@ async def run_campaign(
         await campaign.run(on_outcome=display.saw, keep=keep)
 
 
-async def wait_until_published(output: Output, campaign: Campaign, zone: tzinfo) -> int | None:
+async def wait_until_published(output: Output, campaign: SentCampaign, zone: tzinfo) -> int | None:
     """Wait until stored posts are published on their networks.
 
     Returns:

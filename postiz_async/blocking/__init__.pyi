@@ -22,7 +22,6 @@ from datetime import timedelta
 from datetime import tzinfo
 from msgspec import UnsetType
 from pathlib import Path
-from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.after.wait_published import WaitResult
 from postiz_async._campaign.options import Existing
@@ -39,6 +38,7 @@ from postiz_async._campaign.run.job import Outcome
 from postiz_async._campaign.run.job import RunProgress
 from postiz_async._campaign.run.undo import UndoResult
 from postiz_async._campaign.run.update_plan import UpdateResult
+from postiz_async._campaign.status import CampaignStatus
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.options import Late
 from postiz_async._delivery.options import OnDoubt
@@ -193,20 +193,6 @@ class Campaign:
     @property
     def reading(self) -> ReadOptions:
         """How the file is read, as given, and as the file next to it says."""
-    def reconcile(self, *, delete_doubles: bool = False) -> ReconcileResult:
-        """Compare what is stored with the server: posts that people moved, deleted or doubled.
-
-        Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
-        where reads are free.
-
-        Args:
-            delete_doubles: delete the second post of a row that was stored twice, if nobody edited
-                it and it is not due within ten minutes.
-
-        Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            PostizError: the server could not be asked.
-        """
     @property
     def remarks(self) -> list[str]:
         """Notes on the run as a whole."""
@@ -248,6 +234,19 @@ class Campaign:
                 "adopt", in an older version, and `keep` is not given.
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
+        """
+    def status(self) -> CampaignStatus:
+        """Ask Postiz what became of the posts: published, failed, and what people did to them.
+
+        Changes nothing there; second posts and half-made ones are named, and the next run deletes
+        or repairs them. What is found is written into the journal for `report`, unless another
+        process works on it. If Postiz cannot be asked, the result says why, and what the journal
+        says. It also works beside a run of another process, if the campaign is not entered:
+        `postiz.sent_campaign("campaign.csv").status()`.
+
+        Raises:
+            CampaignError: the campaign was never run, or its journal cannot be read.
+            StoreError: the database that has its journal cannot be used.
         """
     def undo(
         self,
@@ -2006,7 +2005,7 @@ class _SentCampaign:
             print(sent.undo(channel="x", dry_run=True))
 
     Entering opens the journal. While a journal file is open, no other process can work on the
-    campaign. `Postiz.sent_campaign` creates this object. `CampaignStatus` shows the progress.
+    campaign. `Postiz.sent_campaign` creates this object, whose `status` needs no entering.
     """
     def __enter__(self) -> Self:
         ...
@@ -2035,19 +2034,18 @@ class _SentCampaign:
     @property
     def path(self) -> Path:
         """The campaign's file, or its name."""
-    def reconcile(self, *, delete_doubles: bool = False) -> ReconcileResult:
-        """Compare what is stored with the server: posts that people moved, deleted or doubled.
+    def status(self) -> CampaignStatus:
+        """Ask Postiz what became of the posts: published, failed, and what people did to them.
 
-        Sends no post; `report` and `CampaignStatus` say what was found. Every run ends with it
-        where reads are free.
-
-        Args:
-            delete_doubles: delete the second post of a row that was stored twice, if nobody edited
-                it and it is not due within ten minutes.
+        Changes nothing there; second posts and half-made ones are named, and the next run deletes
+        or repairs them. What is found is written into the journal for `report`, unless another
+        process works on it. If Postiz cannot be asked, the result says why, and what the journal
+        says. It also works beside a run of another process, if the campaign is not entered:
+        `postiz.sent_campaign("campaign.csv").status()`.
 
         Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            PostizError: the server could not be asked.
+            CampaignError: the campaign was never run, or its journal cannot be read.
+            StoreError: the database that has its journal cannot be used.
         """
     def undo(
         self,

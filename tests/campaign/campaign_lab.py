@@ -21,11 +21,15 @@ from processes import PATIENCE
 from world import HostClock
 
 from postiz_async import AdvancedOptions
-from postiz_async._campaign.after.reconcile import ReconcileResult
+from postiz_async._campaign.after.mend import sweep_journal
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.campaign import Campaign
+from postiz_async._campaign.journal.file import JournalFile
+from postiz_async._campaign.journal.journal import open_existing
+from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._client import Postiz
+from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import WireRequest, WireResponse
 from postiz_async.clock import JumpingClock
@@ -259,10 +263,19 @@ class Lab:
         assert self.sandbox.refusals == 0
 
 
-async def reconciled(postiz: Postiz, lab: Lab) -> ReconcileResult:
-    """What is found when the journal is held against the server."""
-    async with postiz.sent_campaign(lab.journal) as sent:
-        return await sent.reconcile(delete_doubles=True)
+async def swept(postiz: Postiz, lab: Lab) -> dict[str, int]:
+    """The rows of the journal after a sweep, by finding; those that it took over by their note."""
+    client = opened(postiz)
+    async with await open_existing(client, JournalFile(lab.journal)) as journal:
+        before = await journal.rows()
+        await sweep_journal(client, journal)
+        after = await journal.rows()
+    return dict(Counter(_found(row, before[ref]) for ref, row in after.items() if row.post_id))
+
+
+def _found(row: RowRecord, before: RowRecord) -> str:
+    taken_over = "adopted" if row.post_id != before.post_id else "fine"
+    return row.finding.value or taken_over
 
 
 def lists_of(lab: Lab) -> int:

@@ -54,15 +54,6 @@ async def test_rows_are_written_like_this(lab: Lab) -> None:
             await sent.undo(rows="all")
 
 
-async def test_it_is_held_against_postiz(lab: Lab) -> None:
-    async with lab.client() as postiz:
-        await postiz.posts.delete(lab.sandbox.posts[0].id)
-        async with postiz.sent_campaign(lab.path) as sent:
-            found = await sent.reconcile()
-    assert not found.is_fine
-    assert found.counts["deleted"] == 1
-
-
 async def test_no_other_process_works_with_it_meanwhile(lab: Lab) -> None:
     async with lab.client() as postiz, postiz.sent_campaign(lab.path):
         with pytest.raises(CampaignError):

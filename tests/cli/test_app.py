@@ -76,7 +76,7 @@ def completed(cli: Cli, tmp_path: Path, *words: str) -> list[str]:
 
 
 def test_bash_completes_commands_options_and_values(cli: Cli, tmp_path: Path) -> None:
-    assert completed(cli, tmp_path, "reco") == ["reconcile"]
+    assert completed(cli, tmp_path, "stat") == ["status"]
     assert {"list", "create", "delete"} <= set(completed(cli, tmp_path, "posts", ""))
     assert completed(cli, tmp_path, "plan", "--ali") == ["--align"]
     assert completed(cli, tmp_path, "posts", "list", "--state", "PUB") == ["PUBLISHED"]

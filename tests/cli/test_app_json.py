@@ -17,7 +17,7 @@ AT = "2027-06-01T10:00Z"
 
 OTHERS = {
     *("plan", "run", "update", "undo"),
-    *("status", "report", "dates", "reconcile", "demo", "sandbox"),
+    *("status", "report", "dates", "demo", "sandbox"),
     *("channels trigger", "media function"),  # as the server answers
     *(
         "media upload",
@@ -60,7 +60,7 @@ def test_campaigns(cli: Cli, server: Server, tmp_path: Path) -> None:
         assert refused.error["problems"] == refused.document["problems"]
         assert refused.error["problems"][0]["row"] == 3
         assert len(refused.err.splitlines()) == 1
-    for command, *options in (["plan"], ["run"], ["status"], ["report"], ["reconcile"]):
+    for command, *options in (["plan"], ["run"], ["status"], ["report"]):
         skip = ["--skip-invalid"] if command in {"plan", "run"} else options
         printed = cli(command, file, "--json", *skip).document
         assert printed.get("warnings", []) == []

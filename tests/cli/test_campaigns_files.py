@@ -40,7 +40,6 @@ def test_columns_dates_zones_and_defaults(cli: Cli, server: Server, foreign: Pat
     told = cli("status", foreign)  # the journal knows the channels' names
     assert told.code == 0
     assert "mastodon" in told.out
-    assert cli("reconcile", foreign).code == 0
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])

@@ -242,7 +242,7 @@ def test_a_folder_that_the_sample_cannot_be_copied_to(cli: Cli, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", spread([".", "/", "./"], every=3))
-@pytest.mark.parametrize("verb", ["plan", "run", "status", "reconcile", "report", "run --journal"])
+@pytest.mark.parametrize("verb", ["plan", "run", "status", "report", "run --journal"])
 def test_a_folder_is_no_campaign_and_no_journal(
     cli: Cli, server: Server, tmp_path: Path, verb: str, name: str
 ) -> None:

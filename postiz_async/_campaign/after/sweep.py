@@ -4,7 +4,7 @@
 |---------|-----------------------------------------|------------------------------------|
 | a post  | listed, same date                       | FINE                               |
 | a post  | listed elsewhere, or milliseconds gone  | EDITED, with its date              |
-| a post  | a draft, and was not to be one          | EDITED                             |
+| a post  | a draft, and was not to be one          | DRAFT                              |
 | a post  | nowhere, but another one has our mark   | ADOPTED                            |
 | a post  | listed, and to be deleted as a double   | ADOPTED: the one that stays        |
 | a post  | nowhere                                 | DELETED                            |
@@ -29,7 +29,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from msgspec import structs
 
@@ -47,33 +46,20 @@ DUE_SOON = timedelta(minutes=10)
 _UNPUBLISHED = {"QUEUE", "DRAFT"}
 
 
-class SweepState(StrEnum):
-    """The state of a row, or of a further post of it, on the server."""
-
-    FINE = "fine"
-    EDITED = "edited"
-    DELETED = "deleted"
-    ADOPTED = "adopted"
-    DOUBLED = "doubled"
-    EQUAL = "equal"
-    HIDDEN = "hidden"
-    UNTAGGED = "untagged"
-
-
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """The state of a row, and the post that the result is about.
+    """What was found of a row, and the post that it is about.
 
-    `put_at` is the original date of an EDITED post; `is_draft`: somebody made it a draft.
-    `may_delete` is only for DOUBLED: `post` is the second one. `tags` are those that an UNTAGGED
-    post was sent with and does not have.
+    `is_adopted`: the row takes this post over, and nothing else was found. `put_at` is the original
+    date of an EDITED post. `may_delete` is only for DOUBLED: `post` is the second one. `tags` are
+    those that an UNTAGGED post was sent with and does not have.
     """
 
-    state: SweepState
+    finding: Finding
     ref: str
     post: Post | None = None
+    is_adopted: bool = False
     put_at: datetime | None = None
-    is_draft: bool = False
     may_delete: bool = False
     tags: tuple[str, ...] = ()
 
@@ -121,24 +107,24 @@ def sweep(
     for ref, tries in look.tries.items():
         if not any(try_.item.channel.id in channels for try_ in tries):
             if by_ref[ref].post_id is not None:
-                results.append(SweepResult(SweepState.HIDDEN, ref))
+                results.append(SweepResult(Finding.HIDDEN, ref))
             continue
         own, first = look.own(ref), next(iter(look.marked[ref]), None)
         is_surplus = own is not None and look.may_delete(ref, own, first)
         kept = first if own is None or is_surplus else own
         if kept is None:
             if by_ref[ref].post_id is not None:
-                results.append(SweepResult(SweepState.DELETED, ref))
+                results.append(SweepResult(Finding.DELETED, ref))
             continue
-        result = SweepResult(SweepState.ADOPTED, ref, kept)
+        result = SweepResult(Finding.NOTHING, ref, kept, is_adopted=True)
         if kept is own:
             result = look.own_result(by_ref[ref], kept)
         results.append(result)
         tags = lacking_tags(tries[-1].tags, kept)
-        if tags and result.state in _HELD:
-            extras.append(SweepResult(SweepState.UNTAGGED, ref, kept, tags=tags))
+        if tags and not result.finding:
+            extras.append(SweepResult(Finding.UNTAGGED, ref, kept, tags=tags))
         extras += (
-            SweepResult(SweepState.DOUBLED, ref, post, may_delete=look.may_delete(ref, post, first))
+            SweepResult(Finding.DOUBLED, ref, post, may_delete=look.may_delete(ref, post, first))
             for post in look.all_of(ref)
             if post is not kept
         )
@@ -156,8 +142,8 @@ def suspects(
     The posts of a request are created one after another, so only the last existing one may be
     incomplete.
     """
-    said = {result.ref: result for result in results if result.state in _HELD}
-    adopted = {ref: v.post for ref, v in said.items() if v.state is SweepState.ADOPTED and v.post}
+    said = {result.ref: result for result in results if not result.finding}
+    adopted = {ref: v.post for ref, v in said.items() if v.is_adopted and v.post}
     found: dict[str, Suspect] = {}
     last: dict[str, tuple[SentRequest, int]] = {}
     for sent in requests:
@@ -175,18 +161,13 @@ def suspects(
     moments = {parse_date(sent.body.date) for sent, _ in last.values()}
     for ref, result in said.items():
         post, row = result.post, rows[ref]
-        is_new = (
-            result.state is SweepState.ADOPTED and stored_at(post) not in moments if post else False
-        )
+        is_new = post is not None and result.is_adopted and stored_at(post) not in moments
         if post is None or post.id in whole or not (is_new or row.note in UNSURE):
             continue
         sent, place = last[ref]
         body = structs.replace(sent.body, date=format_date(stored_at(post)))
         found.setdefault(ref, Suspect(ref, replace(sent, body=body), place, post))
     return list(found.values())
-
-
-_HELD = {SweepState.FINE, SweepState.ADOPTED}
 
 
 def lacking_tags(sent: Iterable[str], post: Post) -> tuple[str, ...]:
@@ -248,11 +229,11 @@ class _Look:
         put = next((i.moment for i in tries if i.request == row.request), tries[-1].moment)
         by_another_host = at.microsecond > 0 and any(post.id == p.id for p in self.marked[row.ref])
         is_put_so = by_another_host or any(i.moment == at for i in tries)
-        is_draft = was_made_draft(row, post)
-        is_there = at == put or (is_put_so and _second(at) == _second(put))
-        if is_there and not is_draft:
-            return SweepResult(SweepState.FINE, row.ref, post)
-        return SweepResult(SweepState.EDITED, row.ref, post, put_at=put, is_draft=is_draft)
+        if was_made_draft(row, post):
+            return SweepResult(Finding.DRAFT, row.ref, post)
+        if at == put or (is_put_so and _second(at) == _second(put)):
+            return SweepResult(Finding.NOTHING, row.ref, post)
+        return SweepResult(Finding.EDITED, row.ref, post, put_at=put)
 
     def all_of(self, ref: str) -> list[Post]:
         """The posts of a row, the first stored first."""
@@ -284,7 +265,7 @@ class _Look:
             alike = by_second.get((channel, _second(stored_at(post))), [])
             equal = next((intent for intent in alike if intent.says(post)), None)
             if equal is not None:
-                yield SweepResult(SweepState.EQUAL, equal.ref, post)
+                yield SweepResult(Finding.EQUAL, equal.ref, post)
 
     def _owner(self, post: Post, there: Sequence[Intent]) -> str | None:
         """The row whose mark a post carries: first one without a post, then any."""
@@ -325,15 +306,16 @@ def _second(moment: datetime) -> datetime:
 
 # ------------------------------------------------------------------ in journal and report
 
-_FINDINGS = {
-    SweepState.DOUBLED: Finding.DOUBLED,
-    SweepState.DELETED: Finding.DELETED,
-    SweepState.EQUAL: Finding.EQUAL,
-    SweepState.EDITED: Finding.EDITED,
-    SweepState.HIDDEN: Finding.HIDDEN,
-    SweepState.UNTAGGED: Finding.UNTAGGED,
-}
-SWEPT = (*_FINDINGS.values(), Finding.DEDUPLICATED)
+SWEPT = (
+    Finding.DOUBLED,
+    Finding.DELETED,
+    Finding.EQUAL,
+    Finding.DRAFT,
+    Finding.EDITED,
+    Finding.HIDDEN,
+    Finding.UNTAGGED,
+    Finding.DEDUPLICATED,
+)
 """The findings that a sweep sets and clears, the most important first."""
 
 
@@ -366,7 +348,7 @@ def with_findings(
 def _found(
     row: RowRecord, results: Sequence[SweepResult], removed: Collection[str], note: str
 ) -> RowRecord:
-    findings = [_finding(each, removed) for each in results if each.state in _FINDINGS]
+    findings = [_finding(each, removed) for each in results if each.finding]
     texts = [text for result in results if (text := _remark(result, removed))]
     for result in results:
         row = _with_post(row, result, note)
@@ -381,32 +363,37 @@ def _found(
 
 
 def _finding(result: SweepResult, removed: Collection[str]) -> Finding:
-    is_gone = result.state is SweepState.DOUBLED and result.post and result.post.id in removed
-    return Finding.DEDUPLICATED if is_gone else _FINDINGS[result.state]
+    is_gone = result.finding is Finding.DOUBLED and result.post and result.post.id in removed
+    return Finding.DEDUPLICATED if is_gone else result.finding
+
+
+_OWN = {Finding.NOTHING, Finding.EDITED, Finding.DRAFT}
+"""Findings whose post is the row's own."""
 
 
 def _with_post(row: RowRecord, result: SweepResult, note: str) -> RowRecord:
     """The row with the post and date on the server; milliseconds that are marks do not count."""
-    if result.post is None or result.state not in {
-        SweepState.FINE,
-        SweepState.EDITED,
-        SweepState.ADOPTED,
-    }:
+    if result.post is None or result.finding not in _OWN:
         return row
     second = int(stored_at(result.post).timestamp())
     row = row if second == int(row.seconds) else replace(row, seconds=second)
-    if result.state is SweepState.ADOPTED:
+    if result.is_adopted:
         return replace(row, state=RowState.STORED, post_id=result.post.id, note=note)
-    if result.state is SweepState.FINE and row.note in UNSURE and note == FOUND:
+    if not result.finding and row.note in UNSURE and note == FOUND:
         return replace(row, note=UNSURE[row.note])
     return row
 
 
+_REMARKS = {
+    Finding.DELETED: "deleted in Postiz; it is not sent again",
+    Finding.HIDDEN: "its channel is gone from Postiz, so it is not listed any more",
+    Finding.DRAFT: "made a draft in Postiz: it does not come out until somebody schedules it",
+}
+
+
 def _remark(result: SweepResult, removed: Collection[str]) -> str:
-    if result.state is SweepState.DELETED:
-        return "deleted in Postiz; it is not sent again"
-    if result.state is SweepState.HIDDEN:
-        return "its channel is gone from Postiz, so it is not listed any more"
+    if result.finding in _REMARKS:
+        return _REMARKS[result.finding]
     if result.tags:
         tags, them = ("tags", "them") if len(result.tags) > 1 else ("tag", "it")
         named = ", ".join(map(repr, result.tags))
@@ -417,18 +404,17 @@ def _remark(result: SweepResult, removed: Collection[str]) -> str:
     if result.post is None:
         return ""
     post = result.post
-    if result.state is SweepState.EQUAL:
+    if result.finding is Finding.EQUAL:
         return f"somebody else stored an equal post at the same moment: {post.id}; it is left alone"
-    if result.state is SweepState.DOUBLED and post.id in removed:
+    if result.finding is Finding.DOUBLED and post.id in removed:
         return f"was stored twice; {post.id} was deleted"
-    if result.state is SweepState.DOUBLED:
-        return f"is stored twice, as {post.id} too; delete one of them in Postiz"
-    return _edited_text(result, result.put_at, stored_at(post)) if result.put_at else ""
+    if result.finding is Finding.DOUBLED:
+        end = "the next run deletes it" if result.may_delete else "delete one of them in Postiz"
+        return f"is stored twice, as {post.id} too; {end}"
+    return _edited_text(result.put_at, stored_at(post)) if result.put_at else ""
 
 
-def _edited_text(result: SweepResult, put_at: datetime, now_at: datetime) -> str:
-    if result.is_draft:
-        return "made a draft in Postiz: it does not come out until somebody schedules it"
+def _edited_text(put_at: datetime, now_at: datetime) -> str:
     if put_at.replace(microsecond=0) == now_at.replace(microsecond=0):
         return "edited in Postiz; it is left as it is"
     return (

@@ -15,10 +15,11 @@ look, so an interrupted wait goes on where it was.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from postiz_async._campaign.after.reconcile import sweep_journal
+from postiz_async._campaign.after.look import ended_rows
+from postiz_async._campaign.after.mend import sweep_journal
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.rows import SaidRow
@@ -27,12 +28,7 @@ from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage
 from postiz_async._resources.api import OpenClient
-from postiz_async._resources.watch import FIRST_POLL, LOOK_SHARE, next_pause, publish_events
-from postiz_async.models._durations import describe_seconds
-from postiz_async.models.posts import Post
-
-PATIENCE = timedelta(minutes=15)
-"""How long to wait for a post after its date; later the server must have a problem."""
+from postiz_async._resources.watch import FIRST_POLL, LOOK_SHARE, next_pause
 
 _GONE = {Finding.DELETED, Finding.HIDDEN}
 
@@ -140,44 +136,20 @@ class _Wait:
         due = [row for row in self._waiting.values() if row.seconds <= self._looked_at]
         if not due:
             return []
-        await self._list_days(due)
+        self._calendar.forget()
+        await self._calendar.look([datetime.fromtimestamp(row.seconds, UTC) for row in due])
         listed = self._calendar.posts
-        ended = await self._ended_rows([row for row in due if row.post_id in listed])
+        ended = await ended_rows(self._postiz, due, listed, self._looked_at - self._patience)
         await self._journal.found(ended)
+        for row in due:
+            if row.post_id in listed and listed[row.post_id].state == "DRAFT":
+                del self._waiting[row.ref]
         outcomes = [self._end(row) for row in ended]
         await self._find([row for row in due if row.post_id not in listed])
         lasted = self._postiz.clock.monotonic() - began
         pause = FIRST_POLL if outcomes else next_pause(self._pause)
         self._pause = max(pause, FIRST_POLL, LOOK_SHARE * lasted)
         return outcomes
-
-    async def _list_days(self, due: Sequence[RowRecord]) -> None:
-        self._calendar.forget()
-        await self._calendar.look([datetime.fromtimestamp(row.seconds, UTC) for row in due])
-
-    async def _ended_rows(self, due: Sequence[RowRecord]) -> list[RowRecord]:
-        """The present records of rows that need no further wait."""
-        posts = {row.ref: self._calendar.posts[row.post_id or ""] for row in due}
-        told = await publish_events(posts.values(), self._postiz.notifications.list)
-        events = {event.post.id: event for event in told}
-        ended: list[RowRecord] = []
-        for row in due:
-            post = posts[row.ref]
-            event = events.get(post.id)
-            if event is not None:
-                state = RowState.PUBLISHED if event.is_published else RowState.FAILED
-                link = event.link if event.is_published else ""
-                ended.append(_settled(row, state, event.reason, link))
-            elif post.state == "DRAFT":
-                del self._waiting[row.ref]
-            elif self._looked_at >= row.seconds + self._patience:
-                ended.append(self._stuck(row, post))
-        return ended
-
-    def _stuck(self, row: RowRecord, post: Post) -> RowRecord:
-        since = describe_seconds(self._looked_at - row.seconds)
-        remark = f"still {post.state or 'without a state'} {since} after its date"
-        return replace(row, finding=Finding.STUCK, remark=remark)
 
     def _end(self, row: RowRecord) -> Outcome:
         del self._waiting[row.ref]
@@ -204,11 +176,3 @@ class _Wait:
         """Stop waiting for a post that is not listed."""
         del self._waiting[ref]
         self._ended["gone"] += 1
-
-
-def _settled(row: RowRecord, state: RowState, note: str, link: str) -> RowRecord:
-    """A row in a final state, without the finding that it was stuck."""
-    row = replace(row, state=state, note=note or row.note, link=link)
-    if row.finding is Finding.STUCK:
-        return replace(row, finding=Finding.NOTHING, remark="")
-    return row

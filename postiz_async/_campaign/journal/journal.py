@@ -27,7 +27,6 @@ from postiz_async._campaign.journal.tables import (
     Tables,
     each_request,
     put_rows,
-    read_copies,
     read_kept,
     read_meta,
     read_rows,
@@ -357,10 +356,6 @@ class Journal:
         await self.do(work, whole=True)
 
     # -------------------------------------------------------------- copies, uploads, quota
-
-    async def copies(self) -> list[Copy]:
-        """Posts that equal those of rows and shall stay beside them."""
-        return await self.do(read_copies)
 
     async def leave(self, copies: Iterable[Copy]) -> None:
         """Note posts that equal those of rows and shall stay beside them."""

@@ -35,6 +35,8 @@ class Finding(StrEnum):
     """The campaign file says something else than what is stored."""
     EDITED = "edited"
     """Somebody moved or edited the post in Postiz."""
+    DRAFT = "draft"
+    """Somebody made the post a draft in Postiz, so that it does not come out."""
     DELETED = "deleted"
     """Somebody deleted the post in Postiz."""
     DOUBLED = "doubled"

@@ -302,7 +302,7 @@ def find_edits(
         record
         for record in ordered
         if record.stays != "gone"
-        and record.finding is not Finding.EDITED
+        and record.finding not in {Finding.EDITED, Finding.DRAFT}
         and is_to_come(record, now + DUE_NOW)
     )
     return Edits(tuple(new), tuple(changed), tuple(ordered), unread, tuple(in_the_way))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
-from postiz_async._campaign.after.sweep import SweepResult, SweepState, sweep, with_findings
+from postiz_async._campaign.after.sweep import SweepResult, sweep, with_findings
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.rows import SaidRow
 from postiz_async._campaign.run.conditions import are_whole, intents
@@ -46,7 +46,7 @@ class World:
     rows: list[RowRecord] = field(default_factory=list)
     requests: list[SentRequest] = field(default_factory=list)
     listed: list[Post] = field(default_factory=list)
-    expected: Counter[tuple[str, SweepState, bool]] = field(default_factory=Counter)
+    expected: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def post(self, item: PostItem, moment: datetime, **more: object) -> Post:
@@ -83,7 +83,7 @@ class World:
             RowRecord(ref, number, "f", channel, seconds, row_state, number, known, said=said)
         )
         if channel == "gone":  # the server lists nothing of it
-            self._expect(ref, SweepState.HIDDEN if known is not None else None)
+            self._expect(ref, Finding.HIDDEN if known is not None else None)
             return
         self.listed += [*listed, *others]
         self._say(ref, known, listed, state, extra, others)
@@ -130,21 +130,21 @@ class World:
         if extra == "edited double" and not self.lists_settings:
             is_ours = False  # nothing but its place says so
         if state in {"moved", "edited"}:
-            self._expect(ref, SweepState.EDITED)
+            self._expect(ref, Finding.EDITED)
         elif state == "fine":
-            self._expect(ref, SweepState.FINE)
+            self._expect(ref, Finding.NOTHING)
         elif listed or is_ours:
-            self._expect(ref, SweepState.ADOPTED)
+            self._expect(ref, "adopted")
         elif known is not None:
-            self._expect(ref, SweepState.DELETED)
+            self._expect(ref, Finding.DELETED)
         if is_ours and listed:
             # without marks two campaigns may have put equal posts there
             may_delete = extra == "double" and self.lists_settings
-            self._expect(ref, SweepState.DOUBLED, may_delete=may_delete)
+            self._expect(ref, Finding.DOUBLED, may_delete=may_delete)
         if extra == "foreign":
-            self._expect(ref, SweepState.EQUAL)
+            self._expect(ref, Finding.EQUAL)
 
-    def _expect(self, ref: str, state: SweepState | None, *, may_delete: bool = False) -> None:
+    def _expect(self, ref: str, state: str | None, *, may_delete: bool = False) -> None:
         if state is not None:
             self.expected[ref, state, may_delete] += 1
 
@@ -169,8 +169,12 @@ def made(history: Sequence[tuple[str, str, str]], *, lists_settings: bool) -> Wo
     return world
 
 
-def told(results: Sequence[SweepResult]) -> Counter[tuple[str, SweepState, bool]]:
-    return Counter((v.ref, v.state, v.may_delete) for v in results)
+def told(results: Sequence[SweepResult]) -> Counter[tuple[str, str, bool]]:
+    return Counter((v.ref, state_of(v), v.may_delete) for v in results)
+
+
+def state_of(result: SweepResult) -> str:
+    return "adopted" if result.is_adopted else result.finding
 
 
 @given(histories, st.booleans(), st.randoms())
@@ -183,11 +187,7 @@ def test_a_sweep_finds_what_was_done_to_each_row(
     world = made(history, lists_settings=lists_settings)
     results = world.sweep(rng)
     assert told(results) == world.expected
-    kept = {
-        v.ref: v.post
-        for v in results
-        if v.state in {SweepState.FINE, SweepState.EDITED, SweepState.ADOPTED}
-    }
+    kept = {v.ref: v.post for v in results if v.finding in {Finding.NOTHING, Finding.EDITED}}
     known = {row.post_id for row in world.rows}
     for result in results:
         if result.may_delete:
@@ -254,9 +254,9 @@ def test_of_equal_posts_at_one_mark_the_count_decides(
         for n, ref in enumerate(refs)
     ]
     world.listed = [world.post(items[n % count], moment) for n in range(stored)]
-    states = Counter(result.state for result in world.sweep(rng))
-    assert states[SweepState.ADOPTED] == min(count, stored)
-    assert states[SweepState.DOUBLED] == max(0, stored - count)
+    states = Counter(map(state_of, world.sweep(rng)))
+    assert states["adopted"] == min(count, stored)
+    assert states[Finding.DOUBLED] == max(0, stored - count)
 
 
 # ------------------------------------------------------------------ several hosts
@@ -413,7 +413,7 @@ def test_a_mark_alone_makes_no_post_ours(change: dict[str, object]) -> None:
     (theirs,) = [post for post in hosts.listed if post.publish_date.day != FIRST.day]
     others = [post for post in hosts.listed if post is not theirs]
     results = hosts.look(0, [*others, replace(theirs, **change)])
-    assert [result.state for result in results] == [SweepState.FINE]
+    assert [state_of(each) for each in results] == [""]
     results = hosts.look(2, [replace(theirs, **change)])
     assert results == []
 
@@ -429,7 +429,7 @@ def test_what_is_meant_to_stay_beside_a_row_is_not_spoken_of() -> None:
         now=NOW,
         copies=copies,
     )
-    assert [result.state for result in results] == [SweepState.FINE, SweepState.FINE]
+    assert [state_of(each) for each in results] == ["", ""]
 
 
 def test_the_last_post_of_each_request_of_others_may_be_half_made() -> None:

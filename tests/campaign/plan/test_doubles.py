@@ -147,7 +147,7 @@ async def test_a_row_that_was_moved_in_postiz_is_compared_where_it_is(lab: Lab) 
         first.post_id, date=int((START + timedelta(hours=27)).timestamp() * 1_000)
     )
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        await campaign.reconcile()
+        await campaign.status()
     (problem,), _ = await checked(lab, [sent, row(27, "one", ref="b")])
     assert problem.row == 2
 

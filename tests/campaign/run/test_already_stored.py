@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from campaign_lab import WITH_DOUBLES, Lab, at, reconciled, rows
+from campaign_lab import WITH_DOUBLES, Lab, at, rows, swept
 
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import CampaignConflictError, CampaignError
@@ -60,8 +60,8 @@ async def test_what_is_there_is_taken_over_and_the_rest_sent(tmp_path: Path, rel
         assert {row.post_id for row in taken} == before
         assert len(lab.sandbox.posts) == 24
         async with lab.client() as postiz:
-            found = await reconciled(postiz, lab)
-        assert found.counts == {"fine": 24}
+            found = await swept(postiz, lab)
+        assert found == {"fine": 24}
         assert (await lab.run()).complete
         assert len(lab.sandbox.posts) == 24
 
@@ -199,7 +199,7 @@ async def test_a_stored_row_that_got_a_name_of_its_own_is_not_sent_again(lab: La
     assert len(report.rows) == 4
     assert len(lab.sandbox.posts) == 4
     async with lab.client() as postiz:
-        assert (await reconciled(postiz, lab)).counts == {"fine": 4}
+        assert await swept(postiz, lab) == {"fine": 4}
     assert (await lab.run()).complete
     assert len(lab.sandbox.posts) == 4
 

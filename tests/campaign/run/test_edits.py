@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import Lab, at, reconciled, rows
+from campaign_lab import Lab, at, rows, swept
 from hypothesis import given, strategies as st
 from msgspec import structs
 
@@ -367,7 +367,7 @@ async def test_what_is_due_or_edited_by_people_stops_no_run(lab: Lab) -> None:
     edited_by_hand = str(by_number[2].post_id)
     lab.sandbox.change_post(edited_by_hand, content="by hand", group="another")
     async with lab.client() as postiz:
-        await reconciled(postiz, lab)
+        await swept(postiz, lab)
     await lab.clock.sleep(by_number[1].seconds - lab.clock.time() - 30)
     lab.write([records[2], {**records[2], "content": "new", "date": at(200)}])
     assert (await lab.run()).complete

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import START, Lab, Watched, at, rows
+from campaign_lab import START, Lab, Watched, at, rows, swept
 
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.journal.journal import Journal
@@ -357,8 +357,8 @@ async def test_another_campaign_of_the_same_name_and_refs_is_another(
     ids = [{row.post_id for row in report.rows} for report in reports]
     assert ids[0].isdisjoint(ids[1])
     for each in (lab, other):
-        async with each.client() as postiz, each.campaign(postiz) as campaign:
-            await campaign.reconcile()
+        async with each.client() as postiz:
+            await swept(postiz, each)
     assert lab.contents() == Counter([*distinct, *others])
 
 

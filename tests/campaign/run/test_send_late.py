@@ -239,9 +239,7 @@ async def test_a_server_that_is_gone_until_the_date_leaves_it_undecided(
     lab.sandbox.faults.clear()
     await lab.run()
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        assert (await campaign.reconcile()).counts == {"adopted": 6} or (
-            await campaign.report()
-        ).complete
+        assert (await campaign.report()).complete
     lab.assert_each_once(f"post {n}" for n in range(6))
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import Lab, Watched, reconciled, rows
+from campaign_lab import Lab, Watched, rows, swept
 from journal_lab import ends
 
-from postiz_async._campaign.after.reconcile import ReconcileResult
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import NewPosts, RowEnd
 from postiz_async._campaign.journal.requests import open_requests
@@ -75,23 +74,15 @@ async def test_a_thread_is_replaced_when_the_server_has_surely_ended(lab: Lab) -
     assert await publications(lab) == Counter(TEXTS)
 
 
-async def swept(lab: Lab) -> ReconcileResult:
+async def look(lab: Lab) -> dict[str, int]:
     """A sweep on demand."""
     async with lab.client() as postiz:
-        return await reconciled(postiz, lab)
-
-
-async def test_a_sweep_gives_a_post_its_job(lab: Lab) -> None:
-    await stopped_and_killed(lab)
-    assert (await swept(lab)).counts == {"adopted": COUNT}
-    assert {row.note for row in read_summary(lab.journal).rows} == {"found in Postiz afterwards"}
-    assert (await lab.run()).complete
-    assert await publications(lab) == Counter(TEXTS)
+        return await swept(postiz, lab)
 
 
 async def test_a_sweep_leaves_a_thread_to_the_look_up(lab: Lab) -> None:
     await stopped_and_killed(lab, **THREAD)
-    assert (await swept(lab)).counts == {}
+    assert await look(lab) == {}
     assert (await lab.run()).complete
     lab.assert_each_once(TEXTS)
     assert {len(post.thread) for post in lab.sandbox.posts} == {2}
@@ -103,14 +94,14 @@ async def test_what_turns_up_after_all_gets_its_job_or_a_word(lab: Lab, state: R
     """A server that is slower than any we know stores what was proved absent."""
     await stopped_and_killed(lab)
     await _given_up(lab, state)
-    assert (await swept(lab)).counts == {"adopted": COUNT}
+    assert await look(lab) == {"adopted": COUNT}
     assert await publications(lab) == Counter(TEXTS)
 
 
 async def test_a_thread_that_turns_up_after_all_is_named(lab: Lab) -> None:
     await stopped_and_killed(lab, **THREAD)
     await _given_up(lab, RowState.UNDECIDED)
-    assert (await swept(lab)).counts == {"adopted": COUNT}
+    assert await look(lab) == {"adopted": COUNT}
     notes = [row.note for row in read_summary(lab.journal).rows]
     assert notes == ["found in Postiz afterwards"] * (COUNT - 1) + [FOUND_UNSURE]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import Lab, Watched, rows
+from campaign_lab import Lab, Watched, rows, swept
 
 from postiz_async import Campaign
 from postiz_async.testing import Fault
@@ -79,9 +79,8 @@ async def test_a_sweep_and_a_run_find_nothing(lab: Lab) -> None:
     records = await sent(lab)
     lab.write(with_settings(records, a=1))
     await update(lab)
-    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        swept = await campaign.reconcile()
-    assert dict(swept.counts) == {"fine": 4}
+    async with lab.client() as postiz:
+        assert await swept(postiz, lab) == {"fine": 4}
     report = await lab.run()
     assert [(row.state.value, row.finding.value) for row in report.rows] == [("stored", "")] * 4
     assert len(lab.sandbox.posts) == 4

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from postiz_async._campaign.after.tables import csv_table
-from postiz_async._campaign.journal.rows import OPEN_STATES, Finding, RowRecord
+from postiz_async._campaign.journal.rows import OPEN_STATES, UNSURE, Finding, RowRecord
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import Problem
 
@@ -78,8 +78,8 @@ KINDS: Mapping[str, RowLabel] = {
     ),
     Finding.DOUBLED: RowLabel(
         "bad",
-        "The post was stored more than once. Where it still is, delete the other one, which is "
-        "named with its row, in Postiz.",
+        "The post is stored more than once. The next run deletes the other one, unless it was "
+        "edited or is due soon: then delete it in Postiz.",
     ),
     Finding.DEDUPLICATED: RowLabel(
         "open",
@@ -89,7 +89,7 @@ KINDS: Mapping[str, RowLabel] = {
     Finding.HIDDEN: RowLabel(
         "warn",
         "The channel is gone from Postiz, which does not list its posts then. Connect it again "
-        "and look with: postiz-async reconcile",
+        "and look with: postiz-async status",
     ),
     Finding.EQUAL: RowLabel(
         "warn",
@@ -107,6 +107,11 @@ KINDS: Mapping[str, RowLabel] = {
         "in Postiz and add it to the posts there; or correct it in the campaign file, and "
         "postiz-async update changes the posts.",
     ),
+    Finding.DRAFT: RowLabel(
+        "warn",
+        "Somebody made the post a draft in Postiz, so it does not come out. Schedule it there, if "
+        "that was not meant.",
+    ),
     Finding.EDITED: RowLabel(
         "open",
         "Somebody moved or edited the post in Postiz; it stays so. Nothing has to be done.",
@@ -119,8 +124,10 @@ KINDS: Mapping[str, RowLabel] = {
 }
 """By the value of a state or a finding."""
 
-_OUTWEIGHS = {Finding.STUCK, Finding.DELETED, Finding.DOUBLED, Finding.HIDDEN}
+_OUTWEIGHS = {Finding.STUCK, Finding.DRAFT, Finding.DELETED, Finding.DOUBLED, Finding.HIDDEN}
 """Findings that matter more than that a post was stored."""
+
+_BY_PEOPLE = {Finding.EDITED, Finding.DRAFT, Finding.DELETED, Finding.HIDDEN}
 
 
 class ResultRow(NamedTuple):
@@ -164,6 +171,16 @@ class Report:
         return sum(row.finding in {Finding.DOUBLED, Finding.EQUAL} for row in self.rows)
 
     @property
+    def touched(self) -> int:
+        """Rows whose posts people moved, edited, made drafts or deleted, or whose channel left."""
+        return sum(row.finding in _BY_PEOPLE for row in self.rows)
+
+    @property
+    def unsure(self) -> int:
+        """Rows whose post may lack its thread, or may not be published; a run looks at it."""
+        return sum(row.note in UNSURE for row in self.rows)
+
+    @property
     def open(self) -> int:
         """Rows that a further run would still work on."""
         return sum(self.counts.get(state.value, 0) for state in OPEN_STATES)
@@ -180,11 +197,13 @@ class Report:
         """The rows that need attention.
 
         These are rows that are neither stored nor still to be sent, rows that their network
-        refused, and rows whose posts were moved, deleted, doubled or changed.
+        refused, and rows whose posts were moved, deleted, doubled, changed or perhaps half made.
         """
         fine = {RowState.STORED, RowState.PUBLISHED, RowState.PLANNED, RowState.SENDING}
         fine.add(RowState.WITHDRAWN)
-        return [row for row in self.rows if row.state not in fine or row.finding]
+        return [
+            row for row in self.rows if row.state not in fine or row.finding or row.note in UNSURE
+        ]
 
     @property
     def moved(self) -> tuple[RowRecord, ...]:

@@ -18,8 +18,8 @@ from hypothesis import given, strategies as st
 from journal_lab import write_request
 from msgspec.structs import replace
 
-from postiz_async._campaign.after.reconcile import _look, _suspects
-from postiz_async._campaign.after.sweep import Suspect, SweepState, suspects, sweep, with_findings
+from postiz_async._campaign.after.look import look_at, suspects_of
+from postiz_async._campaign.after.sweep import Suspect, suspects, sweep, with_findings
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.rows import ADOPTED_UNSURE, Copy, Finding, RowRecord
 from postiz_async._campaign.journal.tables import Tables, take_over
@@ -190,10 +190,10 @@ class ReadCampaign:
         }
         return found.get(extra, [])
 
-    def seen(self, *, with_open: bool) -> dict[str, RowRecord]:
+    def seen(self) -> dict[str, RowRecord]:
         """The rows that something may be said of."""
         is_open = [sent for sent in self.requests if self.states.get(sent.id) == "open"]
-        held = set() if with_open else {ref for sent in is_open for ref in sent.refs}
+        held = {ref for sent in is_open for ref in sent.refs}
         withdrawn = {ref for ref, row in self.rows.items() if row.state is RowState.WITHDRAWN}
         return {ref: row for ref, row in self.rows.items() if ref not in held | withdrawn}
 
@@ -255,19 +255,18 @@ rows = st.lists(
 campaigns = st.lists(st.tuples(rows, st.integers(0, 30), st.integers(0, 1)), max_size=6)
 
 
-@given(requests=campaigns, rng=st.randoms(), lists_settings=st.booleans(), with_open=st.booleans())
+@given(requests=campaigns, rng=st.randoms(), lists_settings=st.booleans())
 async def test_windows_say_what_the_whole_says(
     requests: list[tuple[list[tuple[str, str, str]], int, int]],
     rng: random.Random,
     *,
     lists_settings: bool,
-    with_open: bool,
 ) -> None:
     campaign = ReadCampaign(lists_settings=lists_settings)
     for sent, hours, second in requests:
         campaign.send(sent, hours=hours, second=second)
     rng.shuffle(campaign.listed)
-    seen, all_sent = campaign.seen(with_open=with_open), campaign.requests
+    seen, all_sent = campaign.seen(), campaign.requests
     listed = await campaign.posts(seen)
     whole = sweep(
         seen.values(),
@@ -281,8 +280,8 @@ async def test_windows_say_what_the_whole_says(
         opening = partial(Journal.open, campaign="c", base_url=URL)
         async with await opening(Path(folder) / "c.journal") as journal:
             await campaign.write(journal)
-            look = await _look(campaign.server(), journal, with_open=with_open)
-            half = await _suspects(campaign.server(), journal, look)
+            look = await look_at(campaign.server(), journal.read)
+            half = await suspects_of(campaign.server(), journal.read, look)
     said = told(look.results) + Counter({"fine": sum(look.sift.fine.values())})
     assert said == told(whole)
     assert by_ref(with_findings(look.rows, look.results)) == by_ref(with_findings(seen, whole))
@@ -303,8 +302,8 @@ def told(results: Sequence[Any]) -> Counter[object]:
     """What is said, of what is fine only how often."""
     return Counter(
         "fine"
-        if each.state is SweepState.FINE
-        else (each.state, each.ref, each.post and each.post.id, each.put_at, each.may_delete)
+        if not each.finding and not each.is_adopted
+        else (each.finding, each.ref, each.post and each.post.id, each.put_at, each.may_delete)
         for each in results
     )
 
@@ -315,7 +314,7 @@ async def test_what_is_fine_is_counted_and_forgotten(tmp_path: Path) -> None:
         campaign.send([("c1", "fine", "nothing"), ("c2", "fine", "nothing")], hours=hours, second=0)
     async with await Journal.open(tmp_path / "c.journal", campaign="c", base_url=URL) as journal:
         await campaign.write(journal)
-        look = await _look(campaign.server(), journal, with_open=True)
+        look = await look_at(campaign.server(), journal.read)
     assert sum(look.sift.fine.values()) == 80
     assert not (look.rows)
     assert not (look.requests)
@@ -339,7 +338,7 @@ async def test_long_ranges_are_listed_only_for_posts_that_were_there(
     server.posts.list = noted
     async with await Journal.open(tmp_path / "c.journal", campaign="c", base_url=URL) as journal:
         await campaign.write(journal)
-        await _look(server, journal, with_open=True)
+        await look_at(server, journal.read)
     assert (max(ranges) > timedelta(days=1)) is is_searched
 
 
