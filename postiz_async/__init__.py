@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         ChannelTokenError as ChannelTokenError,
         ConfigurationError as ConfigurationError,
         DeliveryUnknownError as DeliveryUnknownError,
+        HaltedError as HaltedError,
         IdempotencyError as IdempotencyError,
         InvalidInputError as InvalidInputError,
         InvalidPostError as InvalidPostError,
@@ -87,7 +88,7 @@ _NAMES = {
         "APIConnectionError APIResponseValidationError APIStatusError APITimeoutError "
         "AuthenticationError BadRequestError CampaignConflictError "
         "CampaignError ChannelNotFoundError ChannelTokenError "
-        "ConfigurationError DeliveryUnknownError IdempotencyError InvalidInputError "
+        "ConfigurationError DeliveryUnknownError HaltedError IdempotencyError InvalidInputError "
         "InvalidPostError NotFoundError PermissionDeniedError PostNotFoundError PostizError "
         "Problem PublishError QuotaError QuotaWaitError RateLimitError ScopeError ServerError "
         "UploadError UsageError"

@@ -31,7 +31,8 @@ PostizError                       `.retry_after` in seconds, None if another try
 ├── CursorError                   no events can be read from this cursor on
 ├── StoreError                    a shared quota or an outbox that cannot be read or written
 └── QuotaError                    there is no slot now
-    └── QuotaWaitError            the wait was longer than allowed; nothing was sent
+    ├── QuotaWaitError            the wait was longer than allowed; nothing was sent
+    └── HaltedError               somebody halted all creates; `.by`, `.at`; nothing was sent
 """
 
 from __future__ import annotations
@@ -481,6 +482,24 @@ class QuotaError(PostizError):
 
 class QuotaWaitError(QuotaError):
     """The next free slot is further away than `max_wait` allows. Nothing was sent."""
+
+
+class HaltedError(QuotaError):
+    """Somebody (`by`) halted all creates of the organisation (`at`). Nothing was sent.
+
+    They go on when `posts resume` takes it back; `retry_after` is when to look again.
+    """
+
+    at: datetime
+
+    def __init__(self, *, by: str, at: datetime) -> None:
+        self.by = by
+        self.at = at
+        super().__init__(
+            f"All creates are halted since {at:%Y-%m-%d %H:%M} UTC by {by}; nothing was sent.\n"
+            "  They go on after: postiz-async posts resume FILE, with the file of posts pause.",
+            retry_after=_PAUSE,
+        )
 
 
 class RateLimitError(APIStatusError, QuotaError):

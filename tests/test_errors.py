@@ -155,6 +155,7 @@ EVERY: list[tuple[PostizError, float | None]] = [
     (errors.CursorError("not the cursor of an event"), None),
     (errors.QuotaError("full", retry_after=3.0), 3.0),
     (errors.QuotaWaitError("wait", retry_after=3.0), 3.0),
+    (errors.HaltedError(by="anna@desk", at=datetime(2031, 1, 1, 9, tzinfo=UTC)), 60.0),
 ]
 
 

@@ -266,6 +266,8 @@ class Running:
 
     async def _open_job(self) -> Job:
         self._outage = outage = Outage.of(self.postiz, log=OUTAGE_LOG)
+        if self.known.unsent():
+            await self.postiz.scheduler.refuse_if_halted()
         lists = outage.wrap(self.postiz.posts.list)
         place = self.known.journal.place
         is_shared = place.path is None  # posts seen then may have been deleted since

@@ -94,6 +94,10 @@ class PostSelection(OfOneProcess):
     ) -> PostChanges:
         """Make drafts of the posts that are queued; `resume` schedules them again.
 
+        Without a filter all creates are halted first: until `resume`, those of every client that
+        shares the `store` raise `HaltedError`, and outboxes wait. Clients without a store share it
+        within this process.
+
         Posts due within a minute stay, and repeating ones that were published before: delete these.
         A pause may be killed and called again with the same file. Costs no quota. Since v2.21.7.
 
@@ -108,6 +112,7 @@ class PostSelection(OfOneProcess):
             ChannelNotFoundError: there is no such channel, or several have its name.
             ConfigurationError: the file cannot be used, or the server is too old.
             InvalidInputError: the selection is of posts in another state.
+            StoreError: the store cannot be used.
             PostizError: the job had to stop; call it again to go on.
         """
         saw = checked_hook("on_outcome", on_outcome)
@@ -119,7 +124,7 @@ class PostSelection(OfOneProcess):
             return plan_pause(await self._listed(now), now)
         self._postiz.scheduler.require("update")
         changes = TypeChanges(self._postiz, PauseFile(Path(file)), saw)
-        return await changes.pause(partial(self._listed, now))
+        return await changes.pause(partial(self._listed, now), halts=not self._has_filter)
 
     async def resume(
         self,
@@ -131,7 +136,8 @@ class PostSelection(OfOneProcess):
         """Schedule the posts of a file of `pause` that are still drafts, at their present dates.
 
         Those whose date has passed or comes within a quarter of an hour stay drafts: Postiz would
-        publish them at once. It may be killed and called again. Costs no quota.
+        publish them at once. Then creates that were halted go on. It may be killed and called
+        again. Costs no quota.
 
         Args:
             file: the file; a line is added for each post that is scheduled.
@@ -141,17 +147,22 @@ class PostSelection(OfOneProcess):
 
         Raises:
             ConfigurationError: the file cannot be used, or the server is too old.
+            StoreError: the store cannot be used.
             UsageError: the selection has a filter: the file says which posts are meant.
             PostizError: the job had to stop; call it again to go on.
         """
         saw = checked_hook("on_outcome", on_outcome)
-        which = (self._start, self._end, self._state, self._channel, self._tag, self._text)
-        if any(each is not None for each in which):
+        if self._has_filter:
             raise UsageError("resume takes the posts of its file: stored_posts() without a filter.")
         if not dry_run:
             self._postiz.scheduler.require("update", "publish")  # as of a date that has passed
         changes = TypeChanges(self._postiz, PauseFile(Path(file)), saw)
         return await changes.resume(dry_run=dry_run)
+
+    @property
+    def _has_filter(self) -> bool:
+        which = (self._start, self._end, self._state, self._channel, self._tag, self._text)
+        return any(each is not None for each in which)
 
     async def _listed(self, start: datetime) -> list[Post]:
         start = self._start or start

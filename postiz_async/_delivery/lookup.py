@@ -42,7 +42,7 @@ from postiz_async._quota import SILENT
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.create import job_probe
 from postiz_async._wire import parse_date
-from postiz_async.errors import QuotaError
+from postiz_async.errors import HaltedError, QuotaError
 from postiz_async.models.posts import Post
 
 log = logging.getLogger("postiz_async.campaign")
@@ -90,6 +90,8 @@ class Fence:
             return self._answered > moment
         try:
             await self._put_up(moment)
+        except HaltedError:  # for hours, perhaps
+            raise
         except QuotaError as error:
             await (sleep or self._postiz.clock.sleep)(max(1.0, error.retry_after))
         return self._answered > moment

@@ -349,6 +349,7 @@ class Courier:
         async with self._client_of(scope) as client:
             client.scheduler.witness = partial(has_stored, self._deliveries, scope.name)
             if scope.failures:
+                await client.scheduler.refuse_if_halted()
                 await ask(client.once)
             running.turn = Turn(
                 scope,

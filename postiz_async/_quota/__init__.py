@@ -81,12 +81,13 @@ from postiz_async._quota.decisions import Grant, Wait, WaitReason, decide
 from postiz_async._quota.forecasts import forecast, forecasts, outlook
 from postiz_async._quota.log import SILENT, Flight, Flights, Log, LoggedCall
 from postiz_async._quota.neighbours import Neighbours
-from postiz_async._quota.state import Ledger, ledger_name
+from postiz_async._quota.state import Halt, Ledger, ledger_name
 from postiz_async._quota.transitions import (
     acquired,
     answered,
     expire,
     found,
+    halted,
     lost,
     refused,
     released,

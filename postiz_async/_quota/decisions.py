@@ -3,6 +3,7 @@
 The first line that applies decides.
 
 =========================================  =====================================================
+halted by somebody                         not at all, until that is taken back
 locked out                                 wait for the end, interactive calls too
 nothing is known of the window that runs   one call alone reads the counter
 no slot is free                            wait for the next window, or a slot that comes back
@@ -57,6 +58,7 @@ ASKED_LOCK_OUT = 100.0
 class WaitReason(Enum):
     """Why a call has to wait."""
 
+    HALTED = "somebody halted all creates"
     BLOCKED = "the organisation is locked out"
     WINDOW = "the window is used up"
     RESERVED = "the rest of the window is kept for single posts"
@@ -99,6 +101,8 @@ def decide(
         waiting: bulk calls that wait, this one included; more may come if `backlog` is unknown.
     """
     window = ledger.window
+    if ledger.halt.by:
+        return Wait(math.inf, WaitReason.HALTED)
     if now < window.blocked_until:
         return Wait(window.blocked_until, WaitReason.BLOCKED)
     if ledger.must_read(now):

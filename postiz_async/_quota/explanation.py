@@ -53,6 +53,8 @@ def explain(ledger: Ledger, now: float, backlog: int | None = None) -> list[str]
         now: the time on its clock.
         backlog: bulk calls still to come; None if unknown.
     """
+    if ledger.halt.by:
+        return [f"All creates are halted {ledger.halt}."]
     lines = [_bulk(decide(ledger, now, backlog=backlog), now)]
     if now < ledger.window.blocked_until or ledger.must_read(now):
         return lines

@@ -23,7 +23,7 @@ from postiz_async.errors import StoreError
 
 T = TypeVar("T")
 
-SCHEMA = 4
+SCHEMA = 5
 
 SAME_CLOCK = 5.0
 """Seconds by which a monotonic clock may differ from the wall clock between two looks."""
@@ -115,6 +115,7 @@ def reunited(seen: SharedState, found: SharedState, mine: set[int]) -> SharedSta
     blocked = max(ours.window.blocked_until, theirs.window.blocked_until)
     ledger = replace(
         newer,
+        halt=ours.halt.latest(theirs.halt),
         window=replace(newer.window, blocked_until=blocked),
         flights=replace(
             newer.flights,
@@ -139,6 +140,14 @@ def _open(ours: Flights, theirs: Flights, mine: set[int]) -> tuple[Flight, ...]:
 def _either(ours: tuple[T, ...], theirs: tuple[T, ...]) -> tuple[T, ...]:
     """The multiset union of two tuples: each value as often as in the tuple with more of it."""
     return tuple((Counter(ours) | Counter(theirs)).elements())
+
+
+def still_halted(seen: SharedState, found: SharedState) -> SharedState:
+    """What a store has after it was set back, with what was said later about a halt."""
+    halt = seen.ledger.halt.latest(found.ledger.halt)
+    if halt == found.ledger.halt:
+        return found
+    return replace(found, ledger=replace(found.ledger, halt=halt))
 
 
 def not_ahead(state: SharedState, now: float) -> SharedState:
@@ -172,4 +181,4 @@ def on_this_clock(state: SharedState, boot: str, now: float, wall: float) -> Sha
     kept = take_snapshot(ledger, state.monotonic, state.wall)
     restored = restore_snapshot(kept, now, wall, reserve_slots=ledger.reserve)
     flights = replace(restored.flights, tokens=ledger.flights.tokens)
-    return replace(state, ledger=replace(restored, flights=flights))
+    return replace(state, ledger=replace(restored, flights=flights, halt=ledger.halt))

@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import math
+from datetime import UTC, datetime
 
 import msgspec
 
 from postiz_async._quota.log import Flights, Log, LoggedCall
 from postiz_async._quota.neighbours import Neighbours
 from postiz_async._quota.window import Window
+from postiz_async.errors import HaltedError
+
+LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""The wall time of a broken clock is shown as this at most."""
+
+
+class Halt(msgspec.Struct, frozen=True, gc=False):
+    """The last word on whether creates are halted: who said it, and when (wall seconds).
+
+    `by` is empty if nobody has halted them, or if that was taken back.
+    """
+
+    at: float = 0.0
+    by: str = ""
+
+    def __str__(self) -> str:
+        return f"since {self.since:%Y-%m-%d %H:%M} UTC by {self.by}" if self.by else ""
+
+    @property
+    def since(self) -> datetime:
+        """The moment of the word."""
+        return datetime.fromtimestamp(min(self.at, LAST_MOMENT), UTC)
+
+    def check(self) -> None:
+        """Raise a `HaltedError` if creates are halted."""
+        if self.by:
+            raise HaltedError(by=self.by, at=self.since)
+
+    def latest(self, other: Halt) -> Halt:
+        """The later one of two; of the same moment, the one that halts."""
+        return max(self, other, key=lambda each: (each.at, each.by))
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -19,6 +51,8 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     flights: Flights = Flights()
     neighbours: Neighbours = Neighbours()
     log: Log = Log()
+    halt: Halt = Halt()
+    """Nothing leaves while it has a name."""
     reserve: int | None = None
     """Slots that bulk work leaves to interactive calls; None: as experience suggests."""
 
@@ -68,7 +102,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether nothing known about the server still applies, so that a fresh ledger would do."""
         window = self.window
         over = now >= max(window.reopens, window.blocked_until)
-        return over and not self.flights.open and not self.log.alive(now, window.length)
+        return over and not self.halt.by and not self.flights.open and not self.log.alive(now, window.length)
 
     def is_forgettable(self, now: float) -> bool:
         """Whether the ledger is at rest and no burst by other clients is expected again."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from postiz_async._quota.log import BURST_PAUSE, REPEATS, SETTLE, SILENT, Flight, Log, LoggedCall
 from postiz_async._quota.neighbours import Neighbours
-from postiz_async._quota.state import Ledger
+from postiz_async._quota.state import Halt, Ledger
 from postiz_async._quota.window import MARGIN, Place, RateHeaders, Window
 
 SAME_MOMENT = 60.0
@@ -36,6 +36,11 @@ def acquired(
     if urgent:
         neighbours = neighbours.with_asked(now)
     return replace(ledger, flights=flights, neighbours=neighbours), ledger.flights.tokens
+
+
+def halted(ledger: Ledger, by: str, wall: float) -> Ledger:
+    """Halt all creates; empty `by`: take that back. It is later than what was said before."""
+    return replace(ledger, halt=Halt(max(wall, ledger.halt.at + 0.001), by))
 
 
 def released(ledger: Ledger, token: int) -> Ledger:

@@ -6,10 +6,8 @@ import math
 from datetime import UTC, datetime
 
 from postiz_async._quota import Ledger, Wait, WaitReason, decide
+from postiz_async._quota.state import LAST_MOMENT
 from postiz_async.models._base import DateTime, Value
-
-LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-"""The wall time of a broken clock is shown as this at most."""
 
 
 class Queued(Value, frozen=True):
@@ -28,10 +26,13 @@ class Quota(Value, frozen=True, kw_only=True):
     `blocked` says that the organisation is locked out for `blocked_for` seconds. `as_of` is
     the moment of the last change, None if there was none.
 
-    `bulk_waits_for` says why bulk work has to wait for the quota, None if it need not: "lock-out",
+    `bulk_waits_for` says why bulk work has to wait for the quota, None if it need not: "halted", "lock-out",
     "used up", "reserved" (for interactive calls), "others" (clients that were seen on the key),
     "reading" (the first call of a window has to come back) or "answers" (enough are in flight).
     `bulk_in` is in how many seconds that may change, None if with an answer.
+
+    `halted` says since when and by whom all creates are halted, interactive ones too; empty if
+    they are not. See `PostSelection.pause`.
     """
 
     limit: int | None
@@ -45,6 +46,7 @@ class Quota(Value, frozen=True, kw_only=True):
     blocked: bool
     blocked_for: float
     as_of: DateTime | None
+    halted: str = ""
 
     def __repr__(self) -> str:
         parts = [f"limit={self.limit}", f"remaining={self.remaining}"]
@@ -57,6 +59,7 @@ class Quota(Value, frozen=True, kw_only=True):
         parts += [f"in_flight={self.in_flight}", f"queued={self.queued}"]
         blocked = f"{_seconds(self.blocked_for)} s" if self.blocked else "no"
         parts += [f"blocked={blocked}", f"as_of={_moment(self.as_of)}"]
+        parts += [f"halted={self.halted!r}"] * bool(self.halted)
         return f"Quota({', '.join(parts)})"
 
 
@@ -87,10 +90,12 @@ def show(
         blocked=now < window.blocked_until,
         blocked_for=max(0.0, window.blocked_until - now),
         as_of=None if as_of is None else datetime.fromtimestamp(min(as_of, LAST_MOMENT), UTC),
+        halted=str(ledger.halt),
     )
 
 
 _WAITS_FOR = {
+    WaitReason.HALTED: "halted",
     WaitReason.BLOCKED: "lock-out",
     WaitReason.WINDOW: "used up",
     WaitReason.RESERVED: "reserved",

@@ -185,6 +185,7 @@ class AdmissionQueue:
 
         Raises:
             QuotaWaitError: it cannot leave within its `max_wait` or before its `deadline`.
+            HaltedError: somebody halted all creates.
             StoreError: the shared quota cannot be used.
             ConfigurationError: the client was closed meanwhile.
         """
@@ -200,6 +201,10 @@ class AdmissionQueue:
                 if isinstance(decision, int):
                     self._moved_up(ticket)
                     return decision
+                if decision.why is WaitReason.HALTED:  # as last seen: it may be over
+                    await self.handle.refresh()
+                    self.handle.ledger.halt.check()
+                    continue
                 self._refuse_long_wait(ticket, decision)
                 if not self._listen() and self._state_changes == seen:
                     self._tell_watchers()

@@ -13,7 +13,7 @@ import msgspec
 
 from postiz_async import _quota as quota, _wire as wire
 from postiz_async._concurrency import in_turns, run_to_completion
-from postiz_async._quota import SILENT, Ledger
+from postiz_async._quota import SILENT, Halt, Ledger
 from postiz_async._scheduler.attempt import Attempts, Identity
 from postiz_async._scheduler.calls import (
     CallOptions,
@@ -140,6 +140,41 @@ class Scheduler:
         """Note that a create without an answer, sent `ago` seconds ago, was counted."""
         await self.queue.handle.settle(lambda ledger, now: quota.found(ledger, now - ago, now))
         self.queue.state_changed()
+
+    async def halt(self, by: str) -> None:
+        """Let no create of any client of the store leave any more.
+
+        Raises:
+            StoreError: the store cannot be used; do it again.
+        """
+        wall = self.clock.time()
+        await self.queue.handle.change(lambda ledger, _: quota.halted(ledger, by, wall))
+        self.queue.state_changed()
+
+    async def end_halt(self, halt: Halt) -> None:
+        """Take a halt back, unless somebody has halted creates again since.
+
+        Raises:
+            StoreError: the store cannot be used; do it again.
+        """
+        wall = self.clock.time()
+
+        def event(ledger: Ledger, _: float) -> Ledger:
+            return quota.halted(ledger, "", wall) if ledger.halt == halt else ledger
+
+        await self.queue.handle.change(event)
+
+    async def refuse_if_halted(self) -> None:
+        """Raise a `HaltedError` if creates are halted now, for any client of the store."""
+        await self.refresh()
+        self.ledger.halt.check()
+
+    async def until_landed(self, seconds: float) -> None:
+        """Wait until no create of any client is under way, for these seconds at most."""
+        until = self.clock.monotonic() + seconds
+        while self.ledger.flights.open and self.clock.monotonic() < until:
+            await self.clock.sleep(1.0)
+            await self.refresh()
 
     async def restore(self, store: SnapshotStore) -> None:
         """Take over the state of the quota in a journal, if it says more than ours."""

@@ -29,6 +29,7 @@ from postiz_async.errors import (
     CampaignError,
     ConfigurationError,
     DeliveryUnknownError,
+    HaltedError,
     IdempotencyError,
     InvalidInputError,
     NotFoundError,
@@ -138,6 +139,8 @@ def error_response(error: PostizError) -> ErrorResponse:
         error: what a call raised.
     """
     match error:
+        case HaltedError():
+            return ErrorResponse(503, "Posts are halted at the moment.", _whole_seconds(error))
         case QuotaError() | StoreError():
             why = _NO_SLOT if isinstance(error, QuotaError) else _STORE_AWAY
             return ErrorResponse(503, why, _whole_seconds(error))

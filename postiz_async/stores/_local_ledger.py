@@ -211,6 +211,12 @@ class LocalLedger:
             if others:
                 self._tell(others)
 
+    async def change(self, event: Callable[[Ledger, float], Ledger]) -> None:
+        """Change the state by an event that is no end of a reservation."""
+        await self.settle(event)
+        with Guard.lock:
+            self._ledgers.keep(self._entry, self.now())
+
     def _as_ours(self, ledger: Ledger) -> Ledger:
         """The ledger with this client's `reserve`, which is each client's own choice."""
         if ledger.reserve == self._reserve:

@@ -198,6 +198,21 @@ class SharedLedger:
 
         await run_to_completion(work())
 
+    async def change(self, event: Callable[[Ledger, float], Ledger]) -> None:
+        """Change the state by an event that is no end of a reservation.
+
+        Raises:
+            StoreError: it is not known whether the state is changed.
+        """
+
+        async def work() -> None:
+            async with self._turn:
+                await self._read()
+                while not await self._swap(event(self._current(), self.now())):
+                    pass
+
+        await run_to_completion(work())
+
     async def _note(self, note: _Note) -> None:
         """Write an event and all others that are not written yet."""
         try:
@@ -279,6 +294,8 @@ class SharedLedger:
             now, wall = self._clock.monotonic(), self._clock.time()
             state = shared_state.on_this_clock(state, self._clock.boot_id, now, wall)
         if self._written is None or self._written.lineage == state.lineage:
+            if self._written is not None:
+                state = shared_state.still_halted(self._written, state)
             self._state = self._written = state
             return
         if self._state.lineage != state.lineage:

@@ -10,7 +10,9 @@ A post is scheduled only while its date is so far ahead that a lost answer canno
 from __future__ import annotations
 
 import errno
+import getpass
 import os
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +43,10 @@ _AT_ONCE = 100
 """Posts that are scheduled after one look at them."""
 
 _CALLS = 4
+
+LANDED = 60.0
+"""Seconds that a pause waits for creates that left before it; those of a process that died are
+waited for in vain."""
 
 Change = Callable[[Post], Awaitable[str]]
 """Changes a post; returns why it could not be done, or nothing."""
@@ -167,8 +173,14 @@ class TypeChanges:
     file: PauseFile
     on_outcome: Callable[[Outcome], Awaitable[None]]
 
-    async def pause(self, listed: Callable[[], Awaitable[Sequence[Post]]]) -> PostChanges:
+    async def pause(
+        self, listed: Callable[[], Awaitable[Sequence[Post]]], *, halts: bool
+    ) -> PostChanges:
         """Make drafts of the posts that are listed, and of those that came meanwhile.
+
+        Args:
+            listed: lists the posts.
+            halts: whether to halt all creates first, so that none come after that.
 
         Raises:
             ConfigurationError: the file cannot be used, or the server has no route for it.
@@ -193,11 +205,15 @@ class TypeChanges:
             return ""
 
         for turn in (1, 2):
+            if turn == 2 and halts:
+                await self.postiz.scheduler.until_landed(LANDED)
             plan = plan_pause(await listed(), self.postiz.scheduler.server_now())
             if turn == 1:
-                if plan.posts:
+                if plan.posts or halts:
                     await self._check_route(outage)
                 await in_thread(self.file.make)
+                if halts:
+                    await self.postiz.scheduler.halt(await in_thread(_whoami))
             left = [(reason, post) for reason, posts in plan.left.items() for post in posts]
             seen |= {post.id: post for post in [*plan.posts, *(post for _, post in left)]}
             refused, told = await self._each(plan.posts, change)
@@ -210,14 +226,19 @@ class TypeChanges:
     async def resume(self, *, dry_run: bool) -> PostChanges:
         """Schedule the posts of the file that are drafts and whose dates are ahead.
 
+        Then take back that all creates are halted, unless somebody has said so again meanwhile.
+
         Raises:
             ConfigurationError: the file cannot be used, or the server has no route for it.
             PostizError: the job has to stop; call it again to go on.
         """
         held = await in_thread(partial(self.file.drafts, is_needed=True))
+        scheduler = self.postiz.scheduler
+        await scheduler.refresh()
+        halt = scheduler.ledger.halt
         outage, records = Outage.of(self.postiz), records_of(held.values())
         stored = ListedPosts(self.postiz, outage, {}, DUE_NOW, held, frozenset())
-        now = self.postiz.scheduler.server_now
+        now = scheduler.server_now
         posts: list[Post] = []
         why: dict[str, str] = {}
         notes: dict[str, str] = {}
@@ -242,6 +263,8 @@ class TypeChanges:
                 refused, told = await self._each(ready, change)
                 why |= refused
                 notes |= told
+        if halt.by and not dry_run:
+            await scheduler.end_halt(halt)
         return sorted_posts(posts, why, notes)
 
     async def _check_route(self, outage: Outage) -> None:
@@ -281,6 +304,15 @@ class TypeChanges:
             for number, post in enumerate(posts, 1):
                 group.start_soon(one, number, post)
         return why, notes
+
+
+def _whoami() -> str:
+    """The user and the host, for those who find all creates halted."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # in a container, users have no names
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
 
 
 def _why_not(standing: Standing, now: datetime) -> str:
