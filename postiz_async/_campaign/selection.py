@@ -94,9 +94,9 @@ class PostSelection(OfOneProcess):
     ) -> PostChanges:
         """Make drafts of the posts that are queued; `resume` schedules them again.
 
-        Without a filter all creates are halted first: until `resume`, those of every client that
-        shares the `store` raise `HaltedError`, and outboxes wait. Clients without a store share it
-        within this process.
+        For the whole account (`takes_all`) all creates are halted first: until `resume`, those of
+        every client that shares the `store` raise `HaltedError`, and outboxes wait. Clients without
+        a store share it within this process.
 
         Posts due within a minute stay, and repeating ones that were published before: delete these.
         A pause may be killed and called again with the same file. Costs no quota. Since v2.21.7.
@@ -124,7 +124,7 @@ class PostSelection(OfOneProcess):
             return plan_pause(await self._listed(now), now)
         self._postiz.scheduler.require("update")
         changes = TypeChanges(self._postiz, PauseFile(Path(file)), saw)
-        return await changes.pause(partial(self._listed, now), halts=not self._has_filter)
+        return await changes.pause(partial(self._listed, now), halts=self.takes_all)
 
     async def resume(
         self,
@@ -152,7 +152,7 @@ class PostSelection(OfOneProcess):
             PostizError: the job had to stop; call it again to go on.
         """
         saw = checked_hook("on_outcome", on_outcome)
-        if self._has_filter:
+        if not self.takes_all or self._end is not None:
             raise UsageError("resume takes the posts of its file: stored_posts() without a filter.")
         if not dry_run:
             self._postiz.scheduler.require("update", "publish")  # as of a date that has passed
@@ -160,9 +160,11 @@ class PostSelection(OfOneProcess):
         return await changes.resume(dry_run=dry_run)
 
     @property
-    def _has_filter(self) -> bool:
-        which = (self._start, self._end, self._state, self._channel, self._tag, self._text)
-        return any(each is not None for each in which)
+    def takes_all(self) -> bool:
+        """Whether there is no filter, or only an end that is at least a year away."""
+        which = (self._start, self._state, self._channel, self._tag, self._text)
+        year = self._postiz.scheduler.server_now() + SEARCHED
+        return all(each is None for each in which) and (self._end is None or self._end >= year)
 
     async def _listed(self, start: datetime) -> list[Post]:
         start = self._start or start

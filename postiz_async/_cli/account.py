@@ -46,6 +46,8 @@ async def quota(
         output.json(lines if explain else view)
         return
     seen_at = view.as_of
+    if view.halted:
+        output.say(f"All creates are halted {view.halted}.", "bold red")
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
     if seen_at is None:

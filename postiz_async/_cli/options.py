@@ -80,9 +80,32 @@ def store_of(given: Secret | None) -> Secret | None:
     return given or Secret(os.environ.get("POSTIZ_STORE", "")) or None
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class StoreOptions:
+    """Options for the store that runs, outboxes and programs share.
+
+    Args:
+        store: The address or file of the store that they share; else POSTIZ_STORE, which other
+            users of this machine cannot read.
+        schema: The schema of its tables in PostgreSQL.
+    """
+
+    store: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
+    schema: str = "postiz_async"
+
+    def client(self, connection: Connection) -> AbstractAsyncContextManager[Postiz]:
+        """An open client of the server that shares the quota of the store.
+
+        Raises:
+            ConfigurationError: there is no key, or something cannot be used.
+        """
+        return open_client(find_target(connection), store=store_of(self.store), schema=self.schema)
+
+
 @Parameter(name="*", group=JOURNAL_IN_BRIEF)
 @dataclass(frozen=True, kw_only=True)
-class JournalOptions:
+class JournalOptions(StoreOptions):
     """Options for the journal, in which the results of a campaign are recorded.
 
     Args:
@@ -96,17 +119,7 @@ class JournalOptions:
     """
 
     journal: Path | None = None
-    store: Annotated[Secret | None, Parameter(accepts_keys=False)] = None
-    schema: str = "postiz_async"
     name: str | None = None
-
-    def client(self, connection: Connection) -> AbstractAsyncContextManager[Postiz]:
-        """An open client of the server that shares the quota of the store.
-
-        Raises:
-            ConfigurationError: there is no key, or something cannot be used.
-        """
-        return open_client(find_target(connection), store=store_of(self.store), schema=self.schema)
 
     @property
     def place(self) -> Path | Secret | None:

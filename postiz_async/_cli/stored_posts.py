@@ -16,7 +16,14 @@ from cyclopts import Parameter
 from postiz_async import Postiz
 from postiz_async._campaign.after.tables import csv_table
 from postiz_async._cli.changes import WHY
-from postiz_async._cli.options import ApiOptions, WhichPosts, Yes, said_as_options
+from postiz_async._cli.options import (
+    ApiOptions,
+    StoreOptions,
+    WhichPosts,
+    Yes,
+    said_as_options,
+    store_of,
+)
 from postiz_async._cli.output import (
     MAX_SHOWN,
     Output,
@@ -119,6 +126,7 @@ class _Change:
         *,
         what: str = "",
         then: str = "",
+        does_more: bool = False,
     ) -> int:
         """Ask, change the posts, and show what became of them; returns the exit code.
 
@@ -128,10 +136,11 @@ class _Change:
             make: makes the change; takes `on_outcome`.
             what: what the question is about; by default it or them.
             then: what to say when posts were changed.
+            does_more: whether there is something to do without posts, too.
         """
         output, zone = self.output, self.api.zone
         number = count(len(would.posts), "post")
-        if not would.posts:
+        if not (would.posts or does_more):
             return _end(output, would)
         what = what or ("it" if len(would.posts) == 1 else "them")
         if not (self.yes or (not self.api.json and ask(f"{self.verb.capitalize()} {what}?"))):
@@ -180,25 +189,44 @@ async def pause(
     which: WhichPosts = WhichPosts(),
     file: PauseFile = Path("paused.jsonl"),
     yes: Yes = False,
+    place: StoreOptions = StoreOptions(),
     api: ApiOptions = ApiOptions(),
 ) -> int:
     """Make drafts of all queued posts, or of those of a filter.
 
-    Whoever stored them; without --to those of a year. posts resume schedules them again. Stop it
-    with Ctrl-C and run it again at any time.
+    Whoever stored them; without --to those of a year. Without a filter all creates that share the
+    store are halted first. posts resume takes both back. Stop it with Ctrl-C and run it again at
+    any time.
     """
     change, zone = _Change("pause", "paused", api, yes), api.zone
-    async with api.client() as postiz, said_as_options():
+    async with place.client(api.connection) as postiz, said_as_options():
         wanted = which.filter(postiz, zone, length=timedelta(days=366))
-        chosen = postiz.stored_posts(**wanted)
+        chosen = postiz.stored_posts(
+            start=wanted["start"] if which.start else None,
+            end=wanted["end"] if which.end else None,
+            state=which.state,
+            channel=which.channel,
+            tag=which.tag,
+            text=which.text,
+        )
         would = await chosen.pause(file, dry_run=True)
         if not api.json:
             _show_channels(change.output, would, zone)
             number = count(len(would.posts), "queued post")
             change.output.say(f"{number} to pause {span_text(wanted, zone)}.", "bold")
-        what = "" if which != WhichPosts() else "all queued posts of the account"
+            if chosen.takes_all:
+                change.output.say(_HALTS if store_of(place.store) else _HALTS_LITTLE)
+        what = "all queued posts of the account" if chosen.takes_all else ""
         then = f"To schedule them again: {command_on(file, 'posts resume')}"
-        return await change.make(postiz, would, partial(chosen.pause, file), what=what, then=then)
+        work, more = partial(chosen.pause, file), chosen.takes_all
+        return await change.make(postiz, would, work, what=what, then=then, does_more=more)
+
+
+_HALTS = "All creates of runs, outboxes and programs that share the store are halted, too."
+_HALTS_LITTLE = (
+    "Without --store this halts only creates by commands of this user on this machine: stop runs "
+    "elsewhere or with a store, outboxes and programs yourself, or they store further posts."
+)
 
 
 async def resume(
@@ -206,22 +234,28 @@ async def resume(
     /,
     *,
     yes: Yes = False,
+    place: StoreOptions = StoreOptions(),
     api: ApiOptions = ApiOptions(),
 ) -> int:
     """Schedule the posts of a file of posts pause again.
 
     Only those that are still drafts. Those whose date has passed, or comes within a quarter of an
-    hour, stay drafts and are named: Postiz would publish them at once.
+    hour, stay drafts and are named: Postiz would publish them at once. Then creates that were
+    halted in the store go on.
     """
     change, zone = _Change("schedule", "scheduled", api, yes), api.zone
-    async with api.client() as postiz, said_as_options():
+    async with place.client(api.connection) as postiz, said_as_options():
         chosen = postiz.stored_posts()
         would = await chosen.resume(file, dry_run=True)
+        halted = (await postiz.quota()).halted
         if not api.json:
             _show_channels(change.output, would, zone)
             number = count(len(would.posts), "paused post")
             change.output.say(f"{number} to schedule.", "bold")
-        return await change.make(postiz, would, partial(chosen.resume, file))
+            if halted:
+                change.output.say(f"All creates are halted {halted}; they go on, too.")
+        work, what = partial(chosen.resume, file), "them, and end the halt" if halted else ""
+        return await change.make(postiz, would, work, what=what, does_more=bool(halted))
 
 
 def _show_channels(output: Output, would: PostChanges, zone: ZoneInfo) -> None:

@@ -102,7 +102,12 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether nothing known about the server still applies, so that a fresh ledger would do."""
         window = self.window
         over = now >= max(window.reopens, window.blocked_until)
-        return over and not self.halt.by and not self.flights.open and not self.log.alive(now, window.length)
+        return (
+            over
+            and not self.halt.by
+            and not self.flights.open
+            and not self.log.alive(now, window.length)
+        )
 
     def is_forgettable(self, now: float) -> bool:
         """Whether the ledger is at rest and no burst by other clients is expected again."""

@@ -26,9 +26,10 @@ class Quota(Value, frozen=True, kw_only=True):
     `blocked` says that the organisation is locked out for `blocked_for` seconds. `as_of` is
     the moment of the last change, None if there was none.
 
-    `bulk_waits_for` says why bulk work has to wait for the quota, None if it need not: "halted", "lock-out",
-    "used up", "reserved" (for interactive calls), "others" (clients that were seen on the key),
-    "reading" (the first call of a window has to come back) or "answers" (enough are in flight).
+    `bulk_waits_for` says why bulk work has to wait for the quota, None if it need not: "halted",
+    "lock-out", "used up", "reserved" (for interactive calls), "others" (clients that were seen on
+    the key), "reading" (the first call of a window has to come back) or "answers" (enough are in
+    flight).
     `bulk_in` is in how many seconds that may change, None if with an answer.
 
     `halted` says since when and by whom all creates are halted, interactive ones too; empty if

@@ -139,10 +139,8 @@ def error_response(error: PostizError) -> ErrorResponse:
         error: what a call raised.
     """
     match error:
-        case HaltedError():
-            return ErrorResponse(503, "Posts are halted at the moment.", _whole_seconds(error))
         case QuotaError() | StoreError():
-            why = _NO_SLOT if isinstance(error, QuotaError) else _STORE_AWAY
+            why = next(why for kind, why in _LATER if isinstance(error, kind))
             return ErrorResponse(503, why, _whole_seconds(error))
         case InvalidInputError():
             return ErrorResponse(
@@ -169,8 +167,11 @@ def error_response(error: PostizError) -> ErrorResponse:
             return next(answer for kind, answer in _PLAIN if isinstance(error, kind))
 
 
-_NO_SLOT = "The hourly quota of posts has no free slot at the moment."
-_STORE_AWAY = "The state of the quota cannot be reached."
+_LATER: tuple[tuple[type[PostizError], str], ...] = (
+    (HaltedError, "Posts are halted at the moment."),
+    (QuotaError, "The hourly quota of posts has no free slot at the moment."),
+    (StoreError, "The state of the quota cannot be reached."),
+)
 _USED = "differs from what this idempotency key was used for"
 _NOT_KNOWN_YET = "Postiz' answer was lost. Repeat the same request to learn what became of it."
 

@@ -205,15 +205,9 @@ class TypeChanges:
             return ""
 
         for turn in (1, 2):
-            if turn == 2 and halts:
-                await self.postiz.scheduler.until_landed(LANDED)
             plan = plan_pause(await listed(), self.postiz.scheduler.server_now())
             if turn == 1:
-                if plan.posts or halts:
-                    await self._check_route(outage)
-                await in_thread(self.file.make)
-                if halts:
-                    await self.postiz.scheduler.halt(await in_thread(_whoami))
+                await self._begin(outage, is_needed=bool(plan.posts), halts=halts)
             left = [(reason, post) for reason, posts in plan.left.items() for post in posts]
             seen |= {post.id: post for post in [*plan.posts, *(post for _, post in left)]}
             refused, told = await self._each(plan.posts, change)
@@ -221,7 +215,17 @@ class TypeChanges:
                 why.pop(post.id, None)
             why |= {post.id: reason for reason, post in left} | refused
             notes |= told
+            if turn == 1 and halts:
+                await self.postiz.scheduler.until_landed(LANDED)
         return sorted_posts(seen.values(), why, notes)
+
+    async def _begin(self, outage: Outage, *, is_needed: bool, halts: bool) -> None:
+        """Check the route, make the file that takes all back, and halt all creates."""
+        if is_needed or halts:
+            await self._check_route(outage)
+        await in_thread(self.file.make)
+        if halts:
+            await self.postiz.scheduler.halt(await in_thread(_whoami))
 
     async def resume(self, *, dry_run: bool) -> PostChanges:
         """Schedule the posts of the file that are drafts and whose dates are ahead.
