@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import io
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,8 +14,8 @@ from pathlib import Path
 
 import anyio.to_thread
 import pytest
-from cli_lab import Cli, Revoking
-from processes import Server
+from cli_lab import Cli, Revoking, write_campaign
+from processes import Server, ended, start, wait_until
 
 from postiz_async._sandbox.http import serve
 
@@ -225,6 +227,60 @@ def test_a_pause_without_a_filter_asks_for_the_whole_account(
         "DRAFT" if answer == "y" else "QUEUE"
     )
     cli("posts", "delete", post, "--yes")
+
+
+@pytest.mark.parametrize("has_store", [True, False])
+def test_the_whole_account_is_halted_until_it_is_resumed(
+    cli: Cli, calm: Server, tmp_path: Path, *, has_store: bool
+) -> None:
+    """Also where there is no post to pause."""
+    file, table = tmp_path / "paused.jsonl", tmp_path / "plan.csv"
+    place = ("--store", tmp_path / "shared.sqlite") if has_store else ()
+    at = (calm.now + timedelta(days=30)).isoformat(timespec="minutes")
+    write_campaign(table, ("mastodon", at, "Of a run"))
+    pause, resume = ("posts", "pause", "--file", file, *place), ("posts", "resume", file, *place)
+    told = cli(*pause)
+    assert told.code == 1
+    assert "0 queued posts to pause" in told.out
+    few = "Without --store this halts only creates by commands of this user on this machine"
+    assert (few in told.out) is not has_store
+    done = cli(*pause, "--yes")
+    assert (done.code, "0 posts paused." in done.out, file.read_text()) == (0, True, "")
+    who = f" by {getpass.getuser()}@{socket.gethostname()}"
+    stopped = cli("run", table, *place, "--json")
+    assert (stopped.code, stopped.error["type"]) == (1, "HaltedError")
+    assert who in stopped.error["message"]
+    assert (who in cli("quota").out) is not has_store
+    assert calm.posts == []
+    would = cli(*resume)
+    assert would.code == 1
+    assert f"All creates are halted since {calm.now:%Y-%m-}" in would.out
+    assert f"{who}; they go on, too." in would.out
+    assert (cli(*resume, "--yes").code, cli(*resume).code) == (0, 0)
+    assert cli("run", table, *place).code == 0
+    assert [post["content"] for post in calm.posts] == ["Of a run"]
+
+
+@on_posix
+def test_a_pause_that_is_killed_is_taken_back_by_its_file(
+    cli: Cli, calm: Server, tmp_path: Path, home: Path
+) -> None:
+    """Killed in another process, between the halt and the end of its first draft."""
+    at = (calm.now + timedelta(days=30)).isoformat(timespec="minutes")
+    create = ("posts", "create", "Later", "--channel", "mastodon", "--at", at, "--json")
+    [post] = [each["postId"] for each in cli(*create).document]
+    file, table = tmp_path / "paused.jsonl", tmp_path / "plan.csv"
+    write_campaign(table, ("mastodon", at, "Of a run"))
+    place = ("--store", str(tmp_path / "shared.sqlite"))
+    calm.add_fault("late_answer:delay=20:route=change_post_status:times=9")
+    words = ["posts", "pause", "--file", str(file), "--yes", *place]
+    with ended(start(words, home, calm.environment)) as killed:
+        wait_until(lambda: "halted since" in cli("posts", "resume", file, *place).out, "a halt")
+        killed.kill()
+    assert cli("run", table, *place, "--json").code == 1
+    assert cli("posts", "resume", file, "--yes", *place).code == 0
+    assert cli("posts", "get", post, "--json").document["state"] == "QUEUE"
+    assert cli("run", table, *place, "--json").code == 0
 
 
 @pytest.mark.parametrize(
