@@ -1467,6 +1467,10 @@ class _PostSelection:
     ) -> PostChanges:
         """Make drafts of the posts that are queued; `resume` schedules them again.
 
+        For the whole account (`takes_all`) all creates are halted first: until `resume`, those of
+        every client that shares the `store` raise `HaltedError`, and outboxes wait. Clients without
+        a store share it within this process.
+
         Posts due within a minute stay, and repeating ones that were published before: delete these.
         A pause may be killed and called again with the same file. Costs no quota. Since v2.21.7.
 
@@ -1481,6 +1485,7 @@ class _PostSelection:
             ChannelNotFoundError: there is no such channel, or several have its name.
             ConfigurationError: the file cannot be used, or the server is too old.
             InvalidInputError: the selection is of posts in another state.
+            StoreError: the store cannot be used.
             PostizError: the job had to stop; call it again to go on.
         """
     def resume(
@@ -1493,7 +1498,8 @@ class _PostSelection:
         """Schedule the posts of a file of `pause` that are still drafts, at their present dates.
 
         Those whose date has passed or comes within a quarter of an hour stay drafts: Postiz would
-        publish them at once. It may be killed and called again. Costs no quota.
+        publish them at once. Then creates that were halted go on. It may be killed and called
+        again. Costs no quota.
 
         Args:
             file: the file; a line is added for each post that is scheduled.
@@ -1503,9 +1509,13 @@ class _PostSelection:
 
         Raises:
             ConfigurationError: the file cannot be used, or the server is too old.
+            StoreError: the store cannot be used.
             UsageError: the selection has a filter: the file says which posts are meant.
             PostizError: the job had to stop; call it again to go on.
         """
+    @property
+    def takes_all(self) -> bool:
+        """Whether there is no filter, or only an end that is at least a year away."""
 
 class _Posts:
     """`postiz.posts`: the scheduled, drafted and published posts."""

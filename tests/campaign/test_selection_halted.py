@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_lab import START, Lab, rows
+from campaign_lab import START, Lab, lists_of, rows
 
 from postiz_async import AdvancedOptions, NewPost, Postiz, PostizPool
 from postiz_async.errors import (
@@ -238,14 +238,16 @@ async def test_a_run_of_another_client_stops_and_the_next_one_goes_on(
     lab.channel("mastodon", id="news")
     lab.write(rows(["news"], 6, hours=24 * 30))
     file = tmp_path / "paused.jsonl"
-    async with lab.sandbox, lab.client(store=store) as postiz:
+    async with lab.sandbox:
         if begins == "after":
             await pause(lab, file, store)
-        async with lab.campaign(postiz) as campaign:
+        async with lab.client(store=store) as postiz, lab.campaign(postiz) as campaign:
             running = asyncio.create_task(campaign.run())
             await lab.clock.sleep(600)
             if begins == "before":
                 await pause(lab, file, store)
+            else:
+                assert lists_of(lab) == 0, "it ends before it looks for its rows"
             with pytest.raises(HaltedError):
                 await running
         sent = len(lab.creates)
@@ -253,11 +255,10 @@ async def test_a_run_of_another_client_stops_and_the_next_one_goes_on(
         assert sent < 6
         assert set(states(lab).values()) <= {"DRAFT"}
         await resume(lab, file, store)
-        async with lab.campaign(postiz) as campaign:
+        async with lab.client(store=store) as postiz, lab.campaign(postiz) as campaign:
             report = await campaign.run()
         assert report.complete
-        contents = {row["content"] for row in map(dict, rows(["news"], 6, hours=24 * 30))}
-        lab.assert_each_once(contents)
+        lab.assert_each_once(row["content"] for row in rows(["news"], 6, hours=24 * 30))
         assert set(states(lab).values()) == {"QUEUE"}
 
 
