@@ -30,7 +30,6 @@ def caused(error: PostizError, cause: Exception) -> PostizError:
 
 CASES: list[tuple[PostizError, int]] = [
     (errors.QuotaWaitError(KEY, retry_after=12.2), 503),
-    (errors.HaltedError(by=KEY, at=datetime(2031, 1, 1, tzinfo=UTC)), 503),
     (errors.RateLimitError(KEY, response=errors.APIResponse(429), retry_after=0.0), 503),
     (errors.InvalidPostError([Problem("posts.0.channel", "is none")]), 422),
     (errors.InvalidInputError([Problem("media", "does not exist")]), 422),
@@ -58,6 +57,7 @@ CASES: list[tuple[PostizError, int]] = [
     (caused(errors.CampaignError(KEY), PermissionError(KEY)), 503),
     (caused(errors.CampaignError(KEY), UnicodeDecodeError("utf-8", b"", 0, 1, KEY)), 422),
     (errors.UploadError(KEY), 422),
+    (errors.HaltedError(by=KEY, at=datetime(2031, 1, 1, tzinfo=UTC)), 503),
 ]
 
 
