@@ -15,7 +15,7 @@ from postiz_async._cli.connection import find_target, open_client, zone_of
 from postiz_async._cli.forecasts import say_edits
 from postiz_async._cli.help import JOURNAL
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
-from postiz_async._cli.output import Output, moment
+from postiz_async._cli.output import Output, count, moment
 from postiz_async._cli.results import status_result
 from postiz_async._cli.sending import wait_until_published
 from postiz_async._cli.waiting import doubt_text
@@ -92,6 +92,10 @@ def _show_status(
         output.say(now, "yellow")
     else:
         say_edits(output, now.edits, status.path, zone)
+        if (new := len(now.edits.new)) and not now.edits.is_open:
+            output.say(
+                f"{count(new, 'row')} of the file {'are' if new > 1 else 'is'} not sent yet."
+            )
         output.say_some(list(map(str, group_problems(now.problems))), _NAMED, "yellow")
         if now.problems:
             output.say(_SAVED)

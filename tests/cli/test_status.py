@@ -79,6 +79,12 @@ def test_what_somebody_made_a_draft_is_a_draft(cli: Cli, server: Server, file: P
     assert "Nothing is left to send: 1 stored, 1 draft of 2 rows. Why: " in again.out
 
 
+def test_rows_that_came_since_are_named(cli: Cli, server: Server, file: Path) -> None:
+    with file.open("a", encoding="utf-8") as out:
+        out.write(f"mastodon,{FAR},new {file.parent}\n")
+    assert "1 row of the file is not sent yet." in cli("status", file).out
+
+
 def test_a_run_with_nothing_to_send_looks_too(cli: Cli, server: Server, file: Path) -> None:
     assert cli("posts", "delete", stored(server, file)[0]["id"], "--yes").code == 0
     again = cli("run", file)
