@@ -496,8 +496,9 @@ class HaltedError(QuotaError):
         self.by = by
         self.at = at
         super().__init__(
-            f"All creates are halted since {at:%Y-%m-%d %H:%M} UTC by {by}; nothing was sent.\n"
-            "  They go on after: postiz-async posts resume FILE, with the file of posts pause.",
+            f"All creates have been halted since {at:%Y-%m-%d %H:%M} UTC by {by}; nothing was "
+            "sent.\n  They go on after: postiz-async posts resume FILE, with the file of posts "
+            "pause.",
             retry_after=_PAUSE,
         )
 

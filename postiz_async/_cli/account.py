@@ -47,7 +47,7 @@ async def quota(
         return
     seen_at = view.as_of
     if view.halted:
-        output.say(f"All creates are halted {view.halted}.", "bold red")
+        output.say(f"All creates have been halted {view.halted}.", "bold red")
     if view.blocked:
         output.say(f"locked out for {describe_seconds(view.blocked_for)}", "bold red")
     if seen_at is None:

@@ -253,7 +253,7 @@ async def resume(
             number = count(len(would.posts), "paused post")
             change.output.say(f"{number} to schedule.", "bold")
             if halted:
-                change.output.say(f"All creates are halted {halted}; they go on, too.")
+                change.output.say(f"All creates have been halted {halted}; they go on, too.")
         work, what = partial(chosen.resume, file), "them, and end the halt" if halted else ""
         return await change.make(postiz, would, work, what=what, does_more=bool(halted))
 

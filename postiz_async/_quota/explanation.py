@@ -54,7 +54,7 @@ def explain(ledger: Ledger, now: float, backlog: int | None = None) -> list[str]
         backlog: bulk calls still to come; None if unknown.
     """
     if ledger.halt.by:
-        return [f"All creates are halted {ledger.halt}."]
+        return [f"All creates have been halted {ledger.halt}."]
     lines = [_bulk(decide(ledger, now, backlog=backlog), now)]
     if now < ledger.window.blocked_until or ledger.must_read(now):
         return lines

@@ -222,7 +222,7 @@ async def test_a_look_up_of_a_lost_answer_ends_with_the_halt(
         lost = asyncio.create_task(schedule(postiz, "lost", idempotency_key="k"))
         await lab.clock.sleep(5)
         await pause(lab, file, store)
-        with pytest.raises(DeliveryUnknownError, match="All creates are halted"):
+        with pytest.raises(DeliveryUnknownError, match="All creates have been halted"):
             await lost
         assert lab.clock.time() - START.timestamp() < 3600
         await resume(lab, file, store)

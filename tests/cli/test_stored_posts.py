@@ -254,7 +254,7 @@ def test_the_whole_account_is_halted_until_it_is_resumed(
     assert calm.posts == []
     would = cli(*resume)
     assert would.code == 1
-    assert f"All creates are halted since {calm.now:%Y-%m-}" in would.out
+    assert f"All creates have been halted since {calm.now:%Y-%m-}" in would.out
     assert f"{who}; they go on, too." in would.out
     assert (cli(*resume, "--yes").code, cli(*resume).code) == (0, 0)
     assert cli("run", table, *place).code == 0

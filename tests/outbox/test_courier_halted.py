@@ -32,11 +32,11 @@ async def test_tickets_wait_for_the_end_of_a_halt(
         waiting = await postiz.outbox.wait(tickets[-1], timeout=7_200)
         assert waiting.state == "planned"
         assert waiting.reason == postiz.outbox.trouble
-        assert "All creates are halted since" in waiting.reason
+        assert "All creates have been halted since" in waiting.reason
         assert "by anna@desk" in waiting.reason
         assert "posts resume" in waiting.reason
         assert not lab.sandbox.creates
-        told = [each for each in caplog.messages if "All creates are halted" in each]
+        told = [each for each in caplog.messages if "All creates have been halted" in each]
         assert len(told) == 1, "it is news once"
         await resume(other)
         began = lab.clock.monotonic()

@@ -57,9 +57,9 @@ def test_nothing_leaves_whatever_is_free(
 def test_who_and_when_is_told_everywhere() -> None:
     ledger = quota.halted(ledger_of(limit=30), "anna@desk", WALL)
     told = "since 2031-01-01 00:00 UTC by anna@desk"
-    with pytest.raises(HaltedError, match=f"All creates are halted {told}; nothing was sent"):
+    with pytest.raises(HaltedError, match=f"All creates have been halted {told}; nothing was sent"):
         ledger.halt.check()
-    assert explain(ledger, 0.0) == [f"All creates are halted {told}."]
+    assert explain(ledger, 0.0) == [f"All creates have been halted {told}."]
     view = show(ledger, 0.0, queued=Queued(), next_in=0.0, backlog=None, as_of=None)
     assert (view.halted, view.bulk_waits_for, view.bulk_in) == (told, "halted", None)
     assert f"halted='{told}'" in repr(view)
