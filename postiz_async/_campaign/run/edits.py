@@ -3,8 +3,8 @@
 A row with a `ref` of its own is known by it. A row without one has a ref that its text, date and
 channel make, so an edited one looks like a row that vanished and another that appeared. The two
 are one row if they would be sent exactly alike; else if they have the same channel, moment and
-text; else the same channel and moment (its text was edited); else the same channel and text (it was
-moved). Of several with equal keys it does not matter which is which: each post becomes what its row
+text; else the same channel and text (it was moved, perhaps to where another one was); else the same
+channel and moment (its text was edited). Of several with equal keys it does not matter which is which: each post becomes what its row
 says.
 
 Only posts that are still to come count, those of which nobody knows whether they are stored, and
@@ -233,8 +233,8 @@ class _Pairing:
             side for side in self._gone if _may_be_edited(self._records[side.ref], self._now)
         ]
         self._by(lambda side: (side.channel, side.said.date, side.text))
-        self._by(lambda side: (side.channel, side.said.date))
         self._by(lambda side: (side.channel, side.text), has_moved=True)
+        self._by(lambda side: (side.channel, side.said.date))
         return self._refs
 
     def _by(self, key: Callable[[_Side], Hashable], *, has_moved: bool = False) -> None:

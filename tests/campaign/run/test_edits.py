@@ -171,6 +171,15 @@ def test_an_edit_that_was_named_is_none_of_a_new_post_once_it_is_out(state: RowS
     assert known.ref == before[0].ref
 
 
+def test_rows_that_move_to_where_others_were_are_moved_and_not_edited() -> None:
+    """As a whole plan that moves by a day."""
+    before = numbered(row(f"words {n}", day=1 + n) for n in range(5))
+    after = numbered(row(f"words {n}", day=2 + n) for n in range(5))
+    found = edits(after, journal(before))
+    assert (found.new, found.gone) == ((), ())
+    assert [each.names for each in found.changed] == [{"date"}] * 5
+
+
 def test_what_is_due_already_is_not_missed() -> None:
     before = numbered([row(day=-1)])
     assert edits(numbered([row(day=30)]), journal(before)).gone == ()
