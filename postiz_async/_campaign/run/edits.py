@@ -4,8 +4,8 @@ A row with a `ref` of its own is known by it. A row without one has a ref that i
 channel make, so an edited one looks like a row that vanished and another that appeared. The two
 are one row if they would be sent exactly alike; else if they have the same channel, moment and
 text; else the same channel and text (it was moved, perhaps to where another one was); else the same
-channel and moment (its text was edited). Of several with equal keys it does not matter which is which: each post becomes what its row
-says.
+channel and moment (its text was edited). Of several with equal keys it does not matter which is
+which: each post becomes what its row says.
 
 Only posts that are still to come count, those of which nobody knows whether they are stored, and
 those whose row was edited before they came out: a row that says what was published before is a post
