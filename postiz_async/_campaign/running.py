@@ -64,7 +64,9 @@ TOGETHER = 5.0
 OUTAGE_LOG = logging.getLogger("postiz_async.campaign.outage")
 """The logger that reports the beginning and the end of pauses while Postiz is away."""
 
-_IS_DRAFT = "was scheduled, and is a draft in Postiz now: a run stops before it sends others"
+_IS_DRAFT = (
+    "the post that was scheduled is a draft in Postiz now: a run stops before it sends others"
+)
 _AGAIN = "is in Postiz already, and is sent once more as --again says"
 
 

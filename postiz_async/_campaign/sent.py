@@ -35,6 +35,7 @@ from postiz_async._campaign.run.update_plan import ChangeOptions
 from postiz_async._campaign.status import CampaignStatus, read_status
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.lookup import Doubts
+from postiz_async._delivery.pauses import trouble_of
 from postiz_async._resources.api import OpenClient
 from postiz_async._wire.secrets import OfOneProcess
 from postiz_async.errors import CampaignError, PostizError, describe_rows
@@ -124,7 +125,7 @@ class SentCampaign(OfOneProcess):
                 raise of_another_server(place, status.base_url, postiz.base_url)
             changed = await rows_today(postiz, self._journal.ask, before)
         except PostizError as error:
-            return replace(status, remarks=(str(error),))
+            return replace(status, remarks=(trouble_of(error),))
         after = {**before, **{row.ref: row for row in changed}}
         report = make_report(after.values(), status.report.requests, status.report.left_out)
         # that a post stands for another row, or one that was not sent, is left to a run

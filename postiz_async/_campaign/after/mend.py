@@ -38,9 +38,7 @@ log = logging.getLogger("postiz_async.campaign")
 async def sweep_journal(postiz: OpenClient, journal: Journal) -> None:
     """Compare a journal with the server, mend what is not as it was put, write down the findings.
 
-    Costs no quota, unless a post has to be made whole.
-
-    Rows of requests that a run will look up are left out.
+    Costs no quota. Rows of requests that a run will look up are left out.
 
     Raises:
         PostizError: the posts could not be listed.

@@ -2,17 +2,17 @@
 
 | journal | server                                  | finding                            |
 |---------|-----------------------------------------|------------------------------------|
-| a post  | listed, same date                       | FINE                               |
+| a post  | listed, same date                       | nothing                            |
 | a post  | listed elsewhere, or milliseconds gone  | EDITED, with its date              |
 | a post  | a draft, and was not to be one          | DRAFT                              |
-| a post  | nowhere, but another one has our mark   | ADOPTED                            |
-| a post  | listed, and to be deleted as a double   | ADOPTED: the one that stays        |
+| a post  | nowhere, but another one has our mark   | nothing: that one is adopted       |
+| a post  | listed, and to be deleted as a double   | nothing: the one that stays is     |
 | a post  | nowhere                                 | DELETED                            |
-| no post | one has our mark                        | ADOPTED                            |
+| no post | one has our mark                        | nothing: it is adopted             |
 | any     | a further one has our mark              | DOUBLED, perhaps to be deleted     |
 | any     | an equal one without our mark           | EQUAL                              |
 | any     | the channel is gone                     | HIDDEN: nothing of it is listed    |
-| a post  | FINE or ADOPTED, and lacks a tag        | UNTAGGED: Postiz did not know it   |
+| a post  | as it was put, but lacks a tag          | UNTAGGED: Postiz did not know it   |
 
 Nothing is sent again. Only a double is deleted, and only when it certainly bears our mark, nobody
 edited it, and it is not due soon.
