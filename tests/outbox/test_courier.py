@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from outbox_lab import PLACES, SHORT, OutboxLab
-from processes import until
+from processes import PATIENCE
 
 from postiz_async._outbox.base import close_outbox, open_outbox
 from postiz_async._outbox.outbox import Outbox
@@ -23,7 +23,7 @@ from postiz_async.stores.memory import MemoryStore
 from postiz_async.testing._transport import SandboxTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Collection
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
     from pathlib import Path
 
     from postiz_async._wire import WireRequest, WireResponse
@@ -59,6 +59,13 @@ def hold_for(lab: OutboxLab, name: str, until_then: int = FAR) -> None:
 def hurry(lab: OutboxLab) -> None:
     """Let the organisation, and what was on its way, be others'."""
     lab.run("UPDATE scopes SET ready_at = 0")
+
+
+async def turns_until(holds: Callable[[], object]) -> None:
+    """Look in each turn of the loop until something holds: the clock does not jump from it."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 class Gate(SandboxTransport):
@@ -161,7 +168,7 @@ async def test_a_lease_is_renewed_while_closing_waits_for_a_request(lab: OutboxL
     gate = Gate(lab)
     async with lab.client(transport=gate) as postiz:
         ticket = (await lab.put(postiz, 1))[0]
-        await until(lambda: gate.waiting)
+        await turns_until(lambda: gate.waiting)
         closing = asyncio.create_task(postiz.aclose())
         lab.run("UPDATE scopes SET ready_at = 1")
         while lab.run("SELECT ready_at FROM scopes") == [(1,)]:
@@ -221,10 +228,14 @@ class Odd:
 
 
 class HaltsAfterIntent(Odd):
-    """A sender on it stands still between its intent and its first byte."""
+    """A sender on it stands still between its intent and its first byte, and does nothing else."""
 
     halt = 3_600.0
     has_halted = False
+
+    async def stand_still(self) -> None:
+        if self.has_halted:
+            await self.lab.clock.sleep_until(self.halt)
 
     async def swap(
         self, number: int, version: int, value: bytes, columns: DeliveryColumns
@@ -232,13 +243,20 @@ class HaltsAfterIntent(Odd):
         done = await self.real.swap(number, version, value, columns)
         if columns.state == "sending" and not self.has_halted:
             self.has_halted = True
-            await self.lab.clock.sleep(self.halt)
+            await self.stand_still()
         return done
 
-    async def hold(self, scopes: Collection[str], holder: str, seconds: float) -> set[str]:
-        if self.has_halted:
-            return {*scopes}
-        return await self.real.hold(scopes, holder, seconds)
+    async def line(self, *asked: Any) -> list[Scope]:
+        await self.stand_still()
+        return await self.real.line(*asked)
+
+    async def hold(self, *asked: Any) -> set[str]:
+        await self.stand_still()
+        return await self.real.hold(*asked)
+
+    async def take(self, *asked: Any) -> Any:
+        await self.stand_still()
+        return await self.real.take(*asked)
 
 
 async def test_who_stood_still_before_its_first_byte_sends_nothing_when_it_goes_on(
@@ -249,7 +267,7 @@ async def test_who_stood_still_before_its_first_byte_sends_nothing_when_it_goes_
     odd, quota = HaltsAfterIntent(lab), MemoryStore()
     async with odd.outbox(quota) as slow:
         ticket = await slow.put(lab.post(0), at=lab.at(24))
-        await until(lambda: odd.has_halted)
+        await turns_until(lambda: odd.has_halted)
         async with lab.client(store=quota) as quick:
             while (await quick.outbox.get(ticket.id)).state != "stored":
                 hurry(lab)
@@ -279,7 +297,7 @@ async def test_the_answer_to_what_another_one_looks_up_is_believed(lab: OutboxLa
     odd, gate, quota = HaltsOnDemand(lab), Gate(lab), MemoryStore()
     async with odd.outbox(quota, transport=gate) as slow:
         ticket = await slow.put(lab.post(0), at=lab.at(24))
-        await until(lambda: gate.waiting)
+        await turns_until(lambda: gate.waiting)
         odd.has_halted = True  # else both look at the same moments, and it may always be first
         before = holder(lab)
         async with lab.client(store=quota) as quick:
