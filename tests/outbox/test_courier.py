@@ -62,7 +62,7 @@ def hurry(lab: OutboxLab) -> None:
 
 
 async def turns_until(holds: Callable[[], object]) -> None:
-    """Look in each turn of the loop until something holds: the clock does not jump from it."""
+    """Wait until something holds, and notice it before the clock can jump further."""
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -231,6 +231,7 @@ class HaltsAfterIntent(Odd):
     """A sender on it stands still between its intent and its first byte, and does nothing else."""
 
     halt = 3_600.0
+    """The moment at which it goes on."""
     has_halted = False
 
     async def stand_still(self) -> None:
