@@ -2,7 +2,8 @@
 
 Claims: after the last command each post is what the file says, once; nothing is deleted that was
 not the campaign's; and 200 rows that move to one moment, or by a day, take as few requests as
-there can be. Killed are updates, undos, and all verbs that change a campaign, one in the other.
+there can be. Killed are runs that change posts, undos, and runs while the file changes again and
+again.
 Commands and server are processes, the kills are SIGKILL at random moments, a fifth of all answers
 to creates and deletes is lost after the work, pages take the place of some, more hang, come late,
 stop in the middle or break. The wall clock of each command jumps by hours. Posts of somebody else
@@ -60,7 +61,7 @@ async def requests_of_moves(
         before = len(local.creates)
         write(*((1, 1) if by_a_day else (0,)))
         async with postiz.campaign(file) as campaign:
-            await campaign.update()
+            await campaign.run()
         spent = len(local.creates) - before
         moments = {post.date.replace(microsecond=0) for post in local.posts}
     least = -(-sum(map(len, file.read_text().splitlines())) // 100_000)  # by the bytes alone
@@ -96,7 +97,7 @@ def main() -> None:
         home = Path(folder)
         for by_a_day in (False, True):
             print(asyncio.run(requests_of_moves(home, by_a_day=by_a_day)))
-        for verb in ("update", "undo", "verbs"):
+        for verb in ("change", "undo", "verbs"):
             for seed in (2 * options.seed, 2 * options.seed + 1):  # lists settings, and does not
                 place = home / f"{verb}{seed}"
                 half = options.kills // 2

@@ -27,7 +27,7 @@ from postiz_async._campaign.run.edits import (
 from postiz_async._campaign.run.job import Outcome as Outcome, RunProgress as RunProgress
 from postiz_async._campaign.run.resume import FileComparison as FileComparison
 from postiz_async._campaign.run.undo import UndoResult as UndoResult
-from postiz_async._campaign.run.update_plan import UpdateResult as UpdateResult
+from postiz_async._campaign.run.update_plan import CampaignChanges as CampaignChanges, Plan as Plan
 from postiz_async._campaign.selection import PostSelection as PostSelection
 from postiz_async._campaign.sent import SentCampaign as SentCampaign
 from postiz_async._campaign.status import RecordedQuota as RecordedQuota

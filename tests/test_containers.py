@@ -199,7 +199,7 @@ def test_the_workflow_of_the_page_plans_and_runs() -> None:
     assert extras <= set(PROJECT["optional-dependencies"])
     first, *lines = work.splitlines()
     assert first.startswith('echo "::stop-commands::$(')
-    for command in ("plan", "run"):
+    for command in ("plan", "run --yes"):
         assert f"'{command}'" in work
         for line in lines:
             understood(re.sub(r"\$\{\{.*?\}\}", command, line).split()[1:])

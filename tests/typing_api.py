@@ -37,11 +37,10 @@ from postiz_async import (
 )
 from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.after.wait_published import WaitResult
-from postiz_async._campaign.plan.plan import Forecast
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._campaign.run.undo import UndoResult
-from postiz_async._campaign.run.update_plan import UpdateResult
+from postiz_async._campaign.run.update_plan import CampaignChanges, Plan
 from postiz_async.models.channels import ChannelSettings
 from postiz_async.models.insights import Metric, Notification, PostAnalytics
 from postiz_async.models.posts import PublishEvent
@@ -128,13 +127,13 @@ async def outbox(channel: Channel) -> None:
 
 async def campaign(postiz: Postiz) -> None:
     async with postiz.campaign("campaign.csv", late="send", align="15m") as job:
-        assert_type(await job.plan(), Forecast)
+        assert_type(await job.plan(), Plan)
         async for outcome in job.run():
             assert_type(outcome, Outcome)
         assert_type(await job.run(), Report)
         assert_type(await job.wait_published(), WaitResult)
         assert_type(await job.status(), CampaignStatus)
-        assert_type(await job.update(prune=True, dry_run=True), UpdateResult)
+        assert_type((await job.run(prune=True)).changes, CampaignChanges)
         assert_type(await job.undo(channel="mastodon", rows=range(3, 9)), UndoResult)
         assert_type(await job.html_report(), str)
 
@@ -169,7 +168,7 @@ def synchronous(channel: Channel, token: str) -> None:
         assert_type(postiz.outbox.put(NewPost(channel, "Hello")), Ticket)
         with postiz.campaign([{"channel": "x", "date": NOW}], journal="rows.journal") as job:
             assert_type(job, blocking.Campaign)
-            assert_type(job.plan(), Forecast)
+            assert_type(job.plan(), Plan)
             assert_type(job.journal_path, Path | None)
             for outcome in job.outcomes():
                 assert_type(outcome, Outcome)

@@ -1,18 +1,18 @@
 """`Campaign`: a campaign with its journal, and the job that sends it.
 
 Behind it, `known` is what is known of a campaign, `running` plans and sends,
-and `changing` updates it.
+and `changing` plans and makes the changes of what was sent.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from postiz_async._campaign.after.report import Report, make_report
 from postiz_async._campaign.after.report.page import html_page
-from postiz_async._campaign.changing import Changing
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.options import CampaignOptions
@@ -21,7 +21,7 @@ from postiz_async._campaign.outcomes import CampaignRun, Outcomes
 from postiz_async._campaign.plan.plan import ChannelPlan
 from postiz_async._campaign.read.read_options import FileOptions, ReadOptions
 from postiz_async._campaign.run.job import Outcome, RunProgress, checked_hook
-from postiz_async._campaign.run.update_plan import ChangeOptions, UpdateResult
+from postiz_async._campaign.run.update_plan import ChangeOptions
 from postiz_async._campaign.running import Running
 from postiz_async._campaign.sent import SentCampaign
 from postiz_async._concurrency import in_thread
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import tzinfo
 
-    from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
+    from postiz_async._campaign.plan.plan import PlannedRequest
     from postiz_async._campaign.read.rows import CampaignSource, Row
     from postiz_async._campaign.run.edits import Edits
+    from postiz_async._campaign.run.update_plan import Plan
     from postiz_async._resources.api import OpenClient
     from postiz_async.models.channels import Channel
 
@@ -65,8 +66,7 @@ class Campaign(SentCampaign):
         super().__init__(postiz, origin.path, origin.journal, options)
         self.remarks: list[str] = []
         self._known = known = Known(postiz, origin, options, self._journal)
-        self._running = running = Running(postiz, known, self._doubts, self.remarks)
-        self._changing = Changing(postiz, known, running, self._doubts)
+        self._running = Running(postiz, known, self._doubts, self.remarks)
 
     async def open(self) -> Self:
         """Open the campaign, as `async with` does: read and check everything.
@@ -150,100 +150,75 @@ class Campaign(SentCampaign):
 
     @property
     def changed(self) -> list[Row]:
-        """Rows that differ in the file from what was stored; the posts stay as stored."""
+        """Rows that differ in the file from what was stored; a run changes their posts."""
         return [each.row for each in self.edits.changed]
 
     @property
     def edits(self) -> Edits:
-        """The differences between the campaign and what was sent of it; `update` applies them."""
+        """The differences between the campaign and what was sent of it; a run applies them."""
         return self._known.edits
 
     @property
     def is_done(self) -> bool:
-        """Whether a run has nothing to send, to look up or to write down."""
+        """Whether a run has nothing to send, to look up or to write down, changes apart."""
         return self._known.is_done
 
     # -------------------------------------------------------------- running
 
-    async def plan(self) -> Forecast:
-        """Plan what has still to be sent, with its cost and its end. Sends nothing.
+    async def plan(self, *, prune: bool = False, force: bool = False) -> Plan:
+        """Plan what a run would send and change, with its cost and its end. Does nothing of it.
 
         Looks in Postiz for the rows as a run does.
+
+        Args:
+            prune: as for `run`.
+            force: as for `run`.
 
         Raises:
             InvalidPostError: the campaign has problems.
             CampaignConflictError: rows are in Postiz already, and `existing` is "refuse".
         """
-        return await self._running.plan()
+        return await self._running.plan(ChangeOptions(prune=prune, force=force))
 
     def run(
         self,
         on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
         *,
+        prune: bool = False,
         keep: bool = False,
+        force: bool = False,
     ) -> CampaignRun:
-        """Send what is unsent, and report; `CampaignRun` says how to iterate over outcomes instead.
+        """Make Postiz contain what the campaign says, and report.
 
             report = await campaign.run()
 
+        Unsent rows are sent. Stored posts whose rows say something else now are changed; a post
+        whose row moved to another channel is deleted and sent anew, so that there are never two.
+        What people changed in Postiz is left and reported (`Report.changes`). `plan` shows all of
+        it before; `CampaignRun` says how to iterate over outcomes instead.
         Interrupting it stops sending; requests in flight end first, and the next run goes on.
 
         Args:
             on_outcome: called with each `Outcome` once it is known; may be asynchronous. What it
                 raises stops the run and is raised here.
+            prune: delete posts that are to come and whose rows are not in the campaign any more.
             keep: keep posts that are to come and whose rows are not in the campaign any more, or
                 say something else, and drafts that somebody made of posts. It is written down, and
                 no later run asks.
+            force: overwrite what people edited in Postiz, and send anew what they deleted, if the
+                row says something else now.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            CampaignConflictError: there are such posts, or drafts among the next ones, and `keep`
-                is not given; or rows are in Postiz already, and `existing` is "refuse"; or, with
-                "adopt", in an older version, and `keep` is not given.
+            CampaignConflictError: there are such posts, and neither `prune` nor `keep` is given; or
+                drafts among the next ones, or, with `existing="adopt"`, older versions of rows, and
+                `keep` is not given; or rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
         saw = checked_hook("on_outcome", on_outcome)
-        begin = partial(self._running.begin, keep=keep)
-        return CampaignRun(Outcomes(begin, saw), self.report)
-
-    async def update(
-        self,
-        *,
-        prune: bool = False,
-        keep: bool = False,
-        force: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], Awaitable[None] | None] | None = None,
-    ) -> UpdateResult:
-        """Change stored posts to what the campaign says now, and send new rows.
-
-        What people changed in Postiz meanwhile is left and reported, unless `force` is given. A row
-        that moved to another channel is deleted and sent anew, so that there are never two posts.
-        An update may be killed and called again.
-
-        Args:
-            prune: delete posts whose row is not in the campaign any more.
-            keep: keep them, as `run(keep=True)`.
-            force: overwrite what people edited in Postiz, and send anew what they deleted.
-            dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known; may be asynchronous.
-
-        Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            CampaignConflictError: rows are gone, and neither `prune` nor `keep` is given; or there
-                are rows to send, and somebody made drafts of posts.
-            InvalidPostError: the campaign has problems; nothing was changed.
-            PostizError: the job had to stop; call it again to go on.
-        """
-        how = ChangeOptions(
-            checked_hook("on_outcome", on_outcome),
-            force=force,
-            dry_run=dry_run,
-            prune=prune,
-            keep=keep,
-        )
-        return await self._changing.update(how)
+        how = ChangeOptions(prune=prune, keep=keep, force=force)
+        return CampaignRun(Outcomes(partial(self._running.begin, how), saw), self.report)
 
     async def report(self) -> Report:
         """The outcome of each row, as recorded in the journal.
@@ -254,7 +229,8 @@ class Campaign(SentCampaign):
         await self._settle()
         await self._journal.require_kept()
         summary = await in_thread(partial(read_summary, self._journal.place))
-        return make_report(summary.rows, summary.requests, self.problems)
+        report = make_report(summary.rows, summary.requests, self.problems)
+        return replace(report, changes=self._running.changes)
 
     async def html_report(self, *, zone: tzinfo | None = None) -> str:
         """The outcome of the campaign as an HTML page without external resources.

@@ -64,7 +64,7 @@ class Known:
         self.adopting: frozenset[str] = frozenset()
         """Refs of rows that the last plan found in Postiz, so that a run adopts them."""
         self.moving: frozenset[str] = frozenset()
-        """Refs of rows whose posts an update deletes right before their create leaves."""
+        """Refs of rows whose posts a run deletes right before their create leaves."""
         self.repeated: list[Problem] = []
         """Warnings about rows whose text is in Postiz within a day, from the last look."""
         self.seen: Calendar | None = None
@@ -92,7 +92,7 @@ class Known:
 
     @property
     def edits(self) -> Edits:
-        """The differences between the campaign and what was sent of it; `update` applies them."""
+        """The differences between the campaign and what was sent of it; a run applies them."""
         if self._edits is None:
             checked = self.checked
             self._edits = find_edits(

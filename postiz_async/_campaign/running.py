@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import structs
 
 from postiz_async._campaign.after.mend import sweep_journal
+from postiz_async._campaign.changing import Changing
 from postiz_async._campaign.journal.journal import TAKES_PART, Journal
 from postiz_async._campaign.journal.purposes import NewPosts
-from postiz_async._campaign.journal.requests import RequestHandle, open_requests
+from postiz_async._campaign.journal.requests import RequestHandle, open_requests, refs_in_doubt
 from postiz_async._campaign.journal.rows import IN_FLIGHT, RowRecord
+from postiz_async._campaign.journal.tables import read_kept
 from postiz_async._campaign.known import Known
-from postiz_async._campaign.outcomes import ActiveRun, Outcomes, taken
+from postiz_async._campaign.outcomes import ActiveRun
 from postiz_async._campaign.plan.doubles import explain_older, older_versions, repeated_posts
-from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
+from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.plan.row_state import as_sent, is_unstored
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.edits import explain_drafts, made_drafts
-from postiz_async._campaign.run.job import Job, Outcome, RunProgress, outcome_of, task_group
+from postiz_async._campaign.run.job import (
+    Job,
+    JobContext,
+    Outcome,
+    RunProgress,
+    outcome_of,
+    task_group,
+)
 from postiz_async._campaign.run.other_runs import OtherRuns
 from postiz_async._campaign.run.resume import (
     ReadJournal,
@@ -36,10 +46,16 @@ from postiz_async._campaign.run.resume import (
 )
 from postiz_async._campaign.run.run import Runner
 from postiz_async._campaign.run.update import Update
-from postiz_async._campaign.run.update_plan import UpdatePlan
+from postiz_async._campaign.run.update_plan import (
+    NO_CHANGES,
+    CampaignChanges,
+    ChangeOptions,
+    Plan,
+    joined,
+)
 from postiz_async._concurrency import in_thread
 from postiz_async._delivery.listing import Calendar
-from postiz_async._delivery.lookup import Doubts, Fence
+from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import Outage, trouble_of
 from postiz_async._resources.api import OpenClient
@@ -70,18 +86,6 @@ _IS_DRAFT = (
 _AGAIN = "is in Postiz already, and is sent once more as --again says"
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateBeside:
-    """An update that runs together with the sending of new rows.
-
-    `changing` are refs of rows in changes whose answers were lost.
-    """
-
-    work: Update
-    plan: UpdatePlan
-    changing: frozenset[str]
-
-
 @dataclass(slots=True)
 class Running:
     """The plan of a campaign, and its runs, one at a time.
@@ -97,10 +101,8 @@ class Running:
     known: Known
     doubts: Doubts
     remarks: list[str]
-    beside: UpdateBeside | None = None
-    """The update that the next run is a part of."""
-    _keep: bool = False
-    """Whether posts stay whose rows are gone."""
+    changes: CampaignChanges = NO_CHANGES
+    """What the last run changed."""
     _run: str = field(default_factory=lambda: uuid.uuid4().hex)
     _runner: Runner | None = None
     _outage: Outage | None = None
@@ -123,38 +125,40 @@ class Running:
         if self._active is not None and self._active.is_stopping:
             await self._active.end()
 
-    async def plan(self) -> Forecast:
+    async def plan(self, how: ChangeOptions) -> Plan:
         """See `Campaign.plan`."""
         await self.settle()
-        self.known.refuse_problems()
-        self.known.adopting = frozenset()
-        rows = await anyio.to_thread.run_sync(
-            self.known.unsent
-        )  # which reads the journal after a run
+        known = self.known
+        known.refuse_problems()
+        known.adopting = frozenset()
+        changing = Changing(self.postiz, known, how)
+        if await known.journal.is_there():
+            await self.postiz.scheduler.restore(await known.journal.read(read_kept))
+            await changing.look(Outage.of(self.postiz))
+        # which reads the journal after a run
+        rows = await anyio.to_thread.run_sync(known.unsent)
         await self._look_in_postiz(rows)
-        if self.known.adopting:
-            rows = await anyio.to_thread.run_sync(self.known.unsent)
+        if known.adopting:
+            rows = await anyio.to_thread.run_sync(known.unsent)
+        rows = [*rows, *changing.planned.resent]
         await self.postiz.scheduler.refresh()
-        planner, align = self.known.planner, self.known.options.span
-        arranged = await self.known.arrange(planner, rows)
-        facts = self.known.checked.facts
-        media = len({facts[name].sha256 for row in rows for name in row.media})
+        planner, align = known.planner, known.options.span
+        arranged = await known.arrange(planner, rows)
+        facts = known.checked.facts
+        sent = [*rows, *(row for request in changing.requests for row in request.rows)]
+        media = len({facts[name].sha256 for row in sent for name in row.media})
         work = partial(planner.forecast, rows, arranged, align, media_files=media)
-        return await anyio.to_thread.run_sync(work)
+        forecast = await anyio.to_thread.run_sync(partial(work, beside=changing.requests))
+        return Plan(**structs.asdict(forecast), changes=changing.planned)
 
-    async def run(self, on_outcome: Callable[[Outcome], Awaitable[None]]) -> None:
-        """Run until the end; `on_outcome` is called with each outcome."""
-        await taken(Outcomes(self.begin, on_outcome))
-        await self.known.journal.require_kept()
-
-    async def begin(self, *, keep: bool = False) -> ActiveRun:
+    async def begin(self, how: ChangeOptions) -> ActiveRun:
+        """Begin a run."""
         await self.settle()
         if self._active is not None and not self._active.is_over:
             raise UsageError("This campaign is being run already. Wait for the end of that run.")
-        self._keep = keep
         self.known.refuse_problems()
         self.postiz.scheduler.require(*self._scopes())
-        self._active = ActiveRun(self._carry_out)
+        self._active = ActiveRun(partial(self._make_so, how))
         return self._active
 
     def _scopes(self) -> set[Scope]:
@@ -169,16 +173,59 @@ class Running:
             scopes.add("publish")
         return scopes
 
-    async def _carry_out(self, send: MemoryObjectSendStream[Outcome]) -> None:
-        """Run until all is sent, or until it is cancelled."""
-        job = await self._open_job()
-        self._runner = Runner(job, send.send)
-        try:
-            async with self._taking_part(job.journal), task_group():
+    async def _make_so(self, how: ChangeOptions, send: MemoryObjectSendStream[Outcome]) -> None:
+        """Change and send until Postiz has what the campaign says, or until it is cancelled."""
+        known, how = self.known, replace(how, on_outcome=send.send)
+        self.changes = NO_CHANGES
+        is_open = True
+        while is_open:
+            changing = Changing(self.postiz, known, how)
+            await self._carry_out(changing, send)
+            self.changes = joined(self.changes, changing.made)
+            is_open = bool(changing.unclear)
+            if is_open:  # the answers are known by now
+                await known.read(await known.journal.made(known.origin.campaign))
+                is_open = changing.is_open
+
+    async def _carry_out(self, changing: Changing, send: MemoryObjectSendStream[Outcome]) -> None:
+        """Change what differs, and send what is new."""
+        known, how = self.known, changing.how
+        self._outage = outage = Outage.of(self.postiz, log=OUTAGE_LOG)
+        if known.unsent():
+            await self.postiz.scheduler.refuse_if_halted()
+        calendar = self._calendar(outage)
+        async with AsyncExitStack() as stack:
+            stack.callback(self._forget)
+            if await known.journal.is_there():
+                await self._resume(stack)
+            others = await self._adopt(calendar, stack, keep=how.keep)
+            journal = await known.journal.made(known.origin.campaign)
+            if not how.prune:
+                await known.decide(journal, keep=how.keep)
+            await self.stop_before_drafts(journal, calendar, keep=how.keep)
+            if known.checked.records:
+                await changing.look(outage)
+            context = JobContext.of(self.postiz, journal, self.doubts, outage)
+            update = None
+            if (plan := changing.plan) is not None:
+                await self._require(changing.planned)
+                update = await stack.enter_async_context(changing.carried_out(context, plan))
+                adopted, calendar = others.unreported, self._calendar(outage)
+                others = await self._adopt(calendar, stack, keep=True)
+                others.unreported += adopted
+            job = await self._open_job(context, calendar, others, update)
+            left_out = known.problems
+            stack.callback(lambda: known.know(replace(known.checked, left_out=left_out)))
+            self._runner = Runner(job, send.send)
+            async with task_group():
                 await self._work(job, self._runner, send)
-        finally:
-            known, records = self.known, RecordsOnDemand(self.known.journal.place)
-            known.know(replace(known.checked, records=records, left_out=known.problems))
+
+    def _forget(self) -> None:
+        """Forget the records that were known before a run; the journal has them."""
+        known = self.known
+        if known.journal.opened is not None:
+            records = RecordsOnDemand(known.journal.place)
+            known.know(replace(known.checked, records=records))
 
     async def _work(self, job: Job, runner: Runner, send: MemoryObjectSendStream[Outcome]) -> None:
         journal = job.journal
@@ -197,9 +244,6 @@ class Running:
     @asynccontextmanager
     async def _taking_part(self, journal: Journal) -> AsyncGenerator[None]:
         """Keep other hosts from running the campaign with other rows while the block lasts."""
-        if not journal.is_shared:
-            yield
-            return
         run, contents = self._run, contents_of(self.known.rows)
 
         async def go_on() -> None:
@@ -207,6 +251,7 @@ class Running:
                 await self.postiz.clock.sleep(TAKES_PART / 3)
                 await journal.join(run, contents)
 
+        await journal.join(run, contents)
         async with task_group() as group:
             group.start_soon(go_on)
             try:
@@ -266,55 +311,74 @@ class Running:
                 f"postiz-async status. The reason: {trouble_of(error)}"
             )
 
-    async def _open_job(self) -> Job:
-        self._outage = outage = Outage.of(self.postiz, log=OUTAGE_LOG)
-        if self.known.unsent():
+    async def _require(self, changes: CampaignChanges) -> None:
+        """Stop before changes that this client may not make, or nobody at present."""
+        if changes.is_something:
             await self.postiz.scheduler.refuse_if_halted()
+        if changes.changed:
+            self.postiz.scheduler.require("update")
+        if changes.resent or changes.pruned:
+            self.postiz.scheduler.require("delete")
+
+    def _calendar(self, outage: Outage) -> Calendar:
+        """A list of posts that waits while Postiz is away, with what a plan just saw."""
         lists = outage.wrap(self.postiz.posts.list)
-        place = self.known.journal.place
-        is_shared = place.path is None  # posts seen then may have been deleted since
+        is_shared = self.known.journal.place.path is None  # what a plan saw may be deleted since
         seen = self.known.seen if self.known.is_just_planned and not is_shared else None
         calendar = Calendar(lists) if seen is None else seen
         calendar.lists = lists
-        if await self.known.journal.is_there():
-            journal = await self.known.journal.made(self.known.origin.campaign)
-            records = await journal.rows()
-            if any(record.state is RowState.UNDECIDED for record in records.values()):
-                await sweep_journal(self.postiz, journal)
-            await self.known.read(journal)
-        self.known.seen, self.known.adopting = None, frozenset()
-        others = await self._look_for_rows(self.known.unsent(), calendar)
-        if others.older and not self._keep:
+        return calendar
+
+    async def _resume(self, stack: AsyncExitStack) -> None:
+        """Open and read the journal of an earlier run."""
+        journal = await self.known.journal.made(self.known.origin.campaign)
+        await self._take_part(journal, stack)
+        records = await journal.rows()
+        if any(record.state is RowState.UNDECIDED for record in records.values()):
+            await sweep_journal(self.postiz, journal)
+        await self.known.read(journal)
+
+    async def _take_part(self, journal: Journal, stack: AsyncExitStack) -> None:
+        """Take over the quota of a journal, and keep others from sending other rows."""
+        await self.postiz.scheduler.restore(await journal.read(read_kept))
+        if journal.is_shared:
+            await stack.enter_async_context(self._taking_part(journal))
+
+    async def _adopt(self, calendar: Calendar, stack: AsyncExitStack, *, keep: bool) -> OtherRuns:
+        """Look in Postiz for unsent rows, and write down what is found."""
+        known = self.known
+        known.seen, known.adopting = None, frozenset()
+        others = await self._look_for_rows(known.unsent(), calendar)
+        if others.older and not keep:
             rows = tuple(each.row or 0 for each in others.older)
             raise CampaignConflictError(explain_older(others.older), rows=rows)
-        journal = await self.known.journal.made(self.known.origin.campaign)
+        is_new = known.journal.opened is None
+        journal = await known.journal.made(known.origin.campaign)
+        if is_new:
+            await self._take_part(journal, stack)
         await others.write_down(journal)
         # another run may have made the journal between our look for it and our lock
-        await self.known.read(journal)
-        if self.beside is None:
-            await self.known.decide(journal, keep=self._keep)
-            await self.stop_before_drafts(journal, calendar, keep=self._keep)
-        if self.known.checked.records:
-            others.here = {row.ref for row in self.known.checked.campaign.rows}
-        update, refs = self.beside, self.known.changed_refs
-        if journal.is_shared:
-            await journal.join(self._run, contents_of(self.known.rows))
-        apart = () if update is None else update.changing
-        await write_rows(journal, self.known.checked, self.known.unsent(), refs, apart=apart)
-        await self.postiz.scheduler.restore(journal)
-        looks = [others.without_stored]
-        if update is not None:
-            looks.append(partial(update.work.make_room, update.plan))
+        await known.read(journal)
+        return others
+
+    async def _open_job(
+        self, context: JobContext, calendar: Calendar, others: OtherRuns, update: Update | None
+    ) -> Job:
+        known, journal = self.known, context.journal
+        if known.checked.records:
+            others.here = {row.ref for row in known.checked.campaign.rows}
+        refs, apart = known.changed_refs, await journal.read(refs_in_doubt)
+        await write_rows(journal, known.checked, known.unsent(), refs, apart=apart)
         return Job(
             postiz=self.postiz,
             journal=journal,
-            checked=self.known.checked,
+            checked=known.checked,
             calendar=calendar,
-            outage=outage,
-            fence=Fence(self.postiz, outage) if update is None else update.work.job.fence,
-            options=self.known.options,
+            outage=context.outage,
+            fence=context.fence,
+            options=known.options,
             client_refs=others.client_refs,
-            looks=looks,
+            looks=[others.without_stored, *([] if update is None else [update.make_room])],
             adopted=others.unreported,
             doubts=self.doubts,
         )
@@ -330,8 +394,8 @@ class Running:
             channels = {**there, **channels}
         here = {row.ref for row in checked.campaign.rows} if recorded else None  # free a large set
         journal = self.known.journal
-        read: ReadJournal | None = journal.ask if recorded else None
-        read = journal.opened.read if journal.opened is not None else read
+        is_there = bool(recorded) or journal.opened is not None
+        read: ReadJournal | None = journal.read if is_there else None
         past = await past_of(read, self.known.origin.campaign)
         refs = ClientRefs(past, checked.campaign.rows, channels)
         others = OtherRuns(

@@ -48,7 +48,7 @@ class CampaignStatus:
     """The root of the API to which the campaign was sent."""
     report: Report
     doubts: Doubts
-    """Requests whose answers are missing; a run or an update looks them up."""
+    """Requests whose answers are missing; a run looks them up."""
     quota: RecordedQuota | None
     asked_at: datetime | None = None
     """When Postiz was asked; None: it was not, and this is what the journal says."""

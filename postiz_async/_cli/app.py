@@ -27,7 +27,6 @@ from postiz_async._cli import (
     account,
     after_run,
     campaigns,
-    changes,
     channels,
     dates,
     insights,
@@ -38,6 +37,7 @@ from postiz_async._cli import (
     posts,
     providers,
     status,
+    undo,
 )
 from postiz_async._cli.help import ACCOUNT, CAMPAIGNS, COMMON, LOCAL, POSTS, QUIETLY
 from postiz_async._cli.options import DATES, Said
@@ -75,8 +75,7 @@ _COMMANDS: dict[Group, tuple[App | Callable[..., object], ...]] = {
         campaigns.plan,
         campaigns.run,
         status.status,
-        changes.update,
-        changes.undo,
+        undo.undo,
         after_run.report,
     ),
     POSTS: (posts.app, channels.app, media.app, insights.app, providers.providers),

@@ -20,27 +20,33 @@ from postiz_async._cli.after_run import (
 )
 from postiz_async._cli.connection import zone_of
 from postiz_async._cli.forecasts import (
+    LEFT_BY_PEOPLE,
     SHOWN_AT_ONCE,
+    describe_changes,
+    say_changes,
     say_edits,
+    say_in_the_way,
+    say_left,
     say_left_out,
     say_warnings,
     show_plan,
 )
 from postiz_async._cli.help import FILE, SPECIAL
-from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
-from postiz_async._cli.output import Output
+from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs, Yes
+from postiz_async._cli.output import Output, ask
 from postiz_async._cli.problems import problem_lines
 from postiz_async._cli.results import (
     Result,
+    changes_result,
     edits_result,
     plan_result,
     refused_result,
     report_result,
 )
-from postiz_async._cli.sending import run_if_open, say_withdrawn, wait_until_published
-from postiz_async.errors import ConfigurationError, InvalidPostError
+from postiz_async._cli.sending import Sending, run_if_open, say_withdrawn, wait_until_published
+from postiz_async.errors import CampaignConflictError, ConfigurationError, InvalidPostError
 from postiz_async.models._durations import read_duration
-from postiz_async.types import Existing, Late, OnDoubt, Report
+from postiz_async.types import CampaignChanges, Existing, Late, OnDoubt, Report
 
 MediaRoots = Annotated[
     list[Path] | None,
@@ -72,13 +78,18 @@ class CampaignFlags:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class PlanFlags(CampaignFlags):
-    """Options for rows that are in Postiz already.
+    """Options for posts that are in Postiz already.
 
     Args:
+        prune: Delete posts that are to come and whose row is no longer in the file.
+        force: Also change posts that people have edited in Postiz: overwrite their edits, and send
+            those again that they deleted.
         adopt: Adopt posts that are in Postiz already but not in the journal.
         again: Send rows once more that are in Postiz already, or that undo has withdrawn.
     """
 
+    prune: bool = False
+    force: Annotated[bool, Parameter(group=SPECIAL)] = False
     adopt: Annotated[bool, Parameter(group=SPECIAL)] = False
     again: Annotated[bool, Parameter(group=SPECIAL)] = False
 
@@ -143,13 +154,16 @@ async def plan(
     json: Json = False,
     read_as: Annotated[ReadAs, Parameter(name="*", group=FILE)] = ReadAs(),
 ) -> int:
-    """Check each row, and show requests and finish. Sends nothing."""
+    """Check each row, and show what a run would send and change, and when it is done."""
     output = Output(as_json=json, says_results=True)
     existing = flags.existing
     async with open_campaign(file, flags, read_as, existing=existing) as (postiz, campaign):
         if campaign.problems and not flags.skip_invalid:
             return refuse(output, campaign)
-        forecast = await campaign.plan()
+        try:
+            forecast = await campaign.plan(prune=flags.prune, force=flags.force)
+        except InvalidPostError:  # a row that changed
+            return refuse(output, campaign)
         if json:
             output.json(plan_result(campaign, forecast))
         else:
@@ -182,7 +196,7 @@ def refuse(output: Output, campaign: Campaign) -> int:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class RunFlags(PlanFlags):
-    """Options for late rows and lost answers.
+    """Options for late rows, lost answers, and changes.
 
     Args:
         late: What to do with a post whose date passes before a slot is free: skip it, send it at
@@ -196,6 +210,12 @@ class RunFlags(PlanFlags):
     late: str = "skip"
     on_doubt: Annotated[OnDoubt, Parameter(group=SPECIAL)] = "skip"
     keep: bool = False
+    yes: Yes = False
+
+    @property
+    def late_rule(self) -> Late:
+        """The value of `late` for `Postiz.campaign`, which checks it."""
+        return cast("Late", read_duration(self.late) or self.late)
 
 
 async def run(
@@ -207,18 +227,18 @@ async def run(
     json: Json = False,
     read_as: ReadAs = ReadAs(),
 ) -> int:
-    """Send a campaign, or continue it after Ctrl-C or a crash.
+    """Send a campaign, continue it, or bring its posts up to date. Asks before it changes posts.
 
-    Stop it at any time, and run it again: each row is stored once.
+    Stop it at any time, and run it again: each row is stored once. What people changed in Postiz
+    is reported and left.
 
     Args:
         wait_published: Then wait until each post is published, has failed, or is a quarter of an
             hour late.
     """
     output = Output(as_json=json)
-    late = cast("Late", read_duration(choices.late) or choices.late)  # which is checked there
     sending: _SendingFlags = {
-        "late": late,
+        "late": choices.late_rule,
         "on_doubt": choices.on_doubt,
         "existing": choices.existing,
     }
@@ -233,8 +253,14 @@ async def run(
             raise InvalidPostError(list(campaign.problems))
         zone = zone_of(read_as.connection, campaign.reading.timezone)
         told = len(campaign.remarks)
-        keep = choices.keep
-        code = await _send(output, postiz, campaign, zone, late, keep=keep, waits=wait_published)
+        try:
+            code = await _send(output, postiz, campaign, zone, choices)
+        except InvalidPostError:
+            if not campaign.problems:
+                raise
+            return refuse(output, campaign)
+        if not code and wait_published:
+            code = await wait_until_published(output, campaign, zone)
         ended = code is None or await campaign.has_journal()
         report = await campaign.report() if ended else Report((), {}, 0)
     fault = "" if output.as_json or code else write_result(result_path(campaign), report, zone)
@@ -245,17 +271,20 @@ async def run(
             "problems": campaign.problems,
             "remarks": campaign.remarks,
             "edits": edits_result(campaign.edits),
+            "changes": changes_result(report.changes),
         }
 
     output.document(document)
     if not (output.as_json or code):
         if code is None:
+            say_left(output, report.changes.left, resends=True)
             show_report(output, report, zone)
             _say_remarks(output, campaign, told)
         say_result(output, campaign, fault)
     if code:
         return code
     is_fine = report.complete and not report.doubled and not campaign.problems
+    is_fine &= report.changes.left.keys() <= LEFT_BY_PEOPLE
     return 0 if is_fine and not fault else 1
 
 
@@ -284,29 +313,49 @@ def say_result(output: Output, campaign: Campaign, fault: str) -> None:
 
 
 async def _send(
-    output: Output,
-    postiz: Postiz,
-    campaign: Campaign,
-    zone: tzinfo,
-    late: Late,
-    *,
-    keep: bool,
-    waits: bool,
+    output: Output, postiz: Postiz, campaign: Campaign, zone: tzinfo, choices: RunFlags
 ) -> int | None:
-    """Send a checked campaign, and if asked for wait until it is published.
+    """Show what a checked campaign would change, ask, and carry it out.
 
     Returns:
         The exit code, as from `run_if_open`.
     """
     say_left_out(output, campaign)
     say_warnings(output, campaign, most=SHOWN_AT_ONCE)
-    if campaign.is_resumed:
-        say_edits(output, campaign.edits, campaign.path, zone)
     _say_remarks(output, campaign)
-    code = await run_if_open(output, postiz, campaign, zone, late, keep=keep)
-    if code or not waits:
-        return code
-    return await wait_until_published(output, campaign, zone)
+    how = Sending(choices.late_rule, choices.prune, choices.keep, choices.force)
+    if campaign.is_resumed:
+        say_edits(output, campaign.edits, zone)
+        say_in_the_way(output, campaign.edits, is_decided=choices.prune or choices.keep)
+        if campaign.edits.changed or (choices.prune and campaign.edits.gone):
+            plan = await campaign.plan(prune=choices.prune, force=choices.force)
+            say_changes(output, plan.changes)
+            if not (choices.yes or _agreed(output, plan.changes)):
+                output.say("Nothing was changed or sent. --yes does it.", "yellow")
+                return 1
+            how = how._replace(plan=plan)
+    return await run_if_open(output, postiz, campaign, zone, how)
+
+
+def _agreed(output: Output, changes: CampaignChanges) -> bool:
+    """Whether the user agrees to changes of stored posts; without any nobody is asked.
+
+    Raises:
+        CampaignConflictError: there is nobody to ask.
+    """
+    if not changes.is_something:
+        return True
+    told = describe_changes(changes)
+    agreed = None if output.as_json else ask(f"{told}. Do it?")
+    if agreed is not None:
+        return agreed
+    rows = [row.number for row in (*changes.changed, *changes.resent)]
+    rows += [record.number for record in changes.pruned]
+    raise CampaignConflictError(
+        f"The file differs from stored posts: {told}. Nothing was changed or sent, because there "
+        "is no terminal to ask on. --yes does it; postiz-async plan shows it.",
+        rows=tuple(sorted(rows)),
+    )
 
 
 def _say_remarks(output: Output, campaign: Campaign, told: int = 0) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import takewhile
-from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -30,10 +29,40 @@ from postiz_async.models._durations import (
     describe_span,
     write_duration,
 )
-from postiz_async.types import Changed, Edits, Estimate, FieldChange, Forecast, Late
+from postiz_async.types import (
+    CampaignChanges,
+    Changed,
+    Edits,
+    Estimate,
+    FieldChange,
+    Forecast,
+    Late,
+    Plan,
+)
 
 SHOWN_AT_ONCE = 5
 """Most warnings that are shown before a run; `plan` has them all."""
+WHY = {
+    "published": "published already",
+    "failed": "refused by the network",
+    "edited": "edited in Postiz",
+    "due": "due too soon",
+    "shared": "in one group with another post",
+    "hidden": "on a channel that is gone",
+    "gone": "deleted or moved in Postiz",
+    "invalid": "the row has problems",
+    "no_slot": "no create request is free before the date, so it stays on its channel",
+    "late": "the date has passed; give the row a new one",
+    "refused": "Postiz refused the change; the reason: postiz-async status",
+    "now": "of type now: what was published is not changed",
+    "begun": "to be deleted, and it is not certain yet that it is; postiz-async undo continues",
+    "elsewhere": "another host is working on it; try again",
+    "unknown": "not in this campaign",
+    "ours": "still there, though Postiz was asked to delete it; try again",
+}
+"""Why a post stays as it is, by the reason."""
+LEFT_BY_PEOPLE = frozenset({"published", "failed", "edited", "gone", "hidden"})
+"""Reasons that are no failure: what people and networks did to a post."""
 _SHOWN = 8
 """Most edits that are shown one by one; the others are counted."""
 _NAMED = 20
@@ -45,13 +74,20 @@ _CONTEXT = 8
 
 
 def show_plan(
-    output: Output, postiz: Postiz, campaign: Campaign, forecast: Forecast, zone: tzinfo
+    output: Output, postiz: Postiz, campaign: Campaign, forecast: Plan, zone: tzinfo
 ) -> None:
-    """Show the cost of a campaign and when it is done."""
+    """Show what a run would change and send, its cost, and when it is done."""
     say_left_out(output, campaign)
     say_warnings(output, campaign)
     if campaign.is_resumed:
-        say_edits(output, campaign.edits, campaign.path, zone)
+        say_edits(output, campaign.edits, zone)
+        say_in_the_way(output, campaign.edits, is_decided=bool(forecast.changes.pruned))
+        if unclear := forecast.changes.unclear:
+            output.say(
+                f"{count(len(unclear), 'post')} in requests without an answer: a run looks them "
+                "up first, and sends or changes them then"
+            )
+        say_changes(output, forecast.changes)
     say_adopted(output, campaign)
     if forecast.requests:
         say_headline(output, postiz, campaign, forecast, zone)
@@ -154,11 +190,13 @@ def say_warnings(
 
 
 def say_headline(
-    output: Output, postiz: Postiz, campaign: Campaign, forecast: Forecast, zone: tzinfo
+    output: Output, postiz: Postiz, campaign: Campaign, forecast: Plan, zone: tzinfo
 ) -> None:
     """Show the server, channels, first and last date and cost, before anything is sent."""
     server = postiz.base_url.removesuffix("/public/v1")
-    dates = [row.date for request in campaign.requests for row in request.rows]
+    changes = forecast.changes
+    sent = (row for request in campaign.requests for row in request.rows)
+    dates = [row.date for row in (*sent, *changes.changed, *changes.resent)]
     output.say(
         f"{server}, {count(len(campaign.channels), 'channel')}, "
         f"{date_range(min(dates), max(dates), zone)}"
@@ -184,12 +222,9 @@ def say_late(output: Output, forecast: Forecast, late: Late = "skip") -> None:
 def say_edits(
     output: Output,
     edits: Edits,
-    path: Path,
     zone: tzinfo,
-    *,
-    is_update: bool = False,
 ) -> None:
-    """Show new, changed and removed rows, and the command that applies the changes."""
+    """Show new, changed and removed rows."""
     if edits.unread:
         rows = describe_rows(edits.unread)
         output.say(f"{rows}: cannot be read, so nothing counts as gone.", "yellow")
@@ -204,12 +239,46 @@ def say_edits(
     output.say(f"The file differs from what was sent: {named}", "bold yellow")
     output.say_some(list(_changed(edits.changed, zone)), _SHOWN)
     output.say_some(list(_gone(edits, zone)), _NAMED)
-    if not is_update:
-        prune = " --prune" if edits.gone else ""
-        if edits.in_the_way:
-            output.say("run stops before posts whose rows are gone; run --keep keeps them.")
-        output.say("run leaves posts as they are. To see what changing them would take:")
-        output.say(f"  {command_on(path, 'update')}{prune}")
+
+
+def say_in_the_way(output: Output, edits: Edits, *, is_decided: bool = False) -> None:
+    """Show that a run stops before posts whose rows are gone, unless they are deleted."""
+    gone = edits.in_the_way
+    if gone and not is_decided:
+        are, them = ("is", "it") if len(gone) == 1 else ("are", "them")
+        output.say(
+            f"{count(len(gone), 'post')} whose row is gone {are} to come, and stop a run: --prune "
+            f"deletes {them}, --keep keeps {them}.",
+            "yellow",
+        )
+
+
+def describe_changes(changes: CampaignChanges) -> str:
+    """What a run would change of stored posts; empty if nothing."""
+    posts, free = len(changes.changed), len(changes.free)
+    cost = "no request" if free == posts else count(changes.requests, "create request")
+    both = f" ({free:,} for nothing)" if 0 < free < posts else ""
+    parts = (
+        f"{count(posts, 'post')} changed for {cost}{both}" if posts else "",
+        f"{len(changes.resent):,} deleted and sent again" if changes.resent else "",
+        f"{len(changes.pruned):,} deleted" if changes.pruned else "",
+    )
+    return ", ".join(filter(None, parts))
+
+
+def say_changes(output: Output, changes: CampaignChanges) -> None:
+    """Show what a run would change of stored posts, and what it would leave."""
+    if changes.is_something:
+        output.say(f"A run changes stored posts: {describe_changes(changes)}", "bold")
+    say_left(output, changes.left, resends=True)
+
+
+def say_left(output: Output, left: Mapping[str, Iterable[int]], *, resends: bool = False) -> None:
+    """Show which posts stay as they are, and why; `resends`: --force sends deleted ones anew."""
+    for why, rows in left.items():
+        is_forced = why == "edited" or (resends and why == "gone")
+        hint = " (--force does it anyway)" if is_forced else ""
+        output.say(f"left: {describe_rows(rows)}: {WHY[why]}{hint}", "yellow")
 
 
 def _changed(changed: Sequence[Changed], zone: tzinfo) -> Iterable[str]:

@@ -29,7 +29,7 @@ from postiz_async._cli.options import Json
 from postiz_async._cli.output import Output, moment
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.results import Result, report_result
-from postiz_async._cli.sending import run_campaign
+from postiz_async._cli.sending import Sending, run_campaign
 from postiz_async.clock import AcceleratedClock, Anchor
 from postiz_async.errors import ConfigurationError
 
@@ -303,7 +303,7 @@ async def run_sample(
         async with client as postiz, postiz.campaign(Path(folder, "campaign.csv")) as campaign:
             rows = len(campaign.rows)
             display = display_type(output, postiz, campaign, open_rows=rows, zone=UTC)
-            await run_campaign(output, postiz, campaign, display, UTC)
+            await run_campaign(output, postiz, campaign, display, UTC, Sending())
             report = await campaign.report()
     creates = box.creates
     hours, seconds = (creates[-1].at - creates[0].at) / 3600, (box.clock.time() - began) / speed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import tzinfo
 from logging import LogRecord
 from typing import Self, TypeVar
@@ -22,7 +22,9 @@ from postiz_async._resources.api import opened
 from postiz_async.clock import Clock, SystemClock
 from postiz_async.errors import PostizError
 from postiz_async.models._durations import describe_seconds
-from postiz_async.types import Doubts, Outcome, RowState
+from postiz_async.types import CampaignChanges, Doubts, Outcome, Row, RowState
+
+_NONE = CampaignChanges()
 
 T = TypeVar("T")
 
@@ -44,6 +46,7 @@ class RunDisplay(StatusDisplay):
         campaign: the campaign.
         open_rows: rows without an outcome yet.
         zone: the zone of the dates.
+        changes: what is changed of stored posts.
         line_every: seconds between two lines at least, if there is no terminal.
     """
 
@@ -55,6 +58,7 @@ class RunDisplay(StatusDisplay):
         *,
         open_rows: int,
         zone: tzinfo,
+        changes: CampaignChanges = _NONE,
         line_every: float = LINE_EVERY,
     ) -> None:
         super().__init__(output, line_every)
@@ -63,13 +67,13 @@ class RunDisplay(StatusDisplay):
         self._campaign = campaign
         self._zone = zone
         self._states: Counter[RowState] = Counter()
-        requests = campaign.requests
-        self._requests, self._requests_done = len(requests), 0
+        groups = [*(request.rows for request in campaign.requests), *_in_place(changes)]
+        self._requests, self._requests_done = len(groups), 0
         self.media: int = 0
         """The number of media files to upload."""
-        self._open = {row.ref: i for i, request in enumerate(requests) for row in request.rows}
+        self._open = {row.ref: i for i, rows in enumerate(groups) for row in rows}
         self._left = Counter(self._open.values())
-        self._rows = open_rows
+        self._rows = open_rows + len(changes.changed) + len(changes.pruned)
         self._stopping = False
         self._trouble, self._away_since = "", 0.0
 
@@ -190,6 +194,13 @@ class RunDisplay(StatusDisplay):
         for state, number in self._troubles():
             text.append(f"   {number:,} {state.value}", style="red")
         return text
+
+
+def _in_place(changes: CampaignChanges) -> list[Sequence[Row]]:
+    """The rows that create requests change, in as many groups, though not in those of requests."""
+    free = {row.ref for row in changes.free}
+    rows = [row for row in changes.changed if row.ref not in free]
+    return [rows[n :: changes.requests] for n in range(changes.requests)]
 
 
 _AWAY = "Postiz is away; the run goes on by itself when it is back: {}"

@@ -11,14 +11,14 @@ from postiz_async.models._durations import write_duration
 if TYPE_CHECKING:
     from postiz_async import Campaign, CampaignStatus
     from postiz_async.types import (
+        CampaignChanges,
         Edits,
         FileComparison,
-        Forecast,
+        Plan,
         Report,
         Row,
         RowRecord,
         UndoResult,
-        UpdateResult,
     )
 
 Result = dict[str, Any]
@@ -94,7 +94,7 @@ def edits_result(edits: Edits) -> Result:
     }
 
 
-def plan_result(campaign: Campaign, forecast: Forecast) -> Result:
+def plan_result(campaign: Campaign, forecast: Plan) -> Result:
     """The part of a campaign that is still to be sent, and its cost."""
     return {
         "problems": campaign.problems,
@@ -134,25 +134,20 @@ def plan_result(campaign: Campaign, forecast: Forecast) -> Result:
             for each in forecast.estimates
         ],
         "edits": edits_result(campaign.edits),
+        "changes": changes_result(forecast.changes),
     }
 
 
-def update_result(campaign: Campaign, updated: UpdateResult, *, done: bool) -> Result:
-    """The changes that an update made, or would make."""
-    forecast = updated.forecast
+def changes_result(changes: CampaignChanges) -> Result:
+    """What a run changed of stored posts, or would change."""
     return {
-        "done": done,
-        "changed": _numbers(updated.changed),
-        "free": _numbers(updated.free),
-        "resent": _numbers(updated.resent),
-        "pruned": list(map(row_and_post, updated.pruned)),
-        "new": _numbers(updated.new),
-        "unclear": updated.unclear,
-        "left": updated.left,
-        "requests": 0 if forecast is None else forecast.requests,
-        "requests_that_change": updated.requests,
-        "finish": None if forecast is None else forecast.finish,
-        "edits": edits_result(campaign.edits if done else updated.edits),
+        "changed": _numbers(changes.changed),
+        "free": _numbers(changes.free),
+        "resent": _numbers(changes.resent),
+        "pruned": list(map(row_and_post, changes.pruned)),
+        "unclear": changes.unclear,
+        "left": changes.left,
+        "requests": changes.requests,
     }
 
 

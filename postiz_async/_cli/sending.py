@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import tzinfo
+from typing import NamedTuple
 
 from postiz_async import Campaign, Postiz
 from postiz_async._cli.after_run import standing
@@ -29,17 +30,34 @@ from postiz_async._cli.output import (
 from postiz_async._cli.progress import RunDisplay
 from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
-from postiz_async.types import Late, Report, RowState, SentCampaign, WaitResult
+from postiz_async.types import (
+    CampaignChanges,
+    Late,
+    Plan,
+    Report,
+    RowState,
+    SentCampaign,
+    WaitResult,
+)
+
+
+class Sending(NamedTuple):
+    """How a campaign is sent: options of `Campaign.run`, and its plan, if it was made before."""
+
+    late: Late = "skip"
+    prune: bool = False
+    keep: bool = False
+    force: bool = False
+    plan: Plan | None = None
+
+    @property
+    def changes(self) -> CampaignChanges:
+        """What is changed of stored posts."""
+        return CampaignChanges() if self.plan is None else self.plan.changes
 
 
 async def run_if_open(
-    output: Output,
-    postiz: Postiz,
-    campaign: Campaign,
-    zone: tzinfo,
-    late: Late,
-    *,
-    keep: bool = False,
+    output: Output, postiz: Postiz, campaign: Campaign, zone: tzinfo, how: Sending
 ) -> int | None:
     """Run the rest of a campaign, or say that there is nothing left to do.
 
@@ -51,7 +69,7 @@ async def run_if_open(
         report = await campaign.report()
         unclear = (RowState.SENDING, RowState.UNKNOWN)
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
-        if campaign.is_done:
+        if campaign.is_done and not how.changes.is_something:
             with suppress(*PASSING):  # then the report has the earlier results
                 await campaign.run()
             report = await campaign.report()
@@ -70,12 +88,15 @@ async def run_if_open(
         campaign,
         open_rows=looked_up + sum(len(request.rows) for request in campaign.requests),
         zone=zone,
+        changes=how.changes,
     )
-    work = run_campaign(output, postiz, campaign, display, zone, late=late, keep=keep)
+    work = run_campaign(output, postiz, campaign, display, zone, how)
     code = await _run(output, work, display.stopping, exit_code_of)
     if code in {None, UNDECIDED} or not await campaign.has_journal():
         return code
     where = standing(await campaign.report())
+    if how.changes.is_something and (changed := len(campaign.edits.changed)):
+        where += f", and {count(changed, 'post')} to change"
     output.result(f"Stopped: {where}. Run the same command again to go on.", "bold yellow")
     return code
 
@@ -94,22 +115,20 @@ async def run_campaign(
     campaign: Campaign,
     display: RunDisplay,
     zone: tzinfo,
-    *,
-    late: Late = "skip",
-    keep: bool = False,
+    how: Sending,
 ) -> None:
     """Run a checked campaign and show its warnings and progress."""
-    if campaign.requests:
+    if campaign.requests or how.plan is not None:
         told = campaign.warnings
-        forecast = await campaign.plan()
+        forecast = how.plan or await campaign.plan()
         display.media = forecast.media_files
         say_warnings(output, campaign, told, most=SHOWN_AT_ONCE)
         say_adopted(output, campaign)
         if forecast.requests:
             say_headline(output, postiz, campaign, forecast, zone)
-            say_late(output, forecast, late)
+            say_late(output, forecast, how.late)
     async with display:
-        await campaign.run(on_outcome=display.saw, keep=keep)
+        await campaign.run(on_outcome=display.saw, prune=how.prune, keep=how.keep, force=how.force)
 
 
 async def wait_until_published(output: Output, campaign: SentCampaign, zone: tzinfo) -> int | None:

@@ -12,10 +12,10 @@ from cyclopts import Parameter
 from postiz_async import CampaignStatus, ReadOptions
 from postiz_async._cli.after_run import channel_table, read_status, show_report
 from postiz_async._cli.connection import find_target, open_client, zone_of
-from postiz_async._cli.forecasts import say_edits
+from postiz_async._cli.forecasts import say_edits, say_in_the_way
 from postiz_async._cli.help import JOURNAL
 from postiz_async._cli.options import CampaignFile, JournalOptions, Json, ReadAs
-from postiz_async._cli.output import Output, count, moment
+from postiz_async._cli.output import Output, command_on, count, moment
 from postiz_async._cli.results import status_result
 from postiz_async._cli.sending import wait_until_published
 from postiz_async._cli.waiting import doubt_text
@@ -91,7 +91,10 @@ def _show_status(
     if isinstance(now, str):
         output.say(now, "yellow")
     else:
-        say_edits(output, now.edits, status.path, zone)
+        say_edits(output, now.edits, zone)
+        say_in_the_way(output, now.edits)
+        if now.edits.is_open:
+            output.say(f"What a run would do: {command_on(status.path, 'plan')}")
         if (new := len(now.edits.new)) and not now.edits.is_open:
             output.say(
                 f"{count(new, 'row')} of the file {'are' if new > 1 else 'is'} not sent yet."
@@ -100,7 +103,7 @@ def _show_status(
         if now.problems:
             output.say(_SAVED)
     if doubt := doubt_text(status.doubts, datetime.now(UTC).timestamp(), zone):
-        output.say(f"In doubt until a run or an update has looked: {doubt}", "yellow")
+        output.say(f"In doubt until a run has looked: {doubt}", "yellow")
     if (quota := status.quota) is not None:
         output.say(
             f"Quota: {quota.remaining:,} of {quota.limit:,} requests left when last seen, "

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from postiz_async import Postiz
 from postiz_async._campaign.after.tables import csv_table
-from postiz_async._cli.changes import WHY
+from postiz_async._cli.forecasts import WHY
 from postiz_async._cli.options import (
     ApiOptions,
     StoreOptions,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from postiz_async._logs import Log
+    from postiz_async._quota.snapshot import Snapshot
     from postiz_async._quota.view import Quota
     from postiz_async._transport import Transport
     from postiz_async._wire.endpoints import Call
@@ -176,9 +177,9 @@ class Scheduler:
             await self.clock.sleep(1.0)
             await self.refresh()
 
-    async def restore(self, store: SnapshotStore) -> None:
-        """Take over the state of the quota in a journal, if it says more than ours."""
-        await self.persistence.restore(self.queue.handle, store)
+    async def restore(self, kept: Snapshot | None) -> None:
+        """Take over the state of the quota from a journal, if it says more than ours."""
+        await self.persistence.restore(self.queue.handle, kept)
 
     @property
     def budget(self) -> ConcurrencyLimit:

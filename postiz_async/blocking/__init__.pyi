@@ -26,7 +26,6 @@ from postiz_async._campaign.after.report import Report
 from postiz_async._campaign.after.wait_published import WaitResult
 from postiz_async._campaign.options import Existing
 from postiz_async._campaign.plan.plan import ChannelPlan
-from postiz_async._campaign.plan.plan import Forecast
 from postiz_async._campaign.plan.plan import PlannedRequest
 from postiz_async._campaign.read.media_files import MediaRoot
 from postiz_async._campaign.read.read_options import ReadOptions
@@ -37,7 +36,7 @@ from postiz_async._campaign.run.edits import Edits
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._campaign.run.job import RunProgress
 from postiz_async._campaign.run.undo import UndoResult
-from postiz_async._campaign.run.update_plan import UpdateResult
+from postiz_async._campaign.run.update_plan import Plan
 from postiz_async._campaign.status import CampaignStatus
 from postiz_async._delivery.lookup import Doubts
 from postiz_async._delivery.options import Late
@@ -122,7 +121,7 @@ class Campaign:
         """For each channel of the file, what is in Postiz and what has still to be sent."""
     @property
     def changed(self) -> list[Row]:
-        """Rows that differ in the file from what was stored; the posts stay as stored."""
+        """Rows that differ in the file from what was stored; a run changes their posts."""
     @property
     def channels(self) -> list[Channel]:
         """The channels that the campaign uses."""
@@ -133,7 +132,7 @@ class Campaign:
         """The requests that are being looked up now, because their answers were lost."""
     @property
     def edits(self) -> Edits:
-        """The differences between the campaign and what was sent of it; `update` applies them."""
+        """The differences between the campaign and what was sent of it; a run applies them."""
     def has_journal(self) -> bool:
         """Whether the campaign has a journal.
 
@@ -151,7 +150,7 @@ class Campaign:
         """
     @property
     def is_done(self) -> bool:
-        """Whether a run has nothing to send, to look up or to write down."""
+        """Whether a run has nothing to send, to look up or to write down, changes apart."""
     @property
     def is_resumed(self) -> bool:
         """Whether an earlier run left a journal."""
@@ -175,10 +174,14 @@ class Campaign:
     @property
     def path(self) -> Path:
         """The campaign's file, or its name."""
-    def plan(self) -> Forecast:
-        """Plan what has still to be sent, with its cost and its end. Sends nothing.
+    def plan(self, *, prune: bool = False, force: bool = False) -> Plan:
+        """Plan what a run would send and change, with its cost and its end. Does nothing of it.
 
         Looks in Postiz for the rows as a run does.
+
+        Args:
+            prune: as for `run`.
+            force: as for `run`.
 
         Raises:
             InvalidPostError: the campaign has problems.
@@ -212,26 +215,35 @@ class Campaign:
         self,
         on_outcome: Callable[[Outcome], object] | None = None,
         *,
+        prune: bool = False,
         keep: bool = False,
+        force: bool = False,
     ) -> Report:
-        """Send what is unsent, and report; `CampaignRun` says how to iterate over outcomes instead.
+        """Make Postiz contain what the campaign says, and report.
 
             report = campaign.run()
 
+        Unsent rows are sent. Stored posts whose rows say something else now are changed; a post
+        whose row moved to another channel is deleted and sent anew, so that there are never two.
+        What people changed in Postiz is left and reported (`Report.changes`). `plan` shows all of
+        it before; `CampaignRun` says how to iterate over outcomes instead.
         Interrupting it stops sending; requests in flight end first, and the next run goes on.
 
         Args:
             on_outcome: called with each `Outcome` once it is known. What it
                 raises stops the run and is raised here.
+            prune: delete posts that are to come and whose rows are not in the campaign any more.
             keep: keep posts that are to come and whose rows are not in the campaign any more, or
                 say something else, and drafts that somebody made of posts. It is written down, and
                 no later run asks.
+            force: overwrite what people edited in Postiz, and send anew what they deleted, if the
+                row says something else now.
 
         Raises:
             InvalidPostError: the campaign has problems; nothing was sent.
-            CampaignConflictError: there are such posts, or drafts among the next ones, and `keep`
-                is not given; or rows are in Postiz already, and `existing` is "refuse"; or, with
-                "adopt", in an older version, and `keep` is not given.
+            CampaignConflictError: there are such posts, and neither `prune` nor `keep` is given; or
+                drafts among the next ones, or, with `existing="adopt"`, older versions of rows, and
+                `keep` is not given; or rows are in Postiz already, and `existing` is "refuse".
             PostizError: the job had to stop; run it again to go on.
             UsageError: `on_outcome` is not a function of one argument, or a run is under way.
         """
@@ -277,35 +289,6 @@ class Campaign:
             ChannelNotFoundError: there is no such channel, or several have its name.
             ConfigurationError: `rows` has another form, or it is not certain what is meant.
             PostizError: the server could not be asked; call it again to go on.
-        """
-    def update(
-        self,
-        *,
-        prune: bool = False,
-        keep: bool = False,
-        force: bool = False,
-        dry_run: bool = False,
-        on_outcome: Callable[[Outcome], object] | None = None,
-    ) -> UpdateResult:
-        """Change stored posts to what the campaign says now, and send new rows.
-
-        What people changed in Postiz meanwhile is left and reported, unless `force` is given. A row
-        that moved to another channel is deleted and sent anew, so that there are never two posts.
-        An update may be killed and called again.
-
-        Args:
-            prune: delete posts whose row is not in the campaign any more.
-            keep: keep them, as `run(keep=True)`.
-            force: overwrite what people edited in Postiz, and send anew what they deleted.
-            dry_run: change nothing, and return what would be done and what it costs.
-            on_outcome: called with each `Outcome` once it is known.
-
-        Raises:
-            CampaignError: the campaign was never run, or another process works on it.
-            CampaignConflictError: rows are gone, and neither `prune` nor `keep` is given; or there
-                are rows to send, and somebody made drafts of posts.
-            InvalidPostError: the campaign has problems; nothing was changed.
-            PostizError: the job had to stop; call it again to go on.
         """
     def wait_published(
         self,

@@ -37,9 +37,8 @@ class Persistence:
         finally:
             self.stores.remove(store)
 
-    async def restore(self, handle: LedgerHandle, store: SnapshotStore) -> None:
+    async def restore(self, handle: LedgerHandle, kept: Snapshot | None) -> None:
         """Offer a saved state to a handle, which takes it if it knows nothing better."""
-        kept = await store.load()
         await handle.refresh()
         if kept is None:
             return
@@ -72,10 +71,6 @@ class Persistence:
 
 class SnapshotStore(Protocol):
     """Saves a ledger before each create is sent and after each answer."""
-
-    async def load(self) -> Snapshot | None:
-        """The state that was saved last, or None."""
-        ...
 
     async def save(self, kept: Snapshot) -> None:
         """Save the state; once this returns, it survives a crash of this process."""

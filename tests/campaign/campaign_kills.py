@@ -1,4 +1,4 @@
-"""Campaigns whose runs, updates and undos are killed, by one host or by several: see `kill_lab`."""
+"""Campaigns whose runs and undos are killed, by one host or by several: see `kill_lab`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from postgres_server import shared_server
 from processes import COMMAND, Process, Server, ended, wait_until
 from samples import PNG
 
+from postiz_async import CampaignStatus
 from postiz_async._campaign.journal.places import journal_at
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.journal.summary import Summary, read_summary
@@ -357,13 +358,13 @@ class SharedRunKills(RunKills):
 
 
 class EditKills(CampaignKills):
-    """Kills updates, or undos.
+    """Kills runs that change posts, or undos.
 
     A campaign is run, then its file is edited in every way a file can be. Beside it lie posts of
     somebody else: at the same moments, on the same channels, some with the same texts.
 
     Args:
-        verb: `update` or `undo`.
+        verb: `change` or `undo`.
     """
 
     others = (
@@ -389,15 +390,19 @@ class EditKills(CampaignKills):
 
     def command(self, file: Path, verb: str) -> list[str]:
         more = {
-            "run": [],
-            "update": ["--prune", "--yes"],
-            "undo": ["--yes"],
-            "run again": ["--again"],
+            "run": ["run"],
+            "change": ["run", "--prune", "--yes"],
+            "undo": ["undo", "--yes"],
+            "run again": ["run", "--again"],
         }
-        return [*COMMAND, verb.split(maxsplit=1)[0], str(file), *more[verb]]
+        return [*COMMAND, *more[verb], str(file)]
 
-    def is_at_its_end(self, _file: Path, code: int) -> bool:
-        return code == 0
+    def is_at_its_end(self, file: Path, code: int) -> bool:
+        if code != 1 or self.verb == "undo":
+            return code == 0
+        status = CampaignStatus.read(file)  # a run that found equal posts of others ends with 1
+        edits = status.compare().edits
+        return not (edits.new or edits.changed or edits.gone or status.report.open)
 
     def campaign(self, file: Path, kills: int) -> None:
         before = self._records()

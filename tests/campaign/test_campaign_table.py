@@ -2,7 +2,7 @@
 
 Three things are compared: what the file says (wanted), what the journal knows (known), and what
 Postiz lists (listed). Each combination that can be has exactly one line in `TABLE`, and each is
-made here, against a server, and updated.
+made here, against a server, and run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from campaign_lab import Lab, Watched, at, rows
 
-from postiz_async._campaign.run.update_plan import UpdateResult
+from postiz_async._campaign.run.update_plan import CampaignChanges
 from postiz_async.errors import CampaignConflictError, InvalidPostError
 
 ROW, OTHERS = 1, 2
@@ -197,15 +197,15 @@ class _World:
             self.write(self.row | _EDITS.get(wanted, {"channel": self.other}))
 
     async def done(self) -> str:
-        """What an update does, which its dry run says before."""
-        said = await self._update(dry_run=True)
+        """What a run does, which its plan says before."""
+        said = await self._changes(is_run=False)
         before, creates = self._told(), len(self.lab.creates)
-        done = await self._update(dry_run=False)
+        done = await self._changes(is_run=True)
         after = self._told()
         if isinstance(done, str):
-            assert said == done or done == "stop", "a dry run shows what stops"  # noqa: PLR1714
+            assert said == done or done == "stop", "a plan shows what stops"  # noqa: PLR1714
             return done
-        assert isinstance(said, UpdateResult)
+        assert isinstance(said, CampaignChanges)
         if not said.unclear:
             assert (done.left, len(done.changed)) == (said.left, len(said.changed))
         more, fewer = after.keys() - before.keys(), before.keys() - after.keys()
@@ -215,10 +215,10 @@ class _World:
             return "change" if len(self.lab.creates) > creates else "change freely"
         return ", ".join(["leave", *done.left]).replace(", ", ": ", 1)
 
-    async def _update(self, *, dry_run: bool) -> UpdateResult | str:
+    async def _changes(self, *, is_run: bool) -> CampaignChanges | str:
         try:
             async with self.lab.client() as postiz, self.lab.campaign(postiz) as campaign:
-                return await campaign.update(dry_run=dry_run)
+                return (await (campaign.run() if is_run else campaign.plan())).changes
         except InvalidPostError:
             return "problem"
         except CampaignConflictError:

@@ -150,7 +150,7 @@ async def test_a_hook_that_cannot_be_called_is_refused_before_anything_is_sent(
         with pytest.raises(UsageError, match="on_outcome"):
             await campaign.undo(on_outcome=hook)
         with pytest.raises(UsageError, match="on_outcome"):
-            await campaign.update(on_outcome=hook)
+            await campaign.run(on_outcome=hook)
         with pytest.raises(UsageError, match="on_look"):
             await campaign.wait_published(on_look=hook)
     assert lab.creates == []

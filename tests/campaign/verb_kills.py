@@ -1,4 +1,4 @@
-"""Campaigns whose runs and updates are killed, one in the middle of the other."""
+"""Campaigns whose file changes again and again while runs are killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from processes import COMMAND, ended
 from postiz_async._delivery.outcomes import RowState
 
 VERBS = ("run", "dates", "types")
-"""A run, and updates of dates, which cost requests, or of types, which cost none."""
+"""A run as before, and changes of dates, which cost requests, or of types, which cost none."""
 
 
 class VerbKills(EditKills):
@@ -25,12 +25,11 @@ class VerbKills(EditKills):
     """
 
     def __init__(self, home: Path, seed: int, kills: int) -> None:
-        super().__init__(home, seed, kills, "update")
+        super().__init__(home, seed, kills, "change")
 
     def command(self, file: Path, verb: str) -> list[str]:
-        if verb in {"dates", "types"}:
-            return [*COMMAND, "update", str(file), "--yes"]
-        return [*COMMAND, "run", str(file), *(["--again"] if verb == "run again" else [])]
+        again = ["--again"] if verb == "run again" else []
+        return [*COMMAND, "run", "--yes", *again, str(file)]
 
     def campaign(self, file: Path, kills: int) -> None:
         records = self._records()

@@ -129,21 +129,3 @@ def test_what_cannot_be_done_is_said(cli: Cli, server: Server, tmp_path: Path) -
         result = cli("report", file, *options)
         assert result.code == 2
         assert words in result.err
-
-
-def test_a_row_that_changed_after_it_was_stored_is_known_also_when_nothing_is_left_to_send(
-    cli: Cli, server: Server, tmp_path: Path
-) -> None:
-    columns = "channel,date,content,ref"
-
-    def write(text: str) -> Path:
-        row = ("mastodon", FAR, f"{text} {tmp_path}", "a")
-        return write_campaign(tmp_path / "c.csv", row, columns=columns)
-
-    assert cli("run", write("First")).code == 0
-    assert "1 changed" in cli("run", write("Second")).out
-    assert "1 changed" in cli("status", tmp_path / "c.csv").out
-    assert "changed" in (tmp_path / "c.result.csv").read_text(encoding="utf-8")
-    for _ in range(2):
-        assert cli("run", write("First")).code == 0
-        assert "changed" not in cli("status", tmp_path / "c.csv").out

@@ -16,7 +16,7 @@ from postiz_async._cli.app import app
 AT = "2027-06-01T10:00Z"
 
 OTHERS = {
-    *("plan", "run", "update", "undo"),
+    *("plan", "run", "undo"),
     *("status", "report", "dates", "demo", "sandbox"),
     *("channels trigger", "media function"),  # as the server answers
     *(
@@ -71,12 +71,12 @@ def test_campaigns_that_changed(cli: Cli, server: Server, tmp_path: Path) -> Non
     file = write_campaign(tmp_path / "c.csv", *rows)
     assert cli("run", file).code == 0
     write_campaign(file, (*rows[0][:2], f"Quite changed {tmp_path}"), ("threads", AT, "x" * 600))
-    refused = cli("update", file, "--json")
+    refused = cli("run", file, "--json")
     assert refused.error["type"] == "InvalidPostError"
     write_campaign(file, (*rows[0][:2], f"Quite changed {tmp_path}"))
-    for options in (["--prune"], ["--prune", "--yes"]):
-        updated = cli("update", file, "--json", *options).document
-        assert (updated["changed"], len(updated["pruned"])) == ([2], 1)
+    for verb in (["plan"], ["run", "--yes"]):
+        changes = cli(*verb, file, "--prune", "--json").document["changes"]
+        assert (changes["changed"], len(changes["pruned"])) == ([2], 1)
     for options in ([], ["--yes"]):
         undone = cli("undo", file, "--json", *options).document
         assert len(undone["deleted" if options else "would_delete"]) == 1

@@ -88,7 +88,7 @@ def test_alt_texts_and_links_that_are_wrong(
     assert words in said(refused.err)
 
 
-def test_an_alt_text_that_changes_is_an_edit_that_update_applies(cli: Cli, tmp_path: Path) -> None:
+def test_an_alt_text_that_changes_is_an_edit_that_run_applies(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     path = tmp_path / "c.csv"
 
@@ -100,7 +100,7 @@ def test_an_alt_text_that_changes_is_an_edit_that_update_applies(cli: Cli, tmp_p
     assert cli("run", path).code == 0
     write("A cup of tea")
     assert 'alt "A cup" -> "A cup of tea"' in said(cli("plan", path).out)
-    assert cli("update", path, "--yes").code == 0
+    assert cli("run", path, "--yes").code == 0
     assert "The file differs" not in cli("plan", path).out
 
 

@@ -135,12 +135,12 @@ def test_in_use(cli: Cli, server: Server, file: Path) -> None:
     lock = FileLock(journal.with_name(journal.name + ".lock"))
     try:
         told = ("Another process", "postiz-async status")
-        refused_and_untouched(cli, server, journal, "run", file, told=told)
+        refused_and_untouched(cli, server, journal, "run", file, "--yes", told=told)
         assert cli("status", file).code == 0
         assert cli("plan", file).code == 0
     finally:
         lock.release()
-    assert cli("run", file, "--keep").code == 0
+    assert cli("run", file, "--keep", "--yes").code == 0
 
 
 def test_the_key_is_in_no_file(server: Server, file: Path) -> None:

@@ -48,12 +48,12 @@ def test_a_file_that_says_something_else_is_asked_about(cli: Cli, files: list[Pa
     one, other = files
     assert cli("run", one).code == 0
     other.write_text(other.read_text().replace("Hello 3", "Goodbye"))
-    for verb in ("plan", "run", "update"):
+    for verb in ("plan", "run"):
         refused = cli(verb, other)
         assert refused.code == 2
         assert "3 of the 4 rows" in refused.err
         assert "--name 'c.csv'" in refused.err
-    changed = cli("update", other, "--name", "c.csv", "--yes")
+    changed = cli("run", other, "--name", "c.csv", "--yes")
     assert changed.code == 0
     assert cli("status", one, "--name", "c.csv", "--json").document["complete"]
 

@@ -40,7 +40,8 @@ def edited(cli: Cli, server: Server, tmp_path: Path) -> Path:
 
 def test_plan_and_status_name_old_beside_new(cli: Cli, edited: Path) -> None:
     for command in ("plan", "status"):
-        lines = cli(command, edited).out.splitlines()
+        said = cli(command, edited).out
+        lines = said.splitlines()
         start = lines.index("The file differs from what was sent: 1 new, 6 changed, 1 gone")
         assert lines[start + 1 : start + 4] == [
             "  4 rows (2-5): date 1 h later",
@@ -48,7 +49,8 @@ def test_plan_and_status_name_old_beside_new(cli: Cli, edited: Path) -> None:
             '  row 7: channel "telegram" -> "threads"',
         ]
         assert lines[start + 4].startswith("  gone (was row 7): Mon 10 Mar 2031 09:00 ")
-        assert f"  {shlex.join(['postiz-async', 'update', str(edited), '--prune'])}" in lines
+        assert "1 post whose row is gone is to come, and stop a run: --prune" in " ".join(lines)
+    assert f"What a run would do: {shlex.join(['postiz-async', 'plan', str(edited)])}" in said
 
 
 def test_all_of_it_is_there_for_programs(cli: Cli, edited: Path) -> None:
@@ -61,22 +63,22 @@ def test_all_of_it_is_there_for_programs(cli: Cli, edited: Path) -> None:
     assert cli("plan", edited, "--json").document["edits"] == told
 
 
-def test_run_sends_what_is_new_alone(cli: Cli, edited: Path) -> None:
+def test_run_stops_before_what_is_gone(cli: Cli, edited: Path) -> None:
     before = cli("posts", "list", "--json").document
-    stopped = cli("run", edited)
+    stopped = cli("run", edited, "--yes")
     assert stopped.code == 3
     assert "1 post is still to come, but not in the campaign any more (row 7 before)" in stopped.err
-    assert "postiz-async update --prune, or keep it with --keep." in " ".join(stopped.err.split())
+    assert "Delete it with --prune, or keep it with --keep." in " ".join(stopped.err.split())
     assert "Stopped" not in stopped.out
     assert cli("posts", "list", "--json").document == before
-    ran = cli("run", edited, "--keep", "--json").document
+    ran = cli("run", edited, "--keep", "--yes", "--json").document
     assert ran["counts"] == {"stored": 8}
     assert cli("status", edited, "--json").document["edits"]["new"] == []
     again = cli("run", edited)
     assert again.code == 0  # it was said
     assert "  kept (was row 7): " in again.out
-    assert "run stops" not in again.out
-    assert "--keep" not in cli("update", edited).out
+    assert "--keep" not in again.out
+    assert "--keep" not in cli("plan", edited).out
 
 
 def test_each_post_that_would_be_deleted_is_named(cli: Cli, server: Server, tmp_path: Path) -> None:
@@ -85,6 +87,6 @@ def test_each_post_that_would_be_deleted_is_named(cli: Cli, server: Server, tmp_
     path = write_campaign(tmp_path / "c.csv", *rows)
     assert cli("run", path).code == 0
     write_campaign(path, rows[0])
-    shown = cli("update", path, "--prune").out
+    shown = cli("plan", path, "--prune").out
     assert shown.count("gone (was row ") == 20
     assert "... and 4 more (--json has all)" in shown

@@ -154,6 +154,11 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "resumed": False,
         "moved": 0,
         "edits": {"new": [2, 3, 4], "changed": [], "gone": [], "unread": []},
+        "changes": {
+            **{name: [] for name in ("changed", "free", "pruned", "resent", "unclear")},
+            "left": {},
+            "requests": 0,
+        },
     }
     document = planned.document
     finish, estimates = document.pop("finish"), document.pop("estimates")

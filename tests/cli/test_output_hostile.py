@@ -82,7 +82,6 @@ LISTS = [
     ("plan", "FILE"),
     ("run", "FILE"),
     ("status", "FILE"),
-    ("update", "FILE", "--yes"),
     ("undo", "FILE", "--yes"),
     ("report", "FILE"),
 ]
@@ -196,7 +195,7 @@ PLACES = {
     "a name of a setting": ("channel,date,content,settings", (*ROW, '{{"a{}": 1}}'), "c.csv"),
 }
 """Where a file of somebody else may have line breaks: its columns, a row, and its name."""
-VERBS = ("plan", "run", "status", "update", "undo", "report")
+VERBS = ("plan", "run", "status", "undo", "report")
 
 
 def forged(text: str) -> list[str]:

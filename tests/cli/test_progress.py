@@ -249,7 +249,7 @@ async def test_a_run_says_how_much_is_in_doubt_why_and_until_when(
 
 
 @pytest.mark.parametrize("kind", ["bars", "lines"])
-async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
+async def test_so_does_a_count(tmp_path: Path, kind: str) -> None:
     window = io.StringIO()
     output = output_to(window, is_terminal=kind == "bars")
     async with one_in_doubt(tmp_path) as (sandbox, file, way):
@@ -264,7 +264,7 @@ async def test_so_does_an_update(tmp_path: Path, kind: str) -> None:
                 output, "done", 3, UTC, campaign.doubts, postiz.clock, line_every=0.01
             )
             async with display:
-                work = asyncio.create_task(campaign.update(on_outcome=display.saw))
+                work = asyncio.create_task(campaign.run(on_outcome=display.saw))
                 await until(lambda: DOUBT.search(plain(window)))
                 await until(lambda: "2 of 3 done; in doubt: 1 post" in plain(window))
                 way.halt.close()

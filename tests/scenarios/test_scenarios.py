@@ -31,6 +31,7 @@ from world import (
 
 from postiz_async import Postiz, Priority
 from postiz_async._campaign.journal.journal import Journal
+from postiz_async._campaign.journal.tables import read_kept
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import FaultKind
 from postiz_async.stores import Kept, Records
@@ -164,7 +165,7 @@ async def process(
             journal = await Journal.open(path, campaign="c", base_url=postiz.base_url)
             await stack.enter_async_context(journal)
             opened(postiz).scheduler.persistence.stores.append(journal)
-            await opened(postiz).scheduler.restore(journal)
+            await opened(postiz).scheduler.restore(await journal.read(read_kept))
         yield postiz, lambda: None
 
 

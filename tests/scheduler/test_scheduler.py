@@ -395,7 +395,7 @@ async def test_the_next_process_does_not_probe_a_window_that_is_used_up() -> Non
         )
         async with heir:
             opened(heir).scheduler.persistence.stores.append(store)
-            await opened(heir).scheduler.restore(store)
+            await opened(heir).scheduler.restore(await store.load())
             with pytest.raises(QuotaWaitError, match="3 of 3 used"):
                 await heir.posts.send(it.body(9), max_wait=60)
             await heir.posts.send(it.body(9))

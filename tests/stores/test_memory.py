@@ -443,7 +443,7 @@ async def test_a_campaign_does_not_recall_over_a_lock_out_that_another_client_me
             open_window = ledger_of(ends_after=HOUR, ends_before=HOUR, remaining=3)
             await store.save(take_snapshot(open_window, clock.monotonic(), clock.time()))
             opened(postiz).scheduler.persistence.stores.append(store)
-            await opened(postiz).scheduler.restore(store)
+            await opened(postiz).scheduler.restore(await store.load())
             assert (await postiz.quota()).blocked
 
 

@@ -203,12 +203,16 @@ async def test_a_campaign_is_refused_before_its_journal(tmp_path: Path) -> None:
     sending = local.client(allow=["read", "schedule"])
     async with sending as postiz, postiz.campaign(file) as campaign:
         assert (await campaign.run()).complete
-        with pytest.raises(ScopeError, match="'update'"):
-            await campaign.update()
         with pytest.raises(ScopeError, match="'delete'"):
             await campaign.undo()
         assert (await campaign.undo(dry_run=True)).rows
-    assert len(local.posts) == 1
+    file.write_text(file.read_text("utf-8").replace(",x", ",y"), encoding="utf-8")
+    sending = local.client(allow=["read", "schedule"])
+    async with sending as postiz, postiz.campaign(file) as campaign:
+        assert len((await campaign.plan()).changes.changed) == 1
+        with pytest.raises(ScopeError, match="'update'"):
+            await campaign.run()
+    assert [post.content for post in local.posts] == ["x"]
 
 
 async def test_who_may_not_schedule_does_not_send_for_others(tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ from postiz_async._campaign.journal.tables import (
     Tables,
     each_request,
     put_rows,
-    read_kept,
     read_meta,
     read_rows,
     rows_of,
@@ -375,10 +374,6 @@ class Journal:
         value = msgspec.json.encode(media)
         await self.do(lambda t: t.execute(_UPLOADED, sha256=sha256, media=value).rowcount)
 
-    async def load(self) -> Snapshot | None:
-        """Load the state of the quota, as a `SnapshotStore`."""
-        return await self.do(read_kept)
-
     async def save(self, kept: Snapshot) -> None:
         """Save the state of the quota, as a `SnapshotStore`."""
         value = msgspec.json.encode(kept)
@@ -533,6 +528,10 @@ class CampaignJournal:
                 "each row cannot be told. What was sent is in Postiz. Put the journal back, or run "
                 f"the campaign again with {adopt}: it takes over what is there."
             )
+
+    async def read(self, query: Callable[[Tables], T]) -> T:
+        """Read the journal, whether it is open or not."""
+        return await (self.ask if self.opened is None else self.opened.read)(query)
 
     async def ask(self, query: Callable[[Tables], T]) -> T:
         """Read the journal without opening it, as any process may."""

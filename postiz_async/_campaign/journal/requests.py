@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from postiz_async._campaign.journal.journal import Journal
-from postiz_async._campaign.journal.purposes import NewPosts, Purpose, RowEnd
+from postiz_async._campaign.journal.purposes import Changes, NewPosts, Purpose, RowEnd
 from postiz_async._campaign.journal.tables import OPEN, KeptRequest, Tables, read_requests
 from postiz_async._delivery.handle import Handle
 from postiz_async._delivery.matching import in_milliseconds
@@ -142,6 +142,12 @@ async def open_requests(journal: Journal, purpose: Purpose) -> list[RequestHandl
         return [RequestHandle.found(journal, purpose, each) for each in kept]
 
     return await journal.do(work)
+
+
+def refs_in_doubt(t: Tables) -> frozenset[str]:
+    """The refs of rows in changes whose outcome is unknown."""
+    kept = read_requests(t, f"AND kind = :kind {OPEN}", kind=Changes().kind)
+    return frozenset(ref for each in kept for ref in each.sent.refs)
 
 
 async def open_request(journal: Journal, number: int) -> RequestHandle | None:

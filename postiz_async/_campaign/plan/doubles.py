@@ -245,7 +245,7 @@ def _same_moment(row: Row, first: Row, *, is_sent: bool, is_former: bool) -> Pro
     hint = "delete one, or send both with --ignore doubles"
     if is_former:
         sent = " does in Postiz"
-        hint = f"update --skip-invalid changes that first; else {hint}"
+        hint = f"run --skip-invalid changes that first; else {hint}"
     message = f"says the same as row {first.number}{sent}, on the same channel at the same moment"
     return Problem("row", message, row.number, hint)
 

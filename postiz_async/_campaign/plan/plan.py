@@ -324,12 +324,21 @@ class Planner:
         return moved
 
     def forecast(
-        self, rows: Sequence[Row], chosen: Arrangement, align: timedelta, *, media_files: int
+        self,
+        rows: Sequence[Row],
+        chosen: Arrangement,
+        align: timedelta,
+        *,
+        media_files: int,
+        beside: Sequence[PlannedRequest] = (),
     ) -> Forecast:
-        """The cost of a plan, and the gain of moving dates."""
+        """The cost of a plan with requests beside it, and the gain of moving dates in the plan."""
         own = self.moment.forecast(chosen.requests)
         by = align if chosen.as_written else None
         estimates = [*chosen.as_written, *self._estimates(chosen.requests, by, own)]
+        if beside:
+            coming = sorted([*beside, *chosen.requests], key=lambda request: request.deadline)
+            own = self.moment.forecast(coming)
         if not chosen.as_written and not align and len(rows) <= SUGGESTED_UP_TO:
             suggested = self.arrange(rows, SUGGESTED).requests
             estimates += self._estimates(suggested, SUGGESTED)

@@ -12,7 +12,7 @@ from postiz_async._delivery.outcomes import RowState, SentRequest
 from postiz_async._wire import parse_date
 from postiz_async.models.channels import Channel
 
-_CHANGED = "changed after it was stored; postiz-async update carries the change out"
+_CHANGED = "changed after it was stored, and the post is left; postiz-async plan says why"
 _CHANGED_MEANWHILE = "changed before it was known whether it is stored"
 
 

@@ -1,1 +1,1 @@
-"""Carry out a campaign: send its requests, update stored posts, undo them."""
+"""Carry out a campaign: send its requests, change stored posts, undo them."""

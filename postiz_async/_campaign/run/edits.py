@@ -313,7 +313,7 @@ def explain_gone(gone: Sequence[RowRecord]) -> str:
     one = len(gone) == 1
     posts, rows, them = ("post is", "row", "it") if one else ("posts are", "rows", "them")
     were = f"({rows} {row_ranges(record.number for record in gone)} before)"
-    prune = by_reader("postiz-async update --prune", "update(prune=True)")
+    prune = by_reader("--prune", "prune=True")
     keep = by_reader("--keep", "keep=True")
     return (
         f"{len(gone):,} {posts} still to come, but not in the campaign any more {were}. Nothing "

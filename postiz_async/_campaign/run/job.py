@@ -57,9 +57,15 @@ class JobContext:
     """The requests that are being looked up."""
 
     @classmethod
-    def of(cls, postiz: OpenClient, journal: Journal, doubts: Doubts | None = None) -> JobContext:
+    def of(
+        cls,
+        postiz: OpenClient,
+        journal: Journal,
+        doubts: Doubts | None = None,
+        outage: Outage | None = None,
+    ) -> JobContext:
         """A context for a job of its own."""
-        outage = Outage.of(postiz)
+        outage = Outage.of(postiz) if outage is None else outage
         return JobContext(
             postiz=postiz,
             journal=journal,

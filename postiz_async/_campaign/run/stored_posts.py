@@ -11,6 +11,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from postiz_async._campaign.journal.rows import RowRecord
+from postiz_async._campaign.journal.tables import each_request
 from postiz_async._campaign.run.conditions import (
     PostCondition,
     SentPost,
@@ -20,6 +21,7 @@ from postiz_async._campaign.run.conditions import (
     sent_posts,
 )
 from postiz_async._campaign.run.job import JobContext
+from postiz_async._campaign.run.resume import ReadJournal
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.pauses import Outage
@@ -47,8 +49,16 @@ class StoredPosts:
 
     @classmethod
     async def of(cls, job: JobContext, near: timedelta) -> StoredPosts:
+        """Make one with the requests of the journal of a job."""
+        return await cls.read(job.postiz, job.outage, job.journal.read, near)
+
+    @classmethod
+    async def read(
+        cls, postiz: OpenClient, outage: Outage, journal: ReadJournal, near: timedelta
+    ) -> StoredPosts:
         """Make one with the requests of a journal."""
-        return cls(job.postiz, job.outage, sent_posts(await job.journal.requests()), near)
+        sent = await journal(lambda t: list(each_request(t)))
+        return cls(postiz, outage, sent_posts(sent), near)
 
     def learn(self, request: SentRequest) -> None:
         """Note a further state in which a post may be."""

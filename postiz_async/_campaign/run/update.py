@@ -1,4 +1,4 @@
-"""Update: change stored posts to what the campaign says now.
+"""Change stored posts to what the campaign says now, as a part of a run.
 
 | what changed                         | how                                       | costs       |
 |--------------------------------------|-------------------------------------------|-------------|
@@ -28,16 +28,13 @@ from anyio.abc import TaskGroup
 from msgspec import UNSET, structs
 
 from postiz_async._campaign.journal.purposes import Becomes, Changes, RowEnd
-from postiz_async._campaign.journal.requests import open_requests
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.options import CampaignOptions
-from postiz_async._campaign.plan.check import Checked
 from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import ClientRefs
 from postiz_async._campaign.run.conditions import DUE_NOW, SentPost, Standing, may_change
-from postiz_async._campaign.run.edits import Edits
 from postiz_async._campaign.run.job import Job, JobContext, Outcome, ignore, task_group
 from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.resume import past_of
@@ -73,56 +70,17 @@ class Update:
         job: what the parts of the job have in common.
         options: the options of the campaign.
         how: how posts are changed.
+        plan: what to do with each row.
     """
 
     job: JobContext
     options: CampaignOptions
     how: ChangeOptions
-
-    async def in_doubt(self) -> frozenset[str]:
-        """The refs of rows in changes whose answers were lost."""
-        lost = await open_requests(self.job.journal, Changes())
-        return frozenset(ref for each in lost for ref in each.refs)
-
-    # -------------------------------------------------------------- what is to be done
-
-    async def plan(
-        self, checked: Checked, edits: Edits, *, in_doubt: Collection[str] = ()
-    ) -> UpdatePlan:
-        """Plan what to do with each changed row, after a look at its post.
-
-        Args:
-            checked: the validated campaign.
-            edits: the differences of the campaign.
-            in_doubt: rows in earlier changes that have to be looked up first.
-        """
-        stored = await StoredPosts.of(self.job, NEAR)
-        changes = [each for each in edits.changed if each.row.ref not in in_doubt]
-        looked = await stored.look([each.record for each in changes])
-        wrong = frozenset(problem.row for problem in checked.problems if problem.row is not None)
-        plan = UpdatePlan(checked, self.how, invalid=wrong)
-        for each, standing in zip(changes, looked, strict=True):
-            if each.row.number in wrong and not each.names <= {"type"}:
-                plan.leave("invalid", each.row.number)
-            else:
-                plan.place(each, standing, stored, now=self.job.now)
-        changed = {each.row.ref for each in edits.changed}
-        for row in checked.campaign.rows:
-            record = checked.records.get(row.ref)
-            is_begun = record is not None and record.state is RowState.WITHDRAWING
-            if is_begun and row.ref not in changed:
-                plan.leave("begun", row.number)
-        gone = [each for each in edits.gone if self.how.prune and each.ref not in in_doubt]
-        for standing in await (await StoredPosts.of(self.job, DUE_NOW)).look(gone):
-            plan.prune(standing)
-        return plan
-
-    # -------------------------------------------------------------- doing it
+    plan: UpdatePlan
 
     @asynccontextmanager
     async def carried_out(
         self,
-        plan: UpdatePlan,
         planner: Planner,
         coming: Callable[[], Forecast | None],
         in_doubt: Collection[str],
@@ -132,39 +90,38 @@ class Update:
         Lost answers are looked up meanwhile; all look-ups have ended at the end of the block.
 
         Args:
-            plan: the plan of the update.
             planner: plans the requests that change posts.
             coming: returns the forecast for posts that are sent anew.
-            in_doubt: rows in changes of an earlier update whose answers were lost.
+            in_doubt: rows in changes of an earlier run whose answers were lost.
 
         Raises:
-            PostizError: the job has to stop; call it again to go on.
+            PostizError: the job has to stop; a run goes on with it.
         """
         async with task_group() as group:
             if in_doubt:
                 group.start_soon(look_up_lost, self.job, Changes(), in_doubt)
-            checked, stored = plan.checked, await StoredPosts.of(self.job, NEAR)
+            plan, checked = self.plan, self.plan.checked
+            stored = await StoredPosts.of(self.job, NEAR)
             rows = [*(row for row, _ in plan.replaced.values()), *plan.free]
             records = new_records(rows, checked.channels)
             changes = Changes({record.ref: record for record in records})
             past = await past_of(self.job.journal.read, self.job.journal.campaign)
             client_refs = ClientRefs(past, checked.campaign.rows, checked.channels)
             await _FreeChanges(self.job, plan, changes, stored, client_refs).make()
-            await self._replace(plan, changes, stored, client_refs, planner, group)
+            await self._replace(changes, stored, client_refs, planner, group)
             plan.keep_late(coming())
-            await self._delete(plan)
+            await self._delete()
             yield
 
     async def _replace(
         self,
-        plan: UpdatePlan,
         changes: Changes,
         stored: StoredPosts,
         client_refs: ClientRefs,
         planner: Planner,
         group: TaskGroup,
     ) -> None:
-        requests = plan.requests(planner, self.options.span)
+        plan, requests = self.plan, self.plan.requests(planner, self.options.span)
         if not requests:
             return
 
@@ -196,13 +153,14 @@ class Update:
             if row.ref in job.elsewhere:
                 plan.leave("elsewhere", row.number)
 
-    async def _delete(self, plan: UpdatePlan) -> None:
+    async def _delete(self) -> None:
+        plan = self.plan
         await self.job.journal.found(_planned(record) for _, record in plan.again)
         deleting = await self._deleting(self.how.on_outcome, withdrawn)
         for each in await deleting.delete(plan.pruned):
             plan.leave(each.condition.value, each.record.number)
 
-    async def make_room(self, plan: UpdatePlan, request: PlannedRequest) -> PlannedRequest:
+    async def make_room(self, request: PlannedRequest) -> PlannedRequest:
         """Delete the posts of rows that moved to another channel, when their create may leave.
 
         Returns:
@@ -211,7 +169,7 @@ class Update:
         Raises:
             PostizError: it is not known whether the posts are deleted, so nothing may leave.
         """
-        refs = {row.ref for row in request.rows}
+        plan, refs = self.plan, {row.ref for row in request.rows}
         moved = [(row, record) for row, record in plan.moving if row.ref in refs]
         if not moved:
             return request
@@ -220,13 +178,14 @@ class Update:
                 plan.stay(row, "no_slot")
         else:
             with self.job.postiz.clock.move_on_after(DELETE_SECONDS) as time:
-                await self._make_room(plan, moved)
+                await self._make_room(moved)
             if time.cancelled_caught:
                 raise APITimeoutError("Postiz is slow to delete a post.")
         stay = {row.ref for row, _ in moved} - {row.ref for row, _ in plan.to_channel}
         return PlannedRequest(tuple(row for row in request.rows if row.ref not in stay))
 
-    async def _make_room(self, plan: UpdatePlan, moved: Sequence[tuple[Row, RowRecord]]) -> None:
+    async def _make_room(self, moved: Sequence[tuple[Row, RowRecord]]) -> None:
+        plan = self.plan
         rows = {record.ref: row for row, record in moved}
         deleting = await self._deleting(ignore, _planned)
         for each in await deleting.delete([record for _, record in moved]):
@@ -261,7 +220,7 @@ def _planned(record: RowRecord) -> RowRecord:
 
 @dataclass(frozen=True, slots=True)
 class _EditGuard:
-    """Guards edits that people make to posts during an update."""
+    """Guards edits that people make to posts during a run."""
 
     plan: UpdatePlan
     stored: StoredPosts
@@ -294,14 +253,14 @@ class _EditGuard:
 
 @dataclass(frozen=True, slots=True)
 class _FreeChanges:
-    """Makes the changes of an update that cost no quota.
+    """Makes the changes that cost no quota.
 
     Each is written down before it leaves, so after a crash a post is known by either of its
     states, and each may be made again.
 
     Args:
         job: what the parts of the job have in common.
-        plan: the plan of the update.
+        plan: what to do with each row.
         changes: the new state of rows.
         stored: the states in which posts were sent.
         client_refs: the marks of the campaign.

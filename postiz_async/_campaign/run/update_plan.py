@@ -1,4 +1,4 @@
-"""Plan what an update does with each changed row, after a look at its post."""
+"""Plan what a run does with each changed row, after a look at its post."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from postiz_async._campaign.run.conditions import (
     is_as_sent,
     may_change,
 )
-from postiz_async._campaign.run.edits import Changed, Edits
-from postiz_async._campaign.run.job import Outcome
+from postiz_async._campaign.run.edits import Changed
+from postiz_async._campaign.run.job import Outcome, ignore
 from postiz_async._campaign.run.stored_posts import StoredPosts
 from postiz_async._delivery.matching import CLIENT_REF
 from postiz_async._delivery.outcomes import RowState
@@ -36,67 +36,73 @@ NEAR = timedelta(seconds=SILENT) + timedelta(minutes=3)
 was published."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateResult:
-    """The changes that an update made, or would make.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignChanges:
+    """The changes that a run made to stored posts, or that a plan would make.
 
     `changed` are rows whose posts become what the rows say, `free` those of them that cost nothing.
-    `resent` are rows whose posts are deleted and sent anew: on another channel, or, by an update
-    with `force`, those that people deleted. `pruned` were gone from the campaign, `new` are sent
-    as by a run.
+    `resent` are rows whose posts are deleted and sent anew: on another channel, or, with `force`,
+    those that people deleted. `pruned` were gone from the campaign.
     `left` has the numbers of rows whose posts stay as they are, by the reason: `edited` in Postiz,
     `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter of an hour, `late`
     (the new date has passed), `no_slot` (for a post on another channel there is no create request
     left before its date), `refused`, `invalid` (with `skip_invalid`), `shared`, `hidden`, `now`,
     `begun` (to be deleted by an undo that did not come to its end), `elsewhere` (another host is
-    working on it), `unknown` (not in the campaign). `requests` are for posts that are changed in
-    place; the forecast is for all create requests, None if none has to be sent.
+    working on it). `requests` are for posts that are changed in place.
     """
 
-    changed: tuple[Row, ...]
-    free: tuple[Row, ...]
-    resent: tuple[Row, ...]
-    pruned: tuple[RowRecord, ...]
-    new: tuple[Row, ...]
-    left: Mapping[str, tuple[int, ...]]
-    requests: int
-    forecast: Forecast | None = None
-    edits: Edits = field(default_factory=Edits)
-    """The differences that it applies."""
+    changed: tuple[Row, ...] = ()
+    free: tuple[Row, ...] = ()
+    resent: tuple[Row, ...] = ()
+    pruned: tuple[RowRecord, ...] = ()
+    left: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, "tuple[int, ...]"])
+    requests: int = 0
     unclear: tuple[int, ...] = ()
-    """Numbers of rows in requests without an answer, which are being looked up."""
+    """Numbers of rows in requests without an answer: they are looked up first, and changed then."""
 
     @property
     def is_something(self) -> bool:
-        """Whether there is something to do."""
-        return bool(self.changed or self.resent or self.pruned or self.new or self.unclear)
+        """Whether posts are changed or deleted."""
+        return bool(self.changed or self.resent or self.pruned)
 
 
-def joined(first: UpdateResult, second: UpdateResult) -> UpdateResult:
-    """The sum of an update and the one after it."""
-    whys = sorted(first.left.keys() | second.left.keys())
-    rows = {why: {*first.left.get(why, ()), *second.left.get(why, ())} for why in whys}
-    return replace(
-        second,
-        changed=(*first.changed, *second.changed),
-        free=(*first.free, *second.free),
-        resent=(*first.resent, *second.resent),
-        pruned=(*first.pruned, *second.pruned),
-        new=(*first.new, *second.new),
+def joined(first: CampaignChanges, later: CampaignChanges) -> CampaignChanges:
+    """The sum of changes and later ones."""
+    whys = sorted(first.left.keys() | later.left.keys())
+    rows = {why: {*first.left.get(why, ()), *later.left.get(why, ())} for why in whys}
+    return CampaignChanges(
+        changed=(*first.changed, *later.changed),
+        free=(*first.free, *later.free),
+        resent=(*first.resent, *later.resent),
+        pruned=(*first.pruned, *later.pruned),
         left={why: tuple(sorted(numbers)) for why, numbers in rows.items()},
-        requests=first.requests + second.requests,
+        requests=first.requests + later.requests,
+        unclear=later.unclear,
     )
+
+
+NO_CHANGES = CampaignChanges()
+
+
+class Plan(Forecast, frozen=True):
+    """All that a run would do: what it sends and what that costs, and what it changes.
+
+    The numbers of its `Forecast` are those of all create requests: for new posts, and for stored
+    ones that are changed or sent anew.
+    """
+
+    changes: CampaignChanges = NO_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeOptions:
     """How stored posts are changed."""
 
-    on_outcome: Callable[[Outcome], Awaitable[None]]
+    on_outcome: Callable[[Outcome], Awaitable[None]] = ignore
     """Called with the outcome of each row."""
-    force: bool
+    force: bool = False
     """Whether posts that people edited in Postiz are changed, too."""
-    dry_run: bool
+    dry_run: bool = False
     """Whether nothing is changed, only planned."""
     prune: bool = False
     """Whether posts whose rows are gone are deleted."""
@@ -141,24 +147,15 @@ class UpdatePlan:
         """Rows of `to_channel` whose posts are not deleted yet."""
         return [(row, record) for row, record in self.to_channel if row.ref not in self.gone]
 
-    @property
-    def numbers_left(self) -> dict[str, tuple[int, ...]]:
-        """The numbers of rows whose posts stay as they are, by reason."""
-        return {why: tuple(sorted(numbers)) for why, numbers in self.left.items()}
-
-    def updated(
-        self, new: tuple[Row, ...], requests: int, forecast: Forecast | None
-    ) -> UpdateResult:
-        """The result for the user."""
-        return UpdateResult(
+    def changes(self, requests: int) -> CampaignChanges:
+        """The changes as they stand now, for the user."""
+        return CampaignChanges(
             changed=(*(row for row, _ in self.replaced.values()), *self.free),
             free=tuple(self.free),
             resent=tuple(self.sent_anew),
             pruned=tuple(self.pruned),
-            new=new,
-            left=self.numbers_left,
+            left={why: tuple(sorted(numbers)) for why, numbers in self.left.items()},
             requests=requests,
-            forecast=forecast,
         )
 
     def leave(self, why: str, number: int) -> None:

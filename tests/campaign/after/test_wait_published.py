@@ -161,7 +161,7 @@ async def test_drafts_that_are_scheduled_again_are_waited_for(
     for kind in ("schedule", "draft", "schedule"):
         lab.write([{**row, "type": kind} for row in sent])
         async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            await (campaign.update() if lab.sandbox.posts else campaign.run())
+            await campaign.run()
     async with lab.client() as postiz:
         await postiz.stored_posts().pause(lab.folder / "paused.jsonl")
         await lab.run()  # which says that they are drafts

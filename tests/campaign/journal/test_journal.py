@@ -29,6 +29,7 @@ from postiz_async._campaign.journal.tables import (
     Tables,
     owners_of,
     read_copies,
+    read_kept,
     rows_of,
     rows_sent_in,
     sent_between,
@@ -102,7 +103,7 @@ async def test_what_is_written_is_there_after_opening_again(path: Path) -> None:
         assert lost.sent == second.sent
         assert (lost.sent.body, lost.sent.refs, lost.sent.sent_at) == (later, ("b",), 6.0)
         assert await journal.uploads() == {"sha": media}
-        assert await journal.load() == kept
+        assert await journal.read(read_kept) == kept
     summary = read_summary(path)
     assert (summary.base_url, summary.campaign, summary.requests) == (SERVER, "campaign.csv", 2)
     assert summary.kept == kept

@@ -133,7 +133,7 @@ async def test_an_edited_row_is_compared_as_it_is_and_as_it_was_sent(lab: Lab) -
     assert (await checked(lab, [edited, row(24, "three", ref="b")]))[0] == ()
     lab.write([edited, row(24, "one", ref="b")])
     async with lab.client() as postiz, lab.campaign(postiz, skip_invalid=True) as campaign:
-        await campaign.update()
+        await campaign.run()
     assert (await lab.run()).complete
     lab.assert_each_once(["one", "two"])
 
@@ -159,10 +159,10 @@ async def test_an_update_stores_no_row_twice(lab: Lab) -> None:
     lab.write([rows[0], row(24, "one", ref="b")])
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with pytest.raises(InvalidPostError, match="says the same as row 1, which was sent"):
-            await campaign.update()
+            await campaign.run()
     lab.write([row(24, "two", ref="a"), row(24, "one", ref="b")])  # they change places
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        assert len((await campaign.update()).changed) == 2
+        assert len((await campaign.run()).changes.changed) == 2
     lab.assert_each_once(["one", "two"])
 
 

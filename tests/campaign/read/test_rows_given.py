@@ -71,7 +71,7 @@ async def test_a_row_has_what_a_post_has(lab: Lab) -> None:
         async with postiz.campaign(rows, journal=lab.journal) as campaign:
             (edit,) = campaign.edits.changed
             assert edit.names == {"post"}
-            await campaign.update()
+            await campaign.run()
         assert [
             post.content for post in lab.sandbox.posts if post.date < AT + timedelta(days=1)
         ] == ["Hi @anna.example"]

@@ -302,7 +302,7 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
-async def test_a_run_sends_what_is_new_and_leaves_edits_alone(lab: Lab) -> None:
+async def test_a_run_sends_what_is_new_and_changes_what_differs(lab: Lab) -> None:
     channels = [lab.channel("telegram"), lab.channel("mastodon")]
     records = rows(channels, 6)
     lab.write(records)
@@ -321,8 +321,10 @@ async def test_a_run_sends_what_is_new_and_leaves_edits_alone(lab: Lab) -> None:
         with pytest.raises(CampaignConflictError):
             await campaign.run()
         lab.assert_each_once([f"post {n}" for n in range(6)])
-        await campaign.run(keep=True)
-    lab.assert_each_once([*(f"post {n}" for n in range(6)), "new"])
+        changes = (await campaign.run(keep=True)).changes
+    assert ([row.number for row in changes.changed], changes.left) == ([1, 2], {})
+    texts = ["post 0", "post 1, corrected", *(f"post {n}" for n in range(2, 6)), "new"]
+    lab.assert_each_once(texts)
 
 
 async def test_a_row_whose_text_and_date_were_edited_does_not_come_out_twice(lab: Lab) -> None:
@@ -336,7 +338,7 @@ async def test_a_row_whose_text_and_date_were_edited_does_not_come_out_twice(lab
     lab.assert_each_once([f"post {n}" for n in range(3)])
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         assert not campaign.is_done
-        await campaign.update(prune=True)
+        await campaign.run(prune=True)
     lab.assert_each_once(["anew", "post 1", "post 2"])
 
 
@@ -398,16 +400,13 @@ async def test_a_run_sends_nothing_beside_drafts_that_somebody_made(lab: Lab) ->
     await drafts(lab, [1, 3, 5])  # all of one channel
     assert (await lab.run()).counts == {"stored": 6}, "nothing is to be sent"
     lab.write(records)
-    for verb in ("run", "update"):
-        async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-            await campaign.plan()
-            told = [each.row for each in campaign.warnings if "is a draft" in each.message]
-            assert told == [2, 4, 6]
-            with pytest.raises(
-                CampaignConflictError, match=r"3 posts .* \(rows 2, 4, 6\)"
-            ) as asked:
-                await getattr(campaign, verb)()
-        assert asked.value.rows == (2, 4, 6)
+    async with lab.client() as postiz, lab.campaign(postiz) as campaign:
+        await campaign.plan()
+        told = [each.row for each in campaign.warnings if "is a draft" in each.message]
+        assert told == [2, 4, 6]
+        with pytest.raises(CampaignConflictError, match=r"3 posts .* \(rows 2, 4, 6\)") as asked:
+            await campaign.run()
+    assert asked.value.rows == (2, 4, 6)
     assert len(lab.sandbox.posts) == 6
     await lab.run(keep=True)
     lab.assert_each_once([f"post {n}" for n in range(8)])

@@ -49,7 +49,7 @@ def test_hosts_that_run_a_campaign_together_are_killed_one_by_one(
 
 @pytest.mark.exhaustive
 def test_verbs_are_killed_one_in_the_middle_of_the_other(tmp_path: Path, seed: int) -> None:
-    """Runs, and updates of dates and types: each row once, at its date, and no other."""
+    """Runs while dates and types change: each row once, at its date, and no other."""
     tally = VerbKills(tmp_path, seed, KILLS).run()
     print(f"\nseed {seed}: {tally}")
     assert tally.troubles == []
@@ -58,11 +58,11 @@ def test_verbs_are_killed_one_in_the_middle_of_the_other(tmp_path: Path, seed: i
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("verb", ["update", "undo"])
+@pytest.mark.parametrize("verb", ["change", "undo"])
 def test_changes_are_killed_again_and_again_and_finished(
     tmp_path: Path, seed: int, verb: str
 ) -> None:
-    """An update leaves what the file says, an undo deletes what is ours, and neither more."""
+    """A run leaves what the file says, an undo deletes what is ours, and neither more."""
     tally = EditKills(tmp_path, seed, KILLS, verb).run()
     print(f"\nseed {seed}: {tally}")
     assert tally.troubles == []

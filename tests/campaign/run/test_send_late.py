@@ -332,19 +332,21 @@ async def test_a_shift_of_no_time_or_of_more_than_a_year_is_refused(
 # ------------------------------------------------------------------ changed after they were stored
 
 
-async def test_a_row_that_changed_after_it_was_stored_is_reported_until_it_is_as_it_was(
+async def test_a_changed_row_whose_post_is_left_is_reported_until_it_is_as_it_was(
     lab: Lab, channels: list[str]
 ) -> None:
     records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 6))]
     lab.write(records)
-    await lab.run()
+    [post] = [row.post_id for row in (await lab.run()).rows if row.ref == "r0"]
+    lab.sandbox.change_post(str(post), state="PUBLISHED")
     lab.write([records[0] | {"content": "something else"}, *records[1:]])
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         assert [row.ref for row in campaign.changed] == ["r0"]
         report = await campaign.run()
+    assert report.changes.left == {"published": (1,)}
     (changed,) = report.troubles()
     assert (changed.ref, changed.finding) == ("r0", Finding.CHANGED)
-    assert "postiz-async update" in changed.remark
+    assert "postiz-async plan says why" in changed.remark
     lab.assert_each_once(f"post {n}" for n in range(6))
     lab.write(records)
     assert (await lab.run()).troubles() == []

@@ -145,6 +145,6 @@ async def test_an_update_sends_new_rows_late_too(lab: Lab) -> None:
     lab.write([*kept, late, more])
     lab.sandbox.lock_out(seconds=1_200)
     async with lab.client() as postiz, lab.campaign(postiz, late="send") as campaign:
-        await campaign.update()
+        await campaign.run()
     assert set(lab.creates) <= {201, 429}
     assert sorted(lab.contents()) == sorted(["post 0", "new and late", "new"])

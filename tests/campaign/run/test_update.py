@@ -17,7 +17,7 @@ from campaign_lab import Lab, Watched, at, rows
 from postiz_async._campaign.campaign import Campaign
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._campaign.run.job import Outcome
-from postiz_async._campaign.run.update_plan import UpdateResult
+from postiz_async._campaign.run.update_plan import CampaignChanges
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import StoredPost
 from postiz_async._sandbox.faults import Fault, FaultKind
@@ -45,9 +45,10 @@ def channels(lab: Lab) -> list[str]:
     return [lab.channel("telegram"), lab.channel("mastodon", name="News")]
 
 
-async def update(lab: Lab, **options: Any) -> UpdateResult:
+async def changes(lab: Lab, *, is_run: bool = True, **options: Any) -> CampaignChanges:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        return await campaign.update(**options)
+        report = await (campaign.run(**options) if is_run else campaign.plan(**options))
+        return report.changes
 
 
 def posts(lab: Lab) -> dict[str, StoredPost]:
@@ -124,14 +125,14 @@ async def test_a_post_becomes_what_its_row_says(
     ids = await sent(lab, records)
     after = [records[0] | edit, *records[1:]]
     lab.write(after)
-    done = await update(lab)
+    done = await changes(lab)
     assert ([row.number for row in done.changed], done.left) == ([1], {})
     assert_as_the_file_says(lab, after)
     assert posts(lab).keys() == set(ids)
     post = posts(lab)[ids[0]]
     assert post.interval == edit.get("repeat_days")
     assert "anything" not in edit.get("settings", {}) or post.settings["anything"] == 1
-    again = await update(lab, dry_run=True)
+    again = await changes(lab, is_run=False)
     assert (again.is_something, again.left) == (False, {})
     assert lab.sandbox.refusals == 0
 
@@ -141,7 +142,7 @@ async def test_a_thread_gets_shorter(lab: Lab, channels: list[str]) -> None:
     await sent(lab, records)
     after = [records[0] | {"thread": ["two, better"]}]
     lab.write(after)
-    await update(lab)
+    await changes(lab)
     assert_as_the_file_says(lab, after)
 
 
@@ -151,7 +152,7 @@ async def test_another_channel_is_another_post_and_never_two(lab: Lab, channels:
     ids = await sent(lab, records)
     after = [records[0] | {"channel": channels[1], "content": "post 0"}, *records[1:]]
     lab.write(after)
-    done = await update(lab)
+    done = await changes(lab)
     assert [row.number for row in done.resent] == [1]
     assert_as_the_file_says(lab, after)
     assert ids[0] not in posts(lab)
@@ -162,11 +163,11 @@ async def test_what_is_gone_is_deleted_if_that_is_said(lab: Lab, channels: list[
     await sent(lab, records)
     lab.write(records[2:])
     with pytest.raises(CampaignConflictError) as stopped:
-        await update(lab)
+        await changes(lab)
     assert stopped.value.rows == (1, 2)
-    await update(lab, keep=True)
+    await changes(lab, keep=True)
     assert len(posts(lab)) == 6
-    done = await update(lab, prune=True)
+    done = await changes(lab, prune=True)
     assert len(done.pruned) == 2
     assert_as_the_file_says(lab, records[2:])
 
@@ -178,10 +179,10 @@ async def test_while_a_row_cannot_be_read_nothing_is_gone(lab: Lab, channels: li
     lab.write([*records[:2], records[2] | {"date": "20x7-01-26 09:00"}, *records[3:5]])
     async with lab.client() as postiz, lab.campaign(postiz, skip_invalid=True) as campaign:
         assert (campaign.edits.gone, campaign.edits.unread) == ((), (3,))
-        done = await campaign.update(prune=True)
+        done = (await campaign.run(prune=True)).changes
     assert (done.pruned, len(posts(lab))) == ((), 6)
     lab.write(records[:5])
-    assert len((await update(lab, prune=True)).pruned) == 1
+    assert len((await changes(lab, prune=True)).pruned) == 1
     assert_as_the_file_says(lab, records[:5])
 
 
@@ -190,11 +191,10 @@ async def test_everything_at_once(lab: Lab, channels: list[str]) -> None:
     await sent(lab, records)
     after = edited(records, channels)
     lab.write(after)
-    would = await update(lab, dry_run=True, prune=True)
+    would = await changes(lab, is_run=False, prune=True)
     assert len(posts(lab)) == 12
-    done = await update(lab, prune=True)
-    assert (would.changed, would.resent, would.new) == (done.changed, done.resent, done.new)
-    assert would.forecast is not None
+    done = await changes(lab, prune=True)
+    assert (would.changed, would.resent, would.left) == (done.changed, done.resent, done.left)
     assert_as_the_file_says(lab, after)
 
 
@@ -216,7 +216,7 @@ async def test_a_row_with_problems_changes_nothing(lab: Lab, channels: list[str]
     await sent(lab, records)
     lab.write([records[0] | {"content": "x" * 5000}, *records[1:]])
     with pytest.raises(InvalidPostError):
-        await update(lab)
+        await changes(lab)
     assert lab.contents()["post 0"] == 1
 
 
@@ -226,15 +226,9 @@ async def test_rows_with_problems_may_be_left_out(lab: Lab, channels: list[str])
     bad = {"media": "missing.png"}
     lab.write([records[0] | bad, records[1] | {"content": "post 1!"}, *records[2:]])
     async with lab.client() as postiz, lab.campaign(postiz, skip_invalid=True) as campaign:
-        done = await campaign.update()
+        done = (await campaign.run()).changes
     assert done.left == {"invalid": (1,)}
     assert sorted(lab.contents()) == ["post 0", "post 1!", "post 2", "post 3"]
-
-
-async def test_a_campaign_that_was_never_run_is_not_updated(lab: Lab, channels: list[str]) -> None:
-    lab.write(rows(channels, 2))
-    with pytest.raises(CampaignError, match="has not been run"):
-        await update(lab)
 
 
 # ------------------------------------------------------------------ what it costs
@@ -251,7 +245,7 @@ async def test_200_rows_at_one_moment_take_the_fewest_requests(tmp_path: Path) -
     after = [row | {"date": at(100)} for row in records]
     lab.write(after)
     before = len(lab.creates)
-    done = await update(lab)
+    done = await changes(lab)
     assert len(lab.creates) - before == done.requests
     assert_as_the_file_says(lab, after)
 
@@ -272,7 +266,7 @@ async def test_drafts_and_settings_cost_nothing(
     after = [records[0] | edit]
     lab.write(after)
     creates = len(lab.creates)
-    done = await update(lab)
+    done = await changes(lab)
     assert (len(done.free), done.requests) == (1, 0)
     assert [row.moved_from for row in read_summary(lab.journal).rows] == [None]
     assert len(lab.creates) == creates
@@ -303,12 +297,12 @@ async def test_a_free_change_that_was_begun_is_taken_back_with_its_row(
         transport.send = send  # type: ignore[method-assign]
 
     lab.write([records[0] | edit])
-    assert await lab.killed(kill_after_change, lambda campaign: campaign.update())
+    assert await lab.killed(kill_after_change, lambda campaign: campaign.run())
     assert told(lab) != then
     lab.write(records)
-    assert len((await update(lab)).free) == 1
+    assert len((await changes(lab)).free) == 1
     assert told(lab) == then
-    assert not (await update(lab)).is_something
+    assert not (await changes(lab)).is_something
 
 
 def told(lab: Lab) -> list[tuple[str, Any]]:
@@ -321,7 +315,7 @@ async def test_a_server_without_the_free_routes_replaces(tmp_path: Path) -> None
     await sent(lab, records)
     after = [records[0] | {"type": "draft"}, records[1] | {"settings": {"a": 1}}]
     lab.write(after)
-    await update(lab)
+    await changes(lab)
     assert_as_the_file_says(lab, after)
 
 
@@ -343,14 +337,14 @@ async def test_a_free_change_that_is_refused_is_named_and_made_later(
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        done = await campaign.update()
+        done = (await campaign.run()).changes
     assert done.left == {"refused": (1,)}
     assert posts(lab)[ids[0]] == before
     (row,) = (row for row in read_summary(lab.journal).rows if row.finding)
     assert (row.number, row.state) == (1, RowState.STORED)
     assert "the change was not made: not today" in row.remark
     assert lab.contents() == Counter(["post 0", "post 1!"])
-    assert (await update(lab)).left == {}
+    assert (await changes(lab)).left == {}
     assert_as_the_file_says(lab, after)
 
 
@@ -370,7 +364,7 @@ async def test_the_file_of_the_journal_alone_tells_of_each_change(
         [row] = (row for row in read_summary(alone).rows if row.number == outcome.row)
         copied[row.number] = row.fingerprint
 
-    await update(lab, on_outcome=copy)
+    await changes(lab, on_outcome=copy)
     assert copied == {row.number: row.fingerprint for row in read_summary(lab.journal).rows}
 
 
@@ -385,7 +379,7 @@ async def test_a_draft_that_is_due_when_postiz_is_back_stays_one(
     fault = Fault("error_before", route="change_post_status", status=502, times=None)
     lab.sandbox.faults.add(fault)
     lab.clock.call_at(lab.clock.monotonic() + 180, lab.sandbox.faults.clear)
-    done = await update(lab)
+    done = await changes(lab)
     assert done.left == {"due": (1,)}
     assert posts(lab)[ids[0]].state == "DRAFT"
 
@@ -394,21 +388,21 @@ async def test_a_draft_that_is_due_when_postiz_is_back_stays_one(
 
 
 @pytest.mark.parametrize(
-    "changes", [{"content": "their words"}, {}, {"date": 1_830_000_000_000}, {"state": "DRAFT"}]
+    "theirs", [{"content": "their words"}, {}, {"date": 1_830_000_000_000}, {"state": "DRAFT"}]
 )
 async def test_what_people_changed_is_left_unless_forced(
-    lab: Lab, channels: list[str], changes: dict[str, object]
+    lab: Lab, channels: list[str], theirs: dict[str, object]
 ) -> None:
     records = rows(channels, 4)
     ids = await sent(lab, records)
     after = [row | {"content": f"{row['content']}!"} for row in records]
     lab.write(after)
-    saved_in_postiz(lab, ids[0], **changes)
-    theirs = posts(lab)[ids[0]]
-    done = await update(lab)
+    saved_in_postiz(lab, ids[0], **theirs)
+    saved = posts(lab)[ids[0]]
+    done = await changes(lab)
     assert done.left == {"edited": (1,)}
-    assert posts(lab)[ids[0]] == theirs
-    done = await update(lab, force=True)
+    assert posts(lab)[ids[0]] == saved
+    done = await changes(lab, force=True)
     assert done.left == {}
     assert_as_the_file_says(lab, after)
 
@@ -429,7 +423,7 @@ async def test_what_people_change_while_it_waits_is_left(lab: Lab, channels: lis
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        done = await campaign.update()
+        done = (await campaign.run()).changes
     assert done.left in ({"edited": (2,)}, {})
     assert (posts(lab)[ids[1]].content == "their words") == (done.left != {})
 
@@ -451,7 +445,7 @@ async def test_what_people_change_before_its_deletion_is_left(
             return await sending(request)
 
         lab.transport.send = send  # type: ignore[method-assign]
-        done = await campaign.update(prune=True)
+        done = (await campaign.run(prune=True)).changes
     assert {why: set(numbers) for why, numbers in done.left.items()} == {"edited": {1, 4}}
     assert lab.contents() == Counter(["their words", "post 1", "post 2", "their words"])
 
@@ -475,13 +469,13 @@ async def test_a_deletion_that_was_begun_and_not_ended_is_named(
         transport.send = send  # type: ignore[method-assign]
 
     lab.write([records[0] | {"channel": channels[1]}, *records[1:]])
-    assert await lab.killed(kill_after_delete, lambda campaign: campaign.update())
+    assert await lab.killed(kill_after_delete, lambda campaign: campaign.run())
     lab.write(records)
-    for dry_run in (True, False):
-        assert (await update(lab, dry_run=dry_run)).left == {"begun": (1,)}
+    for is_run in (False, True):
+        assert (await changes(lab, is_run=is_run)).left == {"begun": (1,)}
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         await campaign.undo(rows={1})
-    assert (await update(lab)).left == {}
+    assert (await changes(lab)).left == {}
     await lab.run(existing="again")
     assert_as_the_file_says(lab, records)
 
@@ -492,9 +486,9 @@ async def test_what_people_deleted_is_left_unless_forced(lab: Lab, channels: lis
     after = [records[0] | {"content": "post 0!"}, *records[1:]]
     lab.write(after)
     lab.sandbox.change_post(ids[0], deleted_at=1)
-    assert (await update(lab)).left == {"gone": (1,)}
+    assert (await changes(lab)).left == {"gone": (1,)}
     assert len(posts(lab)) == 3
-    await update(lab, force=True)
+    await changes(lab, force=True)
     assert_as_the_file_says(lab, after)
 
 
@@ -520,7 +514,7 @@ async def test_what_is_published_while_its_change_waits_is_not_published_again(
     with pytest.raises(QuotaWaitError):
         await use_up(lab, channels[0])
     lab.write([row | {"date": at(200)} for row in records])
-    done = await update(lab)
+    done = await changes(lab)
     assert sorted(row for left in done.left.values() for row in left) == [1, 2, 3, 4]
     there = [posts(lab)[post_id] for post_id in ids]
     assert {(post.state, post.date.replace(microsecond=0)) for post in there} == {
@@ -541,8 +535,8 @@ async def test_a_post_is_not_deleted_where_none_could_be_sent_in_its_place(
     ids = await sent(lab, records)
     after = [row | {"channel": channels[n % 2 - 1]} for n, row in enumerate(records)]
     lab.write(after)
-    for dry_run in (True, False):
-        done = await update(lab, dry_run=dry_run)
+    for is_run in (False, True):
+        done = await changes(lab, is_run=is_run)
         assert done.left == {"no_slot": (1,)}
         assert [row.number for row in done.resent] == [2, 3]
     assert posts(lab)[ids[0]].channel_id == channels[0]
@@ -566,7 +560,7 @@ async def test_what_is_out_due_or_late_is_left(lab: Lab, channels: list[str]) ->
         [row | {"content": "other words"} for row in records[:2]]
         + [records[2] | {"date": at(20)}, records[3]]
     )
-    done = await update(lab)
+    done = await changes(lab)
     assert done.left == {"published": (1,), "due": (2,), "late": (3,)}
     assert posts(lab) == before
     assert before.keys() == set(ids)
@@ -584,7 +578,7 @@ async def test_what_postiz_refuses_is_named_and_the_rest_is_changed(
         return {"statusCode": 400, "message": "no such words"} if bad else None
 
     lab.judge = judge
-    done = await update(lab)
+    done = await changes(lab)
     assert done.left == {"refused": (4,)}
     (row,) = (row for row in read_summary(lab.journal).rows if row.finding)
     assert (row.number, row.state) == (4, RowState.STORED)
@@ -614,7 +608,7 @@ async def test_lost_answers(lab: Lab, channels: list[str], fault: Fault) -> None
     after = [row | {"content": f"{row['content']}!"} for row in records]
     lab.write(after)
     lab.sandbox.faults.add(fault)
-    done = await update(lab)
+    done = await changes(lab)
     assert done.left == {}
     assert_as_the_file_says(lab, after)
     assert posts(lab).keys() == set(ids)
@@ -636,8 +630,8 @@ async def test_a_firewall_stops_an_update_and_the_next_one_looks_first(
     lab.sandbox.faults.add(Fault(kind, route="create_post", status=status))
     kinds = {400: BadRequestError, 403: PermissionDeniedError, 404: NotFoundError}
     with pytest.raises(kinds[status]):
-        await update(lab)
-    done = await update(lab)
+        await changes(lab)
+    done = await changes(lab)
     assert done.left == {}
     assert_as_the_file_says(lab, after)
     assert len(posts(lab).keys() - set(ids)) == 1, "the one on another channel"
@@ -654,7 +648,7 @@ async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str], before
     foreign = made[0].post_id
 
     async def act(campaign: Campaign) -> None:
-        await campaign.update(prune=True)
+        await campaign.run(prune=True)
 
     def arm(number: int) -> Callable[[Watched, Callable[[], None]], None]:
         def armed(transport: Watched, die: Callable[[], None]) -> None:
@@ -671,7 +665,7 @@ async def test_it_goes_on_wherever_it_died(lab: Lab, channels: list[str], before
         after = edited(records, channels)
         lab.write(after)
         died = await lab.killed(arm(number), act)
-        await update(lab, prune=True)
+        await changes(lab, prune=True)
         mine = [post for post in lab.sandbox.posts if post.id != foreign]
         assert Counter(map(is_stored, mine)) == Counter(map(said, after)), number
         assert foreign in posts(lab)
@@ -692,7 +686,7 @@ async def test_what_a_killed_update_left_without_an_answer_is_left_to_do(
     lab.write(after)
 
     async def act(campaign: Campaign) -> None:
-        await campaign.update()
+        await campaign.run()
 
     def arm(transport: Watched, die: Callable[[], None]) -> None:
         def judge(posts: list[dict[str, Any]]) -> None:
@@ -702,11 +696,11 @@ async def test_what_a_killed_update_left_without_an_answer_is_left_to_do(
         transport.judge = judge
 
     assert await lab.killed(arm, act)
-    would = await update(lab, dry_run=True)
-    assert (would.unclear, would.is_something) == ((4,), True)
-    await update(lab)
+    would = await changes(lab, is_run=False)
+    assert would.unclear == (4,)
+    await changes(lab)
     assert_as_the_file_says(lab, after)
-    assert not (await update(lab, dry_run=True)).is_something
+    assert not (await changes(lab, is_run=False)).is_something
 
 
 async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None:
@@ -722,10 +716,10 @@ async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None
 
         transport.judge = judge
 
-    assert await lab.killed(arm, lambda campaign: campaign.update(prune=True))
+    assert await lab.killed(arm, lambda campaign: campaign.run(prune=True))
     report = await lab.run(keep=True)
     assert {row.finding.value for row in report.rows} <= {"", "changed"}
-    await update(lab, prune=True)
+    await changes(lab, prune=True)
     assert_as_the_file_says(lab, after)
 
 
@@ -764,7 +758,7 @@ async def test_nothing_leaves_before_its_post_was_looked_at(
 
         edits: list[float] = []
         lab.transport.send = send  # type: ignore[method-assign]
-        done = await campaign.update()
+        done = (await campaign.run()).changes
     assert done.left == {"edited": (1,)}
     assert posts(lab)[ids[0]].content == "their words"
     assert_as_the_file_says_of(lab, after[1:])
@@ -780,9 +774,9 @@ async def test_an_outage_stops_it_resumably(lab: Lab, channels: list[str]) -> No
     lab.write(after)
     lab.sandbox.faults.add(Fault("error_before", route="create_post", times=1000, status=503))
     with pytest.raises(PostizError):
-        await update(lab)
+        await changes(lab)
     lab.sandbox.faults.clear()
-    await update(lab)
+    await changes(lab)
     assert_as_the_file_says(lab, after)
 
 
@@ -802,10 +796,9 @@ async def test_an_update_that_its_journal_breaks_off_leaves_the_open_campaign_as
 
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
         with pytest.raises(CampaignError, match="cannot be used"):
-            await campaign.update(on_outcome=lambda _: set_state("unreadable"))
+            await campaign.run(on_outcome=lambda _: set_state("unreadable"))
         set_state("stored")
         assert campaign.requests == []
-        await campaign.run()
         lab.assert_each_once(record["content"] for record in records)
-        assert [row.number for row in (await campaign.update()).resent] == [1]
+        assert [row.number for row in (await campaign.run()).changes.resent] == [1]
     assert_as_the_file_says(lab, after)

@@ -13,7 +13,7 @@ from campaign_lab import Lab, Watched, at, rows
 
 from postiz_async import Campaign
 from postiz_async.testing import Fault
-from postiz_async.types import UndoResult, UpdateResult
+from postiz_async.types import CampaignChanges, UndoResult
 
 CERTAIN = 720.0
 """Seconds after which absence may be certain."""
@@ -29,9 +29,12 @@ def channels(lab: Lab) -> list[str]:
     return [lab.channel("telegram"), lab.channel("mastodon", name="News")]
 
 
-async def update(lab: Lab, **options: Any) -> UpdateResult:
+async def changes(lab: Lab, *, is_run: bool = True, **options: Any) -> CampaignChanges:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        return await campaign.update(prune=True, **options)
+        report = await (
+            campaign.run(prune=True, **options) if is_run else campaign.plan(prune=True, **options)
+        )
+        return report.changes
 
 
 async def undo(lab: Lab) -> UndoResult:
@@ -83,7 +86,7 @@ async def test_only_what_depends_on_a_lost_answer_waits(
     lab.write(edited(records, channels))
     lab.sandbox.faults.add(Fault(kind, route="create_post"))
     began = lab.clock.monotonic()
-    task = asyncio.create_task(update(lab))
+    task = asyncio.create_task(changes(lab))
     await lab.clock.sleep(60)
     assert not task.done()
     there = {(post.content, post.channel_id) for post in lab.sandbox.posts}
@@ -96,7 +99,7 @@ async def test_only_what_depends_on_a_lost_answer_waits(
     assert lab.contents() == ENDED
     assert all(post.has_job for post in lab.sandbox.posts)
     assert 400 not in lab.creates  # what else was sent tells that the lost one came to its end
-    assert not (await update(lab, dry_run=True)).is_something
+    assert not (await changes(lab, is_run=False)).is_something
 
 
 async def test_nor_after_a_kill(lab: Lab, channels: list[str]) -> None:
@@ -112,11 +115,11 @@ async def test_nor_after_a_kill(lab: Lab, channels: list[str]) -> None:
         transport.judge = judge
 
     async def act(campaign: Campaign) -> None:
-        await campaign.update(prune=True)
+        await campaign.run(prune=True)
 
     assert await lab.killed(arm, act)
     began = lab.clock.monotonic()
-    task = asyncio.create_task(update(lab))
+    task = asyncio.create_task(changes(lab))
     await lab.clock.sleep(60)
     assert not task.done()
     there = {(post.content, post.channel_id) for post in lab.sandbox.posts}
@@ -127,7 +130,7 @@ async def test_nor_after_a_kill(lab: Lab, channels: list[str]) -> None:
     assert done.left == {}
     assert {row.ref for row in done.changed} == {"r0"}
     assert lab.contents() == ENDED
-    assert not (await update(lab, dry_run=True)).is_something
+    assert not (await changes(lab, is_run=False)).is_something
 
 
 async def test_a_post_is_absent_only_while_its_create_is_on_its_way(tmp_path: Path) -> None:
@@ -137,7 +140,7 @@ async def test_a_post_is_absent_only_while_its_create_is_on_its_way(tmp_path: Pa
     for place in (0, 1):
         records[place] |= {"channel": channels[1]}
     lab.write(records)
-    task = asyncio.create_task(update(lab))
+    task = asyncio.create_task(changes(lab))
     for _ in range(30):
         await lab.clock.sleep(100)
         assert lab.contents().total() == 4
@@ -159,7 +162,7 @@ async def test_there_are_never_two(lab: Lab, channels: list[str]) -> None:
         seen.extend(there[item["value"][0]["content"]] for item in posts)
 
     lab.judge = judge
-    assert (await update(lab)).left == {}
+    assert (await changes(lab)).left == {}
     assert seen == [0] * 4
     assert lab.contents() == Counter({f"post {n}": 1 for n in range(4)})
 
@@ -169,7 +172,7 @@ async def test_what_people_edit_while_it_waits_is_neither_deleted_nor_sent(tmp_p
     records = await sent(lab, channels)
     records[1] |= {"channel": channels[1]}
     lab.write(records)
-    task = asyncio.create_task(update(lab))
+    task = asyncio.create_task(changes(lab))
     await lab.clock.sleep(600)
     (post,) = (post for post in lab.sandbox.posts if post.content == "post 1")
     lab.sandbox.change_post(post.id, content="their words")
@@ -189,7 +192,7 @@ async def test_what_becomes_too_late_stays_where_it_is(tmp_path: Path) -> None:
     await lab.run()
     records[0] |= {"channel": channels[1], "date": at(1 + 50 / 3_600)}
     lab.write(records)
-    done = await update(lab)
+    done = await changes(lab)
     assert (done.resent, done.left) == ((), {"no_slot": (1,)})
     assert elapsed(lab, 0) > 3_600
     (post,) = lab.sandbox.posts

@@ -11,7 +11,7 @@ from campaign_lab import Lab, Watched, rows, swept
 
 from postiz_async import Campaign
 from postiz_async.testing import Fault
-from postiz_async.types import UndoResult, UpdateResult
+from postiz_async.types import CampaignChanges, UndoResult
 
 
 @pytest.fixture
@@ -31,9 +31,10 @@ async def sent(lab: Lab) -> list[dict[str, Any]]:
     return records
 
 
-async def update(lab: Lab, **options: Any) -> UpdateResult:
+async def changes(lab: Lab, *, is_run: bool = True, **options: Any) -> CampaignChanges:
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        return await campaign.update(**options)
+        report = await (campaign.run(**options) if is_run else campaign.plan(**options))
+        return report.changes
 
 
 async def undo(lab: Lab) -> UndoResult:
@@ -48,7 +49,7 @@ def settings_of(lab: Lab, name: str) -> list[object]:
 async def test_an_undo_deletes_them(lab: Lab) -> None:
     records = await sent(lab)
     lab.write(with_settings(records, a=1))
-    done = await update(lab)
+    done = await changes(lab)
     assert (len(done.free), done.left) == (4, {})
     assert settings_of(lab, "a") == [1, 1, 1, 1]
     undone = await undo(lab)
@@ -61,16 +62,16 @@ async def test_further_updates_change_them(lab: Lab) -> None:
     creates = len(lab.creates)
     for value in (1, 2):
         lab.write(with_settings(records, a=value))
-        assert (await update(lab)).left == {}
-        assert not (await update(lab, dry_run=True)).is_something
+        assert (await changes(lab)).left == {}
+        assert not (await changes(lab, is_run=False)).is_something
         assert settings_of(lab, "a") == [value] * 4
     assert len(lab.creates) == creates
     lab.write([each | {"content": f"{each['content']}!"} for each in with_settings(records, a=2)])
-    assert (await update(lab)).left == {}
+    assert (await changes(lab)).left == {}
     assert {post.id for post in lab.sandbox.posts} == ids
     assert all(post.content.endswith("!") for post in lab.sandbox.posts)
     lab.write(with_settings(records, a=2))
-    assert (await update(lab)).left == {}
+    assert (await changes(lab)).left == {}
     assert (await undo(lab)).left == {}
     assert lab.sandbox.posts == ()
 
@@ -78,7 +79,7 @@ async def test_further_updates_change_them(lab: Lab) -> None:
 async def test_a_sweep_and_a_run_find_nothing(lab: Lab) -> None:
     records = await sent(lab)
     lab.write(with_settings(records, a=1))
-    await update(lab)
+    await changes(lab)
     async with lab.client() as postiz:
         assert await swept(postiz, lab) == {"fine": 4}
     report = await lab.run()
@@ -93,8 +94,8 @@ async def test_another_host_with_the_same_file_takes_them_over(lab: Lab) -> None
     assert len(lab.sandbox.posts) == 4
     lab.write(with_settings(records, a=1))
     other.write(with_settings(records, a=1))
-    assert (await update(lab)).left == {}
-    assert (await update(other)).left == {}
+    assert (await changes(lab)).left == {}
+    assert (await changes(other)).left == {}
     assert (await undo(other)).left == {}
     assert lab.sandbox.posts == ()
 
@@ -116,12 +117,12 @@ async def test_a_kill_between(lab: Lab, *, is_answered: bool) -> None:
         when[len(transport.sent) + 1] = dies
 
     async def act(campaign: Campaign) -> None:
-        await campaign.update()
+        await campaign.run()
 
     assert await lab.killed(arm, act)
     assert settings_of(lab, "a").count(1) == is_answered
     lab.write(with_settings(records, a=2))
-    assert (await update(lab)).left == {}
+    assert (await changes(lab)).left == {}
     assert settings_of(lab, "a") == [2, 2, 2, 2]
     assert (await undo(lab)).left == {}
     assert lab.sandbox.posts == ()
@@ -131,7 +132,7 @@ async def test_a_lost_answer(lab: Lab) -> None:
     records = await sent(lab)
     lab.write(with_settings(records, a=1))
     lab.sandbox.faults.add(Fault("drop_answer", route="update_post_settings", times=2))
-    assert (await update(lab)).left == {}
+    assert (await changes(lab)).left == {}
     assert (await undo(lab)).left == {}
     assert lab.sandbox.posts == ()
 
@@ -140,7 +141,7 @@ async def test_what_is_saved_in_the_web_page_after_it_is_still_noticed(lab: Lab)
     """A page that saves a post puts it into another group, and keeps all that is listed."""
     records = await sent(lab)
     lab.write(with_settings(records, a=1))
-    await update(lab)
+    await changes(lab)
     lab.sandbox.change_post(lab.sandbox.posts[0].id, group="another")
     undone = await undo(lab)
     assert {why: len(each) for why, each in undone.left.items()} == {"edited": 1}

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from postiz_async._campaign.after.tables import csv_table
 from postiz_async._campaign.journal.rows import OPEN_STATES, UNSURE, Finding, RowRecord
+from postiz_async._campaign.run.update_plan import NO_CHANGES, CampaignChanges
 from postiz_async._delivery.outcomes import RowState
 from postiz_async.errors import Problem
 
@@ -58,7 +59,7 @@ KINDS: Mapping[str, RowLabel] = {
     RowState.WITHDRAWING: RowLabel(
         "doubt",
         "It was to be deleted, and it is not certain yet that it is. Repeat the command that "
-        "deletes it: postiz-async undo, or update --prune.",
+        "deletes it: postiz-async undo, or run --prune.",
     ),
     RowState.WITHDRAWN: RowLabel("open"),
     RowState.SKIPPED: RowLabel(
@@ -98,14 +99,14 @@ KINDS: Mapping[str, RowLabel] = {
     ),
     Finding.CHANGED: RowLabel(
         "warn",
-        "The campaign file says something else than what is stored. postiz-async update changes "
-        "the post.",
+        "The campaign file says something else than what is stored. postiz-async plan says why "
+        "a run leaves the post, or changes it.",
     ),
     Finding.UNTAGGED: RowLabel(
         "warn",
         "Postiz leaves out tags that it does not know, and its API cannot make them. Make the tag "
-        "in Postiz and add it to the posts there; or correct it in the campaign file, and "
-        "postiz-async update changes the posts.",
+        "in Postiz and add it to the posts there; or correct it in the campaign file, and run "
+        "again: the posts are changed.",
     ),
     Finding.DRAFT: RowLabel(
         "warn",
@@ -151,6 +152,8 @@ class Report:
     requests: int
     left_out: tuple[Problem, ...] = ()
     """Problems of rows that `skip_invalid` left out, so that they are not in `rows`."""
+    changes: CampaignChanges = NO_CHANGES
+    """What this run changed of stored posts; nothing if there was none."""
 
     @property
     def complete(self) -> bool:

@@ -185,4 +185,4 @@ def test_a_command_that_is_shown_can_be_pasted(cli: Cli, server: Server, file: P
     for text in ("one", "two"):
         write_campaign(spaced, ("mastodon", "2031-05-01 09:00Z", f"{file.parent} {text}"))
         cli("run", spaced)
-    assert f"postiz-async update '{spaced}'" in cli("status", spaced).out
+    assert f"postiz-async plan '{spaced}'" in cli("status", spaced).out

@@ -1,10 +1,8 @@
-"""`update` shows what it would do and cost, and does it when that is agreed to."""
+"""`run` shows what it would change and what that costs, and does it when that is agreed to."""
 
 from __future__ import annotations
 
-import shlex
-import sqlite3
-from contextlib import closing
+import json
 from pathlib import Path
 
 import anyio.to_thread
@@ -47,6 +45,10 @@ def stored(server: Server, file: Path) -> list[str]:
     )
 
 
+def said(text: str) -> str:
+    return " ".join(text.split())
+
+
 AFTER = [
     "mastodon 2031-05-01T09 number 1, corrected",
     "mastodon 2031-05-03T09 number 3",
@@ -56,71 +58,74 @@ AFTER = [
 ]
 
 
-def test_where_nobody_can_answer_it_only_shows(cli: Cli, server: Server, file: Path) -> None:
+def test_where_nobody_can_answer_nothing_is_done(cli: Cli, server: Server, file: Path) -> None:
     before = stored(server, file)
-    result = cli("update", file)
-    assert result.code == 1
-    assert "2 changes, 1 deleted and sent again, 1 new: 4 create requests, done about" in result.out
-    assert "1 post whose row is gone is to come: --prune deletes it, --keep keeps it." in result.out
-    assert "Nothing was changed. --yes does it." in result.out
-    told = cli("update", file, "--json", "--prune").document
-    assert (told["changed"], told["resent"], told["new"]) == ([2, 3], [4], [6])
-    assert (told["done"], told["requests"], told["requests_that_change"]) == (False, 4, 2)
-    assert [each["row"] for each in told["pruned"]] == [5]
+    result = cli("run", file, "--prune")
+    assert result.code == 3
+    told = "2 posts changed for 2 create requests, 1 deleted and sent again, 1 deleted"
+    assert f"A run changes stored posts: {told}" in said(result.out)
+    assert f"The file differs from stored posts: {told}. Nothing was changed" in said(result.err)
+    error = cli("run", file, "--prune", "--json").error
+    assert (error["type"], error["rows"]) == ("CampaignConflictError", [2, 3, 4, 5])
+    kept = cli("run", file, "--yes")
+    assert kept.code == 3
+    assert "Delete it with --prune, or keep it with --keep." in said(kept.err)
+    assert stored(server, file) == before
+
+
+def test_a_plan_shows_it(cli: Cli, server: Server, file: Path) -> None:
+    before = stored(server, file)
+    lines = said(cli("plan", file).out)
+    assert "2 posts changed for 2 create requests, 1 deleted and sent again" in lines
+    assert "1 post whose row is gone is to come, and stop a run: --prune deletes it" in lines
+    assert "still to send: 4 posts in 4 create requests" in lines
+    told = cli("plan", file, "--json", "--prune").document
+    assert (told["requests"], told["posts"]) == (4, 4)
+    changes = told["changes"]
+    assert (changes["changed"], changes["resent"], changes["requests"]) == ([2, 3], [4], 2)
+    assert [each["row"] for each in changes["pruned"]] == [5]
     assert stored(server, file) == before
 
 
 def test_yes_does_it_and_then_nothing_is_left(cli: Cli, server: Server, file: Path) -> None:
-    result = cli("update", file, "--prune", "--yes")
+    result = cli("run", file, "--prune", "--yes")
     assert result.code == 0
-    assert "2 changes, 1 deleted and sent again, 1 deleted, 1 new: " in result.out
     assert stored(server, file) == AFTER
     assert "5 stored, 1 withdrawn of 6 rows" in result.out
-    again = cli("update", file)
-    assert (again.code, again.out) == (0, "Nothing is left to do.\n")
+    again = cli("run", file)
+    assert (again.code, "Nothing is left to send: " in again.out) == (0, True)
     status = cli("status", file, "--json").document
     nothing = {"new": [], "changed": [], "gone": [], "unread": []}
     assert (status["edits"], status["complete"]) == (nothing, True)
 
 
-def test_a_refused_row_is_no_success(cli: Cli, server: Server, file: Path) -> None:
-    """An update cannot help it, and says so in the way of a run."""
-    del server  # it is there
-    assert cli("update", file, "--prune", "--yes").code == 0
-    with closing(sqlite3.connect(file.with_suffix(".journal"))) as journal:
-        journal.execute(
-            "UPDATE campaign_rows SET state = 'refused', post_id = NULL WHERE number = 2"
-        )
-        journal.commit()
-    again = cli("update", file, "--yes")
-    assert again.code == 1
-    assert again.out.startswith("Nothing is left to do: ")
-    assert (
-        f" 1 refused, 1 withdrawn of 6 rows. Why: postiz-async status {shlex.quote(str(file))}"
-        in again.out
-    )
-    assert cli("update", file, "--yes", "--json").code == 1
-
-
-def test_what_was_edited_in_postiz_is_named(cli: Cli, server: Server, file: Path) -> None:
+def test_what_was_edited_in_postiz_is_named_and_is_no_failure(
+    cli: Cli, server: Server, file: Path
+) -> None:
     (post,) = (p for p in server.posts if p["content"] == f"{file.parent} number 1")
     how = ("--channel", "mastodon", "--at", post["date"][:19], "--yes")
     assert cli("posts", "replace", post["id"], f"{file.parent} by hand", *how).code == 0
-    result = cli("update", file, "--yes", "--keep")
-    assert result.code == 1
+    result = cli("run", file, "--yes", "--keep")
+    assert result.code == 0
     assert "left: row 2: edited in Postiz (--force does it anyway)" in result.out
     assert any(text.endswith("by hand") for text in stored(server, file))
-    assert cli("update", file, "--yes", "--force", "--prune").code == 0
+    again = cli("run", file, "--json").document
+    assert again["changes"]["left"] == {"edited": [2]}
+    assert cli("run", file, "--yes", "--force", "--prune").code == 0
     assert stored(server, file) == AFTER
 
 
-def test_bad_input_is_told(cli: Cli, server: Server, tmp_path: Path) -> None:
-    del server
-    path = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-05-01 09:00Z", "x" * 9000))
-    assert "500" in cli("update", path).err
-    path = write_campaign(tmp_path / "c.csv", ("mastodon", "2031-05-01 09:00Z", "fine"))
-    result = cli("update", path)
-    assert (result.code, "has not been run" in result.err) == (2, True)
+def test_a_changed_row_with_a_problem_is_refused_before_anything(
+    cli: Cli, server: Server, file: Path
+) -> None:
+    before = stored(server, file)
+    file.write_text(file.read_text("utf-8").replace("corrected", "x" * 9000), encoding="utf-8")
+    for verb in ("plan", "run"):
+        result = cli(verb, file, "--prune")
+        assert (result.code, "500" in result.err) == (2, True)
+    assert stored(server, file) == before
+    left_out = cli("run", file, "--prune", "--yes", "--skip-invalid")
+    assert (left_out.code, "left: row 2: the row has problems" in left_out.out) == (1, True)
 
 
 async def test_one_that_is_stopped_says_what_it_did(
@@ -135,13 +140,13 @@ async def test_one_that_is_stopped_says_what_it_did(
         assert (await anyio.to_thread.run_sync(cli, "run", file)).code == 0
         write_campaign(file, *(("mastodon", day, f"{day}!") for day in days))
         box.begin()
-        stopped = await anyio.to_thread.run_sync(cli, "update", file, "--yes", "--json")
+        stopped = await anyio.to_thread.run_sync(cli, "run", file, "--yes", "--json")
         assert stopped.code == 2
-        assert stopped.error["status_code"] == 401
-        told = stopped.document
-        assert (told["done"], told["changed"]) == (False, [2, 3, 4, 5, 6, 7])
+        assert json.loads(stopped.err.splitlines()[-2])["error"]["status_code"] == 401
+        assert "6 stored of 6 rows, and " in stopped.err
+        left = stopped.document["edits"]["changed"]
         changed = sum(post.content.endswith("!") for post in box.posts)
-        assert 1 <= len(told["finished"]) <= changed < 6
+        assert 1 <= 6 - len(left) <= changed < 6
 
 
 def test_what_is_free_is_said_to_be_so(cli: Cli, server: Server, tmp_path: Path) -> None:
@@ -154,9 +159,6 @@ def test_what_is_free_is_said_to_be_so(cli: Cli, server: Server, tmp_path: Path)
         return write_campaign(tmp_path / "d.csv", *rows, columns=columns)
 
     assert cli("run", written(*["schedule"] * 3)).code == 0
-    told = cli("update", written(*["draft"] * 3))
-    assert "\n3 changes, none costs a request\n" in told.out
-    assert (
-        "\n1 change, which costs no request\n"
-        in cli("update", written("draft", "schedule", "schedule")).out
-    )
+    told = cli("plan", written(*["draft"] * 3))
+    assert "A run changes stored posts: 3 posts changed for no request\n" in told.out
+    assert "Nothing is left to send.\n" in told.out
