@@ -19,6 +19,7 @@ from postiz_async._campaign.read.rows import (
     Row as Row,
 )
 from postiz_async._campaign.run.bulk import PostChanges as PostChanges
+from postiz_async._campaign.run.conditions import Reason as Reason
 from postiz_async._campaign.run.edits import (
     Changed as Changed,
     Edits as Edits,

@@ -12,7 +12,7 @@ from postiz_async._campaign.journal.rows import IN_FLIGHT
 from postiz_async._campaign.known import Known
 from postiz_async._campaign.plan.check import check_rows
 from postiz_async._campaign.plan.plan import Forecast, PlannedRequest
-from postiz_async._campaign.run.conditions import DUE_NOW
+from postiz_async._campaign.run.conditions import DUE_NOW, Reason
 from postiz_async._campaign.run.edits import Edits
 from postiz_async._campaign.run.job import JobContext
 from postiz_async._campaign.run.stored_posts import StoredPosts
@@ -97,7 +97,7 @@ class Changing:
         plan = UpdatePlan(checked, self.how, invalid=wrong)
         for each, standing in zip(changes, looked, strict=True):
             if each.row.number in wrong and not each.names <= {"type"}:
-                plan.leave("invalid", each.row.number)
+                plan.leave(Reason.INVALID, each.row.number)
             else:
                 plan.place(each, standing, stored, now=known.now)
         changed = {each.row.ref for each in edits.changed}
@@ -105,7 +105,7 @@ class Changing:
             record = checked.records.get(row.ref)
             is_begun = record is not None and record.state is RowState.WITHDRAWING
             if is_begun and row.ref not in changed:
-                plan.leave("begun", row.number)
+                plan.leave(Reason.BEGUN, row.number)
         gone = [each for each in edits.gone if self.how.prune and each.ref not in self.in_doubt]
         for standing in await replace(stored, near=DUE_NOW).look(gone):
             plan.prune(standing)

@@ -26,7 +26,7 @@ from postiz_async._campaign.plan.plan import (
 )
 from postiz_async._campaign.plan.row_state import is_there, is_unsent, with_changes
 from postiz_async._campaign.read.rows import Row
-from postiz_async._campaign.run.conditions import DUE_NOW, PostCondition
+from postiz_async._campaign.run.conditions import DUE_NOW, Reason
 from postiz_async._campaign.run.edits import Edits, explain_gone, find_edits
 from postiz_async._campaign.run.job import JobContext
 from postiz_async._campaign.run.stored_posts import StoredPosts
@@ -132,7 +132,7 @@ class Known:
         if gone and not keep:
             stored = await StoredPosts.of(JobContext.of(self._postiz, journal), DUE_NOW)
             looked = await stored.look(gone)
-            gone = tuple(each.record for each in looked if each.condition is PostCondition.OURS)
+            gone = tuple(each.record for each in looked if each.condition is Reason.OURS)
         if not gone:
             return
         if not keep:

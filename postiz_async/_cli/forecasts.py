@@ -38,30 +38,34 @@ from postiz_async.types import (
     Forecast,
     Late,
     Plan,
+    Reason,
 )
 
 SHOWN_AT_ONCE = 5
 """Most warnings that are shown before a run; `plan` has them all."""
-WHY = {
-    "published": "published already",
-    "failed": "refused by the network",
-    "edited": "edited in Postiz",
-    "due": "due too soon",
-    "shared": "in one group with another post",
-    "hidden": "on a channel that is gone",
-    "gone": "deleted or moved in Postiz",
-    "invalid": "the row has problems",
-    "no_slot": "no create request is free before the date, so it stays on its channel",
-    "late": "the date has passed; give the row a new one",
-    "refused": "Postiz refused the change; the reason: postiz-async status",
-    "now": "of type now: what was published is not changed",
-    "begun": "to be deleted, and it is not certain yet that it is; postiz-async undo continues",
-    "elsewhere": "another host is working on it; try again",
-    "unknown": "not in this campaign",
-    "ours": "still there, though Postiz was asked to delete it; try again",
+WHY: Mapping[Reason, str] = {
+    Reason.PUBLISHED: "published already",
+    Reason.FAILED: "refused by the network",
+    Reason.EDITED: "edited in Postiz",
+    Reason.DUE: "due too soon",
+    Reason.SHARED: "in one group with another post",
+    Reason.HIDDEN: "on a channel that is gone",
+    Reason.GONE: "deleted or moved in Postiz",
+    Reason.INVALID: "the row has problems",
+    Reason.NO_SLOT: "no create request is free before the date, so it stays on its channel",
+    Reason.LATE: "the date has passed; give the row a new one",
+    Reason.REFUSED: "Postiz refused the change; the reason: postiz-async status",
+    Reason.NOW: "of type now: what was published is not changed",
+    Reason.BEGUN: "to be deleted, and it is not certain that it is; postiz-async undo continues",
+    Reason.ELSEWHERE: "another host is working on it; try again",
+    Reason.REPEATS: "repeating: delete it by its id, for all of its dates",
+    Reason.NO_DRAFT: "no draft any more",
+    Reason.OURS: "still there, though Postiz was asked to delete it; try again",
 }
 """Why a post stays as it is, by the reason."""
-LEFT_BY_PEOPLE = frozenset({"published", "failed", "edited", "gone", "hidden"})
+LEFT_BY_PEOPLE = frozenset(
+    {Reason.PUBLISHED, Reason.FAILED, Reason.EDITED, Reason.GONE, Reason.HIDDEN}
+)
 """Reasons that are no failure: what people and networks did to a post."""
 _SHOWN = 8
 """Most edits that are shown one by one; the others are counted."""
@@ -273,10 +277,12 @@ def say_changes(output: Output, changes: CampaignChanges) -> None:
     say_left(output, changes.left, resends=True)
 
 
-def say_left(output: Output, left: Mapping[str, Iterable[int]], *, resends: bool = False) -> None:
+def say_left(
+    output: Output, left: Mapping[Reason, Iterable[int]], *, resends: bool = False
+) -> None:
     """Show which posts stay as they are, and why; `resends`: --force sends deleted ones anew."""
     for why, rows in left.items():
-        is_forced = why == "edited" or (resends and why == "gone")
+        is_forced = why is Reason.EDITED or (resends and why is Reason.GONE)
         hint = " (--force does it anyway)" if is_forced else ""
         output.say(f"left: {describe_rows(rows)}: {WHY[why]}{hint}", "yellow")
 

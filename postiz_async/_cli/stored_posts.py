@@ -36,18 +36,17 @@ from postiz_async._cli.output import (
 from postiz_async._cli.progress import CountDisplay
 from postiz_async.models.posts import Post
 from postiz_async.texts import plain_text
-from postiz_async.types import PostChanges, PostFilter
+from postiz_async.types import PostChanges, PostFilter, Reason
 
 _SHOWN = 76
 """Most characters of a text in a list of posts, so that a row fits on a usual terminal."""
 
-_WHY = WHY | {
-    "edited": "changed by somebody else meanwhile",
-    "repeats": "repeating: delete it by its id, for all of its dates",
-    "gone": "deleted in Postiz",
-    "no_draft": "no draft any more",
-    "late": "the date has passed: give it a new one in Postiz, or delete it",
-    "refused": "Postiz refused the change",
+_WHY = {
+    **WHY,
+    Reason.EDITED: "changed by somebody else meanwhile",
+    Reason.GONE: "deleted in Postiz",
+    Reason.LATE: "the date has passed: give it a new one in Postiz, or delete it",
+    Reason.REFUSED: "Postiz refused the change",
 }
 
 
@@ -290,7 +289,7 @@ def _show_left(
     output: Output, changes: PostChanges, zone: ZoneInfo, before: PostChanges | None = None
 ) -> None:
     """Show which posts stay, and why, except those that were shown before."""
-    known = before.left if before else dict[str, tuple[Post, ...]]()
+    known = before.left if before else dict[Reason, tuple[Post, ...]]()
     for why, posts in changes.left.items():
         shown = {post.id for post in known.get(why, ())}
         left = [post for post in posts if post.id not in shown]

@@ -23,7 +23,7 @@ from postiz_async._cli.output import Output, ask, bare_moment, count
 from postiz_async._cli.progress import CountDisplay
 from postiz_async._cli.results import row_and_post, undo_result
 from postiz_async.errors import CampaignError, ConfigurationError, describe_rows
-from postiz_async.types import RowRecord, UndoResult
+from postiz_async.types import Reason, RowRecord, UndoResult
 
 
 async def undo(
@@ -108,7 +108,7 @@ def _undone(output: Output, undone: UndoResult, *, is_done: bool) -> int:
         say_left(output, _numbers(undone.left))
         if undone.unsent:
             output.say(f"{count(undone.unsent, 'row')} not sent yet; run would send them.")
-    is_left = not undone.left.keys() <= {"published", "failed"}
+    is_left = not undone.left.keys() <= {Reason.PUBLISHED, Reason.FAILED}
     return 1 if is_done and is_left else 0
 
 
@@ -138,5 +138,5 @@ def _show_undo(output: Output, would: UndoResult, zone: tzinfo) -> None:
         output.say(f"not in this campaign: {describe_rows(would.unknown)}", "yellow")
 
 
-def _numbers(left: Mapping[str, Sequence[RowRecord]]) -> dict[str, list[int]]:
+def _numbers(left: Mapping[Reason, Sequence[RowRecord]]) -> dict[Reason, list[int]]:
     return {why: [row.number for row in rows] for why, rows in left.items()}

@@ -17,7 +17,9 @@ import pytest
 from cli_lab import Cli, Revoking, write_campaign
 from processes import Server, ended, start, wait_until
 
+from postiz_async._cli.forecasts import WHY
 from postiz_async._sandbox.http import serve
+from postiz_async.types import Reason
 
 if sys.platform != "win32":
     from terminals import on_terminal
@@ -341,3 +343,7 @@ async def test_a_list_is_csv_for_a_spreadsheet(cli: Cli, monkeypatch: pytest.Mon
     }
     assert len(none.out.splitlines()) == 1
     assert (both.code, both.error["message"]) == (2, "--csv and --json do not go together.")
+
+
+def test_each_reason_has_words() -> None:
+    assert WHY.keys() == set(Reason)

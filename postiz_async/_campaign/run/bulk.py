@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from postiz_async._campaign.journal.rows import RowRecord
-from postiz_async._campaign.run.conditions import DUE_NOW, PostCondition, condition_of, may_change
+from postiz_async._campaign.run.conditions import DUE_NOW, Reason, condition_of, may_change
 from postiz_async._campaign.run.job import Outcome
 from postiz_async._campaign.run.stored_posts import ListedPosts, groups_beside
 from postiz_async._campaign.run.undo import Withdrawal
@@ -24,7 +24,7 @@ from postiz_async._resources.listing import SEARCHED
 from postiz_async._resources.matching import stored_at
 from postiz_async.models.posts import Post
 
-_EXPECTED = {"published", "failed", "gone", "no_draft"}
+_EXPECTED = {Reason.PUBLISHED, Reason.FAILED, Reason.GONE, Reason.NO_DRAFT}
 """Reasons for which posts are left although all is done."""
 
 
@@ -32,17 +32,12 @@ _EXPECTED = {"published", "failed", "gone", "no_draft"}
 class PostChanges:
     """Posts that were deleted, paused or resumed, or would be, as listed before, and those left.
 
-    `left` has the posts that stay as they are by reason: `published`, `failed` (refused by its
-    network), `due` too soon (within a minute; for `resume` within a quarter of an hour), `edited`
-    by somebody else meanwhile, `shared` (another post has the same group, which is deleted as a
-    whole), `repeats` (only part of the repetitions is meant, or it was published already), `hidden`
-    (the channel is gone), `gone` or `no_draft` (somebody deleted it or changed its state while it
-    was paused), `late` (its date passed), `refused` by the server. `notes` say more about posts
+    `left` has the posts that stay as they are, by the reason. `notes` say more about posts
     that are left, by id.
     """
 
     posts: tuple[Post, ...]
-    left: Mapping[str, tuple[Post, ...]]
+    left: Mapping[Reason, tuple[Post, ...]]
     notes: Mapping[str, str]
 
     @property
@@ -51,30 +46,32 @@ class PostChanges:
         return not self.in_the_way
 
     @property
-    def in_the_way(self) -> set[str]:
+    def in_the_way(self) -> set[Reason]:
         """The reasons in `left` but `published`, `failed`, `gone` and `no_draft`."""
         return self.left.keys() - _EXPECTED
 
 
 def sorted_posts(
-    posts: Iterable[Post], why: Mapping[str, str], notes: Mapping[str, str]
+    posts: Iterable[Post], why: Mapping[str, Reason], notes: Mapping[str, str]
 ) -> PostChanges:
     """Sort posts by the reason why they stay; those without one are changed."""
-    left: defaultdict[str, list[Post]] = defaultdict(list)
+    left: defaultdict[Reason, list[Post]] = defaultdict(list)
+    changed: list[Post] = []
     for post in posts:
-        left[why.get(post.id, "")].append(post)
-    changed = left.pop("", [])
+        (left[why[post.id]] if post.id in why else changed).append(post)
     return PostChanges(tuple(changed), {why: tuple(each) for why, each in left.items()}, notes)
 
 
-def _after(planned: PostChanges, why: Mapping[str, str], notes: Mapping[str, str]) -> PostChanges:
+def _after(
+    planned: PostChanges, why: Mapping[str, Reason], notes: Mapping[str, str]
+) -> PostChanges:
     """The changes that were made as planned, except to posts that stayed for a reason."""
     known = {post.id: reason for reason, posts in planned.left.items() for post in posts}
     posts = [*planned.posts, *(post for each in planned.left.values() for post in each)]
     return sorted_posts(posts, {**known, **why}, {**planned.notes, **notes})
 
 
-def _condition(postiz: OpenClient, post: Post, near: timedelta) -> PostCondition:
+def _condition(postiz: OpenClient, post: Post, near: timedelta) -> Reason:
     """The condition of a post that was listed just now."""
     return condition_of(
         post, lambda _: True, now=postiz.scheduler.server_now(), near=near, is_shared=False
@@ -89,19 +86,19 @@ async def plan_deletion(postiz: OpenClient, posts: Sequence[Post], *, failed: bo
         posts: the chosen posts.
         failed: also delete posts that their network refused.
     """
-    why: dict[str, str] = {}
+    why: dict[str, Reason] = {}
     notes: dict[str, str] = {}
     for post in posts:
         condition = _condition(postiz, post, DUE_NOW)
         if _repeats(post):
-            why[post.id] = "repeats"
+            why[post.id] = Reason.REPEATS
         elif not may_change(condition, edited=False, failed=failed):
-            why[post.id] = condition.value
+            why[post.id] = condition
     staying = {post.group or "": post for post in posts if post.id in why}
     beside = {**await _beside(postiz, posts), **staying}
     for post in posts:
         if post.id not in why and post.group and (other := beside.get(post.group)):
-            why[post.id] = PostCondition.SHARED.value
+            why[post.id] = Reason.SHARED
             note = f"its group, which is deleted as a whole, also has the post {other.id}"
             notes[post.id] = note
     return sorted_posts(posts, why, notes)
@@ -132,7 +129,7 @@ async def delete_posts(
         groups={post.id: post.group for post in planned.posts},
     )
     left = await withdrawal.delete(records)
-    return _after(planned, {each.record.ref: each.condition.value for each in left}, {})
+    return _after(planned, {each.record.ref: each.condition for each in left}, {})
 
 
 async def _beside(postiz: OpenClient, posts: Sequence[Post]) -> Mapping[str, Post]:

@@ -1,17 +1,7 @@
 """The posts that were sent, and whether the post of a row may be changed or deleted now. PURE.
 
-The list of the server decides:
-
-| condition | the post                                                | may be changed           |
-|-----------|---------------------------------------------------------|--------------------------|
-| OURS      | is listed as it was put, and still to come              | yes                      |
-| EDITED    | somebody moved it, or changed its text, state or tags   | only if that is asked for|
-| DUE       | is about to be published                                | no                       |
-| PUBLISHED | is out, and stays on its network whatever is deleted    | no                       |
-| FAILED    | was refused by its network                              | by some deletions        |
-| SHARED    | another post has its group, which is deleted as a whole | no                       |
-| HIDDEN    | is on a channel that is gone: nothing of it is listed   | no                       |
-| GONE      | is listed nowhere                                       | there is nothing to do   |
+The list of the server decides: a post that is listed as it was put and is still to come (`OURS`)
+may be changed, an edited one only if that is asked for, and a failed one by some deletions.
 """
 
 from __future__ import annotations
@@ -103,17 +93,43 @@ def are_whole(listed: Iterable[Post], own: Collection[str | None] = ()) -> froze
     return frozenset(each for ids in by_instant.values() for each in sorted(ids)[:-1])
 
 
-class PostCondition(StrEnum):
-    """The condition of the post of a row, by the list."""
+class Reason(StrEnum):
+    """Why a post stays as it is, though it was to be changed, deleted, paused or resumed."""
 
-    OURS = "ours"
     EDITED = "edited"
+    """Somebody moved it, or changed its text, state or tags."""
     DUE = "due"
+    """It is about to be published."""
     PUBLISHED = "published"
+    """It is out, and stays on its network whatever is deleted."""
     FAILED = "failed"
+    """Its network refused it."""
     SHARED = "shared"
+    """Another post has its group, which is deleted as a whole."""
     HIDDEN = "hidden"
+    """It is on a channel that is gone: nothing of it is listed."""
     GONE = "gone"
+    """It is listed nowhere: somebody deleted it."""
+    LATE = "late"
+    """The new date of its row has passed, or the date of a paused post."""
+    NO_SLOT = "no_slot"
+    """Its row moved to another channel, and no create request is free before the date."""
+    REFUSED = "refused"
+    """The server refused the change."""
+    INVALID = "invalid"
+    """Its row has problems, and `skip_invalid` is set."""
+    NOW = "now"
+    """Its row is of type `now`: what was published is not changed."""
+    BEGUN = "begun"
+    """An undo that did not come to its end was to delete it."""
+    ELSEWHERE = "elsewhere"
+    """Another host is working on its row."""
+    REPEATS = "repeats"
+    """It repeats, and only a part of its repetitions is meant, or it was published before."""
+    NO_DRAFT = "no_draft"
+    """It was paused, and is no draft any more."""
+    OURS = "ours"
+    """Nothing stands against a change; as a reason: the server did not carry out the deletion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +137,12 @@ class Standing:
     """A row, its post as listed now, its condition, and whether another post has its group."""
 
     record: RowRecord
-    condition: PostCondition
+    condition: Reason
     post: Post | None = None
     is_shared: bool = False
 
 
-def may_change(condition: PostCondition, *, edited: bool, failed: bool = False) -> bool:
+def may_change(condition: Reason, *, edited: bool, failed: bool = False) -> bool:
     """Whether a post may be changed or deleted.
 
     Args:
@@ -135,9 +151,9 @@ def may_change(condition: PostCondition, *, edited: bool, failed: bool = False) 
         failed: whether posts that their network refused may be, too.
     """
     return (
-        condition is PostCondition.OURS
-        or (edited and condition is PostCondition.EDITED)
-        or (failed and condition is PostCondition.FAILED)
+        condition is Reason.OURS
+        or (edited and condition is Reason.EDITED)
+        or (failed and condition is Reason.FAILED)
     )
 
 
@@ -148,7 +164,7 @@ def condition_of(
     now: datetime,
     near: timedelta,
     is_shared: bool,
-) -> PostCondition:
+) -> Reason:
     """The condition of a post.
 
     Args:
@@ -159,17 +175,17 @@ def condition_of(
         is_shared: another post has its group.
     """
     if post is None:
-        return PostCondition.GONE
+        return Reason.GONE
     if post.state in _ENDS:
         return _ENDS[post.state]
     if post.state != "DRAFT" and stored_at(post) <= now + near:
-        return PostCondition.DUE
+        return Reason.DUE
     if is_shared:
-        return PostCondition.SHARED
-    return PostCondition.OURS if is_ours(post) else PostCondition.EDITED
+        return Reason.SHARED
+    return Reason.OURS if is_ours(post) else Reason.EDITED
 
 
-_ENDS = {"PUBLISHED": PostCondition.PUBLISHED, "ERROR": PostCondition.FAILED}
+_ENDS = {"PUBLISHED": Reason.PUBLISHED, "ERROR": Reason.FAILED}
 
 
 def was_made_draft(row: RowRecord, post: Post) -> bool:

@@ -24,7 +24,7 @@ import anyio
 import msgspec
 
 from postiz_async._campaign.run.bulk import PostChanges, records_of, sorted_posts
-from postiz_async._campaign.run.conditions import DUE_NOW, Standing
+from postiz_async._campaign.run.conditions import DUE_NOW, Reason, Standing
 from postiz_async._campaign.run.job import Outcome, task_group
 from postiz_async._campaign.run.stored_posts import ListedPosts
 from postiz_async._campaign.run.update import set_type
@@ -48,8 +48,8 @@ LANDED = 60.0
 """Seconds that a pause waits for creates that left before it; those of a process that died are
 waited for in vain."""
 
-Change = Callable[[Post], Awaitable[str]]
-"""Changes a post; returns why it could not be done, or nothing."""
+Change = Callable[[Post], Awaitable[Reason | None]]
+"""Changes a post; returns why it could not be done, or None."""
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -146,16 +146,16 @@ class PauseFile:
 
 def plan_pause(posts: Iterable[Post], now: datetime) -> PostChanges:
     """Plan which posts become drafts: those that are queued, and not being published."""
-    why: dict[str, str] = {}
+    why: dict[str, Reason] = {}
     meant: list[Post] = []
     for post in posts:
         if post.state == "QUEUE":
             meant.append(post)
             if stored_at(post) <= now + DUE_NOW:
-                why[post.id] = "due"
+                why[post.id] = Reason.DUE
         elif post.state == "PUBLISHED" and post.interval_in_days is not None:
             meant.append(post)
-            why[post.id] = "repeats"
+            why[post.id] = Reason.REPEATS
     return sorted_posts(meant, why, {})
 
 
@@ -189,20 +189,20 @@ class TypeChanges:
         noted = await in_thread(partial(self.file.drafts, is_needed=False))
         outage = Outage.of(self.postiz)
         seen: dict[str, Post] = {}
-        why: dict[str, str] = {}
+        why: dict[str, Reason] = {}
         notes: dict[str, str] = {}
 
-        async def change(post: Post) -> str:
+        async def change(post: Post) -> Reason | None:
             if post.id not in noted:
                 await in_thread(partial(self.file.add, post, "DRAFT"))
                 noted[post.id] = post
             return await outage.read(partial(draft, post))
 
-        async def draft(post: Post) -> str:
+        async def draft(post: Post) -> Reason | None:
             if stored_at(post) <= self.postiz.scheduler.server_now() + DUE_NOW:
-                return "due"
+                return Reason.DUE
             await self.postiz.posts.set_status(post.id, "draft")
-            return ""
+            return None
 
         for turn in (1, 2):
             plan = plan_pause(await listed(), self.postiz.scheduler.server_now())
@@ -244,15 +244,15 @@ class TypeChanges:
         stored = ListedPosts(self.postiz, outage, {}, DUE_NOW, held, frozenset())
         now = scheduler.server_now
         posts: list[Post] = []
-        why: dict[str, str] = {}
+        why: dict[str, Reason] = {}
         notes: dict[str, str] = {}
 
-        async def change(post: Post) -> str:
+        async def change(post: Post) -> Reason | None:
             schedule = partial(set_type, self.postiz.posts, post, "schedule", now=now)
             if await outage.read(schedule) is None:
-                return "due"
+                return Reason.DUE
             await in_thread(partial(self.file.add, post, "QUEUE"))
-            return ""
+            return None
 
         is_checked = False
         for first in range(0, len(records), _AT_ONCE):
@@ -287,10 +287,10 @@ class TypeChanges:
 
     async def _each(
         self, posts: Sequence[Post], change: Change
-    ) -> tuple[dict[str, str], dict[str, str]]:
+    ) -> tuple[dict[str, Reason], dict[str, str]]:
         """Change posts, some at a time; why some could not be, and notes on these, by id."""
         limiter = anyio.CapacityLimiter(_CALLS)
-        why: dict[str, str] = {}
+        why: dict[str, Reason] = {}
         notes: dict[str, str] = {}
 
         async def one(number: int, post: Post) -> None:
@@ -298,7 +298,7 @@ class TypeChanges:
                 try:
                     reason = await change(post)
                 except BadRequestError as error:
-                    reason, notes[post.id] = "refused", error.text
+                    reason, notes[post.id] = Reason.REFUSED, error.text
                 if reason:
                     why[post.id] = reason
                 else:
@@ -319,13 +319,13 @@ def _whoami() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _why_not(standing: Standing, now: datetime) -> str:
-    """Why a paused post is not scheduled; empty if it is."""
+def _why_not(standing: Standing, now: datetime) -> Reason | None:
+    """Why a paused post is not scheduled; None if it is."""
     post = standing.post
     if post is None:
-        return standing.condition.value
+        return standing.condition
     if post.state != "DRAFT":
-        return "no_draft"
+        return Reason.NO_DRAFT
     if stored_at(post) <= now:
-        return "late"
-    return "due" if stored_at(post) <= now + NEAR else ""
+        return Reason.LATE
+    return Reason.DUE if stored_at(post) <= now + NEAR else None

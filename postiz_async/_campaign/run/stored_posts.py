@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.journal.tables import each_request
 from postiz_async._campaign.run.conditions import (
-    PostCondition,
+    Reason,
     SentPost,
     Standing,
     condition_of,
@@ -107,7 +107,7 @@ class StoredPosts:
         for record in records:
             post = calendar.posts.get(record.post_id or "")
             if post is None and record.channel not in channels:
-                found.append(Standing(record, PostCondition.HIDDEN))
+                found.append(Standing(record, Reason.HIDDEN))
                 continue
             is_shared = post is not None and post.group in shared
             is_ours = partial(self._is_ours, record)

@@ -31,7 +31,7 @@ from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import NewPosts
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.read.source import MAX_ROWS
-from postiz_async._campaign.run.conditions import DUE_NOW, PostCondition, Standing, may_change
+from postiz_async._campaign.run.conditions import DUE_NOW, Reason, Standing, may_change
 from postiz_async._campaign.run.job import JobContext, Outcome, outcome_of, task_group
 from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.stored_posts import StoredPosts
@@ -140,12 +140,10 @@ class Withdrawal:
     ) -> tuple[list[RowRecord], list[Standing]]:
         """Delete posts that may be; returns those to look at again, and those left for good."""
         looked = self._without_shared(await self.stored.look(records))
-        await self._end([each.record for each in looked if each.condition is PostCondition.GONE])
+        await self._end([each.record for each in looked if each.condition is Reason.GONE])
         doomed = [each for each in looked if self._may_go(each)]
         left = [
-            each
-            for each in looked
-            if each.condition is not PostCondition.GONE and not self._may_go(each)
+            each for each in looked if each.condition is not Reason.GONE and not self._may_go(each)
         ]
         await self.journal.found(
             replace(each.record, state=RowState.STORED)
@@ -167,10 +165,10 @@ class Withdrawal:
         kept = {
             self.groups.get(each.record.ref) if each.post is None else each.post.group
             for each in looked
-            if each.condition is not PostCondition.GONE and not self._may_go(each)
+            if each.condition is not Reason.GONE and not self._may_go(each)
         } - {None}
         return [
-            replace(each, condition=PostCondition.SHARED)
+            replace(each, condition=Reason.SHARED)
             if each.post and self._may_go(each) and (each.is_shared or each.post.group in kept)
             else each
             for each in looked
@@ -246,14 +244,13 @@ class Selection:
 class UndoResult:
     """The posts that an undo deleted, or would delete, and those it leaves.
 
-    `left` has the rows by why their posts are left: `published`, `failed`, `edited` in Postiz,
-    `due` within a minute, `shared` (another post has the same group), `hidden` (the channel is
-    gone). `unsent` is the number of rows that are not sent yet: a run would send them. `unknown`
-    are numbers of rows that were asked for and do not exist.
+    `left` has the rows whose posts stay, by the reason. `unsent` is the number of rows that are not
+    sent yet: a run would send them. `unknown` are numbers of rows that were asked for and do not
+    exist.
     """
 
     rows: tuple[RowRecord, ...]
-    left: Mapping[str, tuple[RowRecord, ...]]
+    left: Mapping[Reason, tuple[RowRecord, ...]]
     unsent: int = 0
     unknown: tuple[int, ...] = ()
 
@@ -301,11 +298,11 @@ async def undo_journal(job: JobContext, selection: Selection, how: ChangeOptions
 
 
 _UNSENT = {RowState.PLANNED, RowState.SENDING, RowState.UNKNOWN}
-_OUT = {RowState.PUBLISHED: PostCondition.PUBLISHED, RowState.FAILED: PostCondition.FAILED}
+_OUT = {RowState.PUBLISHED: Reason.PUBLISHED, RowState.FAILED: Reason.FAILED}
 
 
 def _is_undone(each: Standing, *, edited: bool) -> bool:
-    return each.condition is PostCondition.GONE or may_change(each.condition, edited=edited)
+    return each.condition is Reason.GONE or may_change(each.condition, edited=edited)
 
 
 def _undone(
@@ -313,9 +310,9 @@ def _undone(
 ) -> UndoResult:
     reasons = [(each.condition, each.record) for each in left]
     reasons += [(_OUT[record.state], record) for record in meant if record.state in _OUT]
-    by_reason: dict[str, list[RowRecord]] = {}
+    by_reason: dict[Reason, list[RowRecord]] = {}
     for condition, record in reasons:
-        by_reason.setdefault(condition.value, []).append(record)
+        by_reason.setdefault(condition, []).append(record)
     ordered = {why: tuple(sorted(each, key=_number)) for why, each in by_reason.items()}
     return UndoResult(tuple(sorted(rows, key=_number)), ordered, unsent)
 

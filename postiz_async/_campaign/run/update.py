@@ -34,7 +34,7 @@ from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
 from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.already_stored import ClientRefs
-from postiz_async._campaign.run.conditions import DUE_NOW, SentPost, Standing, may_change
+from postiz_async._campaign.run.conditions import DUE_NOW, Reason, SentPost, Standing, may_change
 from postiz_async._campaign.run.job import Job, JobContext, Outcome, ignore, task_group
 from postiz_async._campaign.run.look_ups import look_up_lost
 from postiz_async._campaign.run.resume import past_of
@@ -151,14 +151,14 @@ class Update:
         await runner.all_sent.wait()
         for row in (row for request in requests for row in request.rows):
             if row.ref in job.elsewhere:
-                plan.leave("elsewhere", row.number)
+                plan.leave(Reason.ELSEWHERE, row.number)
 
     async def _delete(self) -> None:
         plan = self.plan
         await self.job.journal.found(_planned(record) for _, record in plan.again)
         deleting = await self._deleting(self.how.on_outcome, withdrawn)
         for each in await deleting.delete(plan.pruned):
-            plan.leave(each.condition.value, each.record.number)
+            plan.leave(each.condition, each.record.number)
 
     async def make_room(self, request: PlannedRequest) -> PlannedRequest:
         """Delete the posts of rows that moved to another channel, when their create may leave.
@@ -175,7 +175,7 @@ class Update:
             return request
         if request.deadline <= self.job.now.timestamp() + DUE_NOW.total_seconds():
             for row, _ in moved:
-                plan.stay(row, "no_slot")
+                plan.stay(row, Reason.NO_SLOT)
         else:
             with self.job.postiz.clock.move_on_after(DELETE_SECONDS) as time:
                 await self._make_room(moved)
@@ -189,7 +189,7 @@ class Update:
         rows = {record.ref: row for row, record in moved}
         deleting = await self._deleting(ignore, _planned)
         for each in await deleting.delete([record for _, record in moved]):
-            plan.stay(rows.pop(each.record.ref), each.condition.value)
+            plan.stay(rows.pop(each.record.ref), each.condition)
         records = new_records(rows.values(), plan.checked.channels)
         await self.job.journal.put(records)
         plan.gone |= rows.keys()
@@ -208,7 +208,7 @@ class Update:
         )
 
 
-_NOT_MADE = {RowState.REFUSED: "refused", RowState.LATE: "late"}
+_NOT_MADE = {RowState.REFUSED: Reason.REFUSED, RowState.LATE: Reason.LATE}
 
 
 def _planned(record: RowRecord) -> RowRecord:
@@ -244,7 +244,7 @@ class _EditGuard:
                 self.plan.targets[row.ref] = standing.post
                 kept.append(row)
             else:
-                self.plan.leave(standing.condition.value, row.number)
+                self.plan.leave(standing.condition, row.number)
         return kept
 
 
@@ -297,7 +297,7 @@ class _FreeChanges:
     ) -> None:
         plan, journal, post = self.plan, self.job.journal, standing.post
         if post is None or meant is None:
-            plan.leave(standing.condition.value, row.number)
+            plan.leave(standing.condition, row.number)
             return
         body = _body(meant, post)
         number = await journal.change_freely(standing.record, row.said.write(), body)
@@ -314,14 +314,14 @@ class _FreeChanges:
             await journal.not_changed(number, row.ref)
             end = RowEnd(RowState.REFUSED, error.text)
             await journal.turn_away(self.changes, [row.ref], end)
-            plan.leave("refused", row.number)
+            plan.leave(Reason.REFUSED, row.number)
             await plan.how.on_outcome(
                 Outcome(row.number, row.ref, RowState.REFUSED, None, error.text)
             )
             return
         if date is None:
             await journal.not_changed(number, row.ref)
-            plan.leave("due", row.number)
+            plan.leave(Reason.DUE, row.number)
             return
         body = structs.replace(body, date=format_date(date))
         becomes = Becomes.of(self.changes.becoming[row.ref], standing.record.seconds)

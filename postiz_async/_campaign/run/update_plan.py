@@ -14,7 +14,7 @@ from postiz_async._campaign.plan.check import Checked
 from postiz_async._campaign.plan.plan import Forecast, PlannedRequest, Planner
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.conditions import (
-    PostCondition,
+    Reason,
     SentPost,
     Standing,
     condition_of,
@@ -43,19 +43,15 @@ class CampaignChanges:
     `changed` are rows whose posts become what the rows say, `free` those of them that cost nothing.
     `resent` are rows whose posts are deleted and sent anew: on another channel, or, with `force`,
     those that people deleted. `pruned` were gone from the campaign.
-    `left` has the numbers of rows whose posts stay as they are, by the reason: `edited` in Postiz,
-    `published`, `failed`, `gone` (deleted in Postiz), `due` within a quarter of an hour, `late`
-    (the new date has passed), `no_slot` (for a post on another channel there is no create request
-    left before its date), `refused`, `invalid` (with `skip_invalid`), `shared`, `hidden`, `now`,
-    `begun` (to be deleted by an undo that did not come to its end), `elsewhere` (another host is
-    working on it). `requests` are for posts that are changed in place.
+    `left` has the numbers of rows whose posts stay as they are, by the reason.
+    `requests` are for posts that are changed in place.
     """
 
     changed: tuple[Row, ...] = ()
     free: tuple[Row, ...] = ()
     resent: tuple[Row, ...] = ()
     pruned: tuple[RowRecord, ...] = ()
-    left: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, "tuple[int, ...]"])
+    left: Mapping[Reason, tuple[int, ...]] = field(default_factory=dict[Reason, "tuple[int, ...]"])
     requests: int = 0
     unclear: tuple[int, ...] = ()
     """Numbers of rows in requests without an answer: they are looked up first, and changed then."""
@@ -130,7 +126,7 @@ class UpdatePlan:
     """Numbers of rows that no create request can make."""
     gone: set[str] = field(default_factory=set[str])
     """Refs of `to_channel` rows whose posts are deleted by now."""
-    left: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
+    left: dict[Reason, set[int]] = field(default_factory=dict[Reason, set[int]])
 
     @property
     def free(self) -> list[Row]:
@@ -158,7 +154,7 @@ class UpdatePlan:
             requests=requests,
         )
 
-    def leave(self, why: str, number: int) -> None:
+    def leave(self, why: Reason, number: int) -> None:
         """Note that a post stays as it is."""
         self.left.setdefault(why, set()).add(number)
 
@@ -167,9 +163,9 @@ class UpdatePlan:
         late = {row.ref for row in forecast.late} if forecast is not None else set[str]()
         for row, record in tuple(self.to_channel):
             if row.ref in late and record.state is RowState.STORED:
-                self.stay(row, "no_slot")
+                self.stay(row, Reason.NO_SLOT)
 
-    def stay(self, row: Row, why: str) -> None:
+    def stay(self, row: Row, why: Reason) -> None:
         """Note that a post stays on its channel."""
         self.to_channel = [each for each in self.to_channel if each[0].ref != row.ref]
         self.leave(why, row.number)
@@ -178,7 +174,7 @@ class UpdatePlan:
         """Note that a create request has to change a post to what its row says."""
         assert standing.post is not None  # noqa: S101  (only a listed one is changed)
         if row.number in self.invalid:
-            self.leave("invalid", row.number)
+            self.leave(Reason.INVALID, row.number)
             return
         self.replaced[row.ref] = row, standing.record
         self.targets[row.ref] = standing.post
@@ -204,12 +200,12 @@ class UpdatePlan:
         """
         row, record, condition = changed.row, changed.record, standing.condition
         moves = "channel" in changed.names
-        why = condition.value if condition in _NEVER else self._cannot(row, now)
+        why = condition if condition in _NEVER else self._cannot(row, now)
         if why:
             self.leave(why, row.number)
         elif moves and self._may_move(standing):
             self.to_channel.append((row, record))
-        elif condition is PostCondition.GONE and self.how.force:
+        elif condition is Reason.GONE and self.how.force:
             self.again.append((row, record))
         elif self._is_freely(changed, standing, stored, now):
             routes = self.status if changed.names <= {"type"} else self.settings
@@ -217,7 +213,7 @@ class UpdatePlan:
         elif may_change(condition, edited=self.how.force) and not moves:
             self.replace(row, standing)
         else:
-            self.leave(condition.value, row.number)
+            self.leave(condition, row.number)
 
     def _is_freely(
         self, changed: Changed, standing: Standing, stored: StoredPosts, now: datetime
@@ -234,27 +230,27 @@ class UpdatePlan:
     def _may_move(self, standing: Standing) -> bool:
         """Whether a post may be deleted to be sent anew elsewhere, or was deleted for this."""
         was_deleted = self.how.force or standing.record.state is RowState.WITHDRAWING
-        is_gone = standing.condition is PostCondition.GONE and was_deleted
+        is_gone = standing.condition is Reason.GONE and was_deleted
         return is_gone or may_change(standing.condition, edited=self.how.force)
 
     def prune(self, standing: Standing) -> None:
         """Decide what to do with a post whose row is gone."""
-        is_gone = standing.condition is PostCondition.GONE
+        is_gone = standing.condition is Reason.GONE
         if is_gone or may_change(standing.condition, edited=self.how.force):
             self.pruned.append(standing.record)
         else:
-            self.leave(standing.condition.value, standing.record.number)
+            self.leave(standing.condition, standing.record.number)
 
-    def _cannot(self, row: Row, now: datetime) -> str:
-        """The reason why no post can become what a row says; empty if one can."""
+    def _cannot(self, row: Row, now: datetime) -> Reason | None:
+        """Why no post can become what a row says; None if one can."""
         if row.ref not in self.checked.channels:
-            return "hidden"
+            return Reason.HIDDEN
         if row.type == "now":
-            return "now"
-        return "late" if row.type == "schedule" and row.asked_for <= now else ""
+            return Reason.NOW
+        return Reason.LATE if row.type == "schedule" and row.asked_for <= now else None
 
 
-_NEVER = {PostCondition.PUBLISHED, PostCondition.FAILED, PostCondition.HIDDEN}
+_NEVER = {Reason.PUBLISHED, Reason.FAILED, Reason.HIDDEN}
 """Conditions in which a post is never changed."""
 
 
@@ -293,6 +289,6 @@ def is_made(post: Post, meant: SentPost, now: datetime) -> bool:
     """Whether a post is in the wanted state already, as after a crash."""
     made = condition_of(post, partial(is_as_sent, [meant]), now=now, near=NEAR, is_shared=False)
     listed = post.settings
-    return made is PostCondition.OURS and (
+    return made is Reason.OURS and (
         listed is None or has_settings(listed, meant.intent.item.settings, all_of_them=True)
     )

@@ -12,7 +12,7 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from postiz_async._campaign.run.conditions import (
-    PostCondition,
+    Reason,
     condition_of,
     has_settings,
     is_as_sent,
@@ -58,7 +58,7 @@ def listed(**more: Any) -> Post:
     return convert(values | more, Post)
 
 
-def seen(post: Post | None, *requests: SentRequest, is_shared: bool = False) -> PostCondition:
+def seen(post: Post | None, *requests: SentRequest, is_shared: bool = False) -> Reason:
     sent = sent_posts(requests or [request()]).get("r", [])
     return condition_of(post, partial(is_as_sent, sent), now=NOW, near=NEAR, is_shared=is_shared)
 
@@ -66,53 +66,53 @@ def seen(post: Post | None, *requests: SentRequest, is_shared: bool = False) -> 
 @pytest.mark.parametrize(
     ("changes", "condition"),
     [
-        ({}, PostCondition.OURS),
-        ({"settings": None}, PostCondition.OURS),
-        ({"tags": [{"tag": {"name": "a"}}]}, PostCondition.OURS),
-        ({"tags": [{"tag": {"name": "other"}}]}, PostCondition.EDITED),
-        ({"content": "A&Q"}, PostCondition.EDITED),
-        ({"publishDate": "2027-01-15T09:00:00.000Z"}, PostCondition.EDITED),
-        ({"publishDate": "2027-01-16T09:00:00.007Z"}, PostCondition.EDITED),
-        ({"publishDate": "2027-01-15T09:00:00.500Z"}, PostCondition.OURS),  # another host's
-        ({"settings": json.dumps({"client_ref": "mark", "who": "none"})}, PostCondition.EDITED),
-        ({"settings": "{"}, PostCondition.EDITED),
-        ({"state": "DRAFT"}, PostCondition.EDITED),
-        ({"state": "PUBLISHED"}, PostCondition.PUBLISHED),
-        ({"state": "ERROR"}, PostCondition.FAILED),
-        ({"publishDate": "2027-01-01T08:10:00.007Z"}, PostCondition.DUE),
+        ({}, Reason.OURS),
+        ({"settings": None}, Reason.OURS),
+        ({"tags": [{"tag": {"name": "a"}}]}, Reason.OURS),
+        ({"tags": [{"tag": {"name": "other"}}]}, Reason.EDITED),
+        ({"content": "A&Q"}, Reason.EDITED),
+        ({"publishDate": "2027-01-15T09:00:00.000Z"}, Reason.EDITED),
+        ({"publishDate": "2027-01-16T09:00:00.007Z"}, Reason.EDITED),
+        ({"publishDate": "2027-01-15T09:00:00.500Z"}, Reason.OURS),  # another host's
+        ({"settings": json.dumps({"client_ref": "mark", "who": "none"})}, Reason.EDITED),
+        ({"settings": "{"}, Reason.EDITED),
+        ({"state": "DRAFT"}, Reason.EDITED),
+        ({"state": "PUBLISHED"}, Reason.PUBLISHED),
+        ({"state": "ERROR"}, Reason.FAILED),
+        ({"publishDate": "2027-01-01T08:10:00.007Z"}, Reason.DUE),
     ],
 )
 def test_a_post_is_ours_as_long_as_nothing_of_it_is_different(
-    changes: dict[str, object], condition: PostCondition
+    changes: dict[str, object], condition: Reason
 ) -> None:
     assert seen(listed(**changes)) is condition
 
 
 def test_what_is_nowhere_or_shares_a_group_is_not_touched() -> None:
-    assert seen(None) is PostCondition.GONE
-    assert seen(listed(), is_shared=True) is PostCondition.SHARED
+    assert seen(None) is Reason.GONE
+    assert seen(listed(), is_shared=True) is Reason.SHARED
 
 
 def test_each_way_in_which_it_was_put_is_ours() -> None:
     """Also that of a change of which nobody knows yet whether it was made."""
     later = request(2, date="2027-01-20T09:00:00.100Z", type="draft")
     moved = listed(publishDate="2027-01-20T09:00:00.100Z", state="DRAFT")
-    assert seen(moved) is PostCondition.EDITED
-    assert seen(moved, request(), later) is PostCondition.OURS
-    assert seen(listed(), request(), later) is PostCondition.OURS
+    assert seen(moved) is Reason.EDITED
+    assert seen(moved, request(), later) is Reason.OURS
+    assert seen(listed(), request(), later) is Reason.OURS
 
 
 def test_a_post_of_which_no_request_is_known_counts_as_edited() -> None:
     unknown = partial(is_as_sent, [])
     found = condition_of(listed(), unknown, now=NOW, near=NEAR, is_shared=False)
-    assert found is PostCondition.EDITED
+    assert found is Reason.EDITED
 
 
 def test_only_ours_is_changed_and_what_was_edited_if_that_is_asked_for() -> None:
-    assert [c for c in PostCondition if may_change(c, edited=False)] == [PostCondition.OURS]
-    assert {c for c in PostCondition if may_change(c, edited=True)} == {
-        PostCondition.OURS,
-        PostCondition.EDITED,
+    assert [c for c in Reason if may_change(c, edited=False)] == [Reason.OURS]
+    assert {c for c in Reason if may_change(c, edited=True)} == {
+        Reason.OURS,
+        Reason.EDITED,
     }
 
 
