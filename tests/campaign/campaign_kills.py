@@ -287,7 +287,7 @@ class RunKills(CampaignKills):
         self, record: Record, row: RowRecord | None, posts: Sequence[dict[str, Any]]
     ) -> None:
         what = f"campaign {self.tally.campaigns} of seed {self.seed}: {record}: {row}: {posts}"
-        is_stored = row is not None and row.state is RowState.STORED
+        is_stored = row is not None and row.state in {RowState.STORED, RowState.PUBLISHED}
         if len(posts) > 1:
             self.tally.doubled.append(what)
         elif is_stored and not posts:

@@ -29,6 +29,7 @@ from postiz_async._campaign.journal.journal import open_existing
 from postiz_async._campaign.journal.rows import RowRecord
 from postiz_async._campaign.read.read_options import ReadOptions
 from postiz_async._client import Postiz
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
 from postiz_async._wire import WireRequest, WireResponse
@@ -41,6 +42,12 @@ START = datetime(2027, 1, 1, 8, tzinfo=UTC)
 
 WITH_DOUBLES = ReadOptions(ignore=("doubles",))
 """Rows that say the same on one channel are meant."""
+
+
+def counted(report: Report) -> dict[str, int]:
+    """The rows of a report by their states; those that are published by now count as stored."""
+    states = (RowState.STORED if r.state is RowState.PUBLISHED else r.state for r in report.rows)
+    return dict(Counter(state.value for state in states))
 
 
 class Watched(SandboxTransport):

@@ -253,7 +253,7 @@ async def rows_today(
     Raises:
         PostizError: the posts could not be listed.
     """
-    ended = await _ended(postiz, rows.values())
+    ended = await ended_today(postiz, rows.values())
     look = await look_at(postiz, read)
     unsure = {each.ref for each in await suspects_of(postiz, read, look)}
     same = {
@@ -266,7 +266,7 @@ async def rows_today(
     return list({**ended, **{row.ref: row for row in found}}.values())
 
 
-async def _ended(postiz: OpenClient, rows: Iterable[RowRecord]) -> dict[str, RowRecord]:
+async def ended_today(postiz: OpenClient, rows: Iterable[RowRecord]) -> dict[str, RowRecord]:
     """The rows whose posts are published, failed or stuck, by ref."""
     now = postiz.scheduler.server_time()
     ended: dict[str, RowRecord] = {}

@@ -1,7 +1,8 @@
-"""The sweep: find out what people did to the posts of a job since they were stored.
+"""The sweep: find out what became of the posts of a job since they were stored.
 
-Deleted, moved and edited posts are reported and left as they are. No post is sent; a post without
-its publishing job gets one. If our runs stored a post twice, the second one is deleted.
+Published and failed posts are noted. Deleted, moved and edited posts are reported and left as they
+are. No post is sent; a post without its publishing job gets one. If our runs stored a post twice,
+the second one is deleted.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from postiz_async._campaign.after.look import look_at, suspects_of
+from postiz_async._campaign.after.look import ended_today, look_at, suspects_of
 from postiz_async._campaign.after.sweep import with_findings
 from postiz_async._campaign.journal.journal import Journal
 from postiz_async._campaign.journal.purposes import NewPosts
+from postiz_async._campaign.journal.tables import read_rows
 from postiz_async._campaign.run.job import JobContext
 from postiz_async._campaign.run.look_ups import LookUps
 from postiz_async._delivery.listing import Calendar
+from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.pauses import PAUSES
 from postiz_async._delivery.repair import Repair, delete_whole
 from postiz_async._delivery.transitions import OvertakenError
 from postiz_async._logs import log_of
 from postiz_async.errors import APIConnectionError, NotFoundError, ServerError
+from postiz_async.stores import in_micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,8 +61,16 @@ async def sweep_journal(postiz: OpenClient, journal: Journal) -> None:
         if result.post is not None and result.post.id in deletable and result.ref not in unsure
     }
     removed = await _remove(postiz, doubles.values())
+    now = in_micros(postiz.scheduler.server_time())
+    due = await journal.read(lambda t: list(read_rows(t, _IS_DUE, now=now)))
+    ended = await ended_today(postiz, due)
+    rows = {**rows, **ended}
     changed = with_findings(rows, results, removed=removed, unsure=unsure)
-    await journal.found(await _still_there(postiz, journal, rows, changed))
+    found = await _still_there(postiz, journal, rows, changed)
+    await journal.found({**ended, **{row.ref: row for row in found}}.values())
+
+
+_IS_DUE = f"AND state = '{RowState.STORED}' AND date <= :now"
 
 
 async def _still_there(

@@ -341,7 +341,7 @@ async def test_a_page_from_a_run(tmp_path: Path) -> None:
                 await campaign.html_report()
             report = await campaign.run()
             shown = Page(await campaign.html_report(zone=UTC)).text
-        assert report.counts.keys() == {"stored", "refused", "late"}
+        assert report.counts.keys() == {"published", "refused", "late"}
         for state, number in report.counts.items():
             assert f"{number} {state}" in shown
         assert "no posts about coffee" in shown

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from campaign_lab import START, Lab, at, rows
+from campaign_lab import START, Lab, at, counted, rows
 
 from postiz_async.testing import Fault, StoredPost
 
@@ -48,7 +48,7 @@ def now(lab: Lab) -> datetime:
 async def test_they_are_sent_and_cost_a_slot_each(lab: Lab) -> None:
     records = written(lab)
     report = await lab.run(late="send")
-    assert report.counts == {"stored": 6}
+    assert counted(report) == {"stored": 6}
     lab.assert_each_once(contents(records))
     assert lab.creates == [201] * 6
 
@@ -72,7 +72,7 @@ async def test_their_lost_answers_are_found_at_that_moment(lab: Lab) -> None:
             lab.sandbox.faults.add(Fault("drop_answer", route="create_post"))
 
     lab.judge = lose_late
-    assert (await lab.run(late="send")).counts == {"stored": 6}
+    assert counted(await lab.run(late="send")) == {"stored": 6}
     lab.assert_each_once(contents(records))
 
 
@@ -88,9 +88,9 @@ async def test_a_killed_run_finds_them_again(lab: Lab) -> None:
         transport.judge = judge  # type: ignore[attr-defined]
 
     assert await lab.killed(arm, late="send")
-    assert (await lab.run(late="send")).counts == {"stored": 6}
+    assert counted(await lab.run(late="send")) == {"stored": 6}
     lab.assert_each_once(contents(records))
-    assert (await lab.run()).counts == {"stored": 6}
+    assert counted(await lab.run()) == {"stored": 6}
 
 
 @pytest.mark.parametrize("late", ["send", timedelta(hours=2)])
@@ -104,7 +104,7 @@ async def test_another_host_finds_them_though_they_are_not_at_their_date(
         assert report.counts == {"late": 6}
     await lab.clock.sleep(3 * 86_400)
     for host in (lab, other):
-        assert (await host.run(late=late)).counts == {"stored": 6}
+        assert counted(await host.run(late=late)) == {"stored": 6}
     assert lab.contents() == Counter(contents(records))
 
 
@@ -115,7 +115,7 @@ async def test_a_late_one_that_is_refused_with_429_leaves_with_the_moment_of_its
     lab.sandbox.lock_out(seconds=1_200)
     async with lab.client() as postiz, lab.campaign(postiz, late="send") as campaign:
         report = await campaign.run()
-    assert report.counts == {"stored": 6}
+    assert counted(report) == {"stored": 6}
     assert lab.contents().total() == 6
     assert set(lab.creates) <= {201, 429}
     assert sorted(lab.contents()) == sorted(contents(records))
@@ -128,7 +128,7 @@ async def test_so_does_what_is_for_now(lab: Lab) -> None:
     ]
     lab.write(records)
     lab.sandbox.lock_out(seconds=1_200)
-    assert (await lab.run()).counts == {"stored": 2}
+    assert counted(await lab.run()) == {"stored": 2}
     assert sorted(lab.contents()) == ["now 0", "now 1"]
     assert set(lab.creates) <= {201, 429}
     for post in lab.sandbox.posts:
