@@ -89,8 +89,11 @@ OF_SHAPES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.ListType: lists,
     inspect.CollectionType: lists,
     inspect.VarTupleType: lambda shape: lists(shape).map(tuple),
+    inspect.DataclassType: lambda shape: st.builds(shape.cls, **fields_of(shape)),
     inspect.DictType: lambda shape: st.dictionaries(
-        PLAIN_TEXT, of_shape(shape.value_type), max_size=2
+        PLAIN_TEXT if isinstance(shape.key_type, inspect.StrType) else of_shape(shape.key_type),
+        of_shape(shape.value_type),
+        max_size=2,
     ),
     inspect.StrType: texts,
     inspect.IntType: lambda shape: st.integers(
@@ -112,8 +115,11 @@ OF_SHAPES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
 def of_kind(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     shape = inspect.type_info(kind)
     assert isinstance(shape, inspect.StructType)
-    fields = {field.name: of_shape(field.type) for field in shape.fields}
-    return st.builds(kind, **fields)
+    return st.builds(kind, **fields_of(shape))
+
+
+def fields_of(shape: Any) -> dict[str, st.SearchStrategy[Any]]:
+    return {field.name: of_shape(field.type) for field in shape.fields}
 
 
 @pytest.mark.parametrize("kind", spread(KINDS, every=4), ids=lambda kind: kind.__name__)
