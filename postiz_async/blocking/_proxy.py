@@ -184,7 +184,7 @@ class Portal:
             self.is_closed = not self.client.is_open  # else `drain` was refused
             if self.is_closed:
                 self.process = 0
-                for call in (calls := tuple(self._calls)):
+                for call in (calls := tuple(self._calls - {asyncio.current_task()})):
                     call.cancel()
                 await asyncio.gather(*calls, return_exceptions=True)
                 while self.entered:

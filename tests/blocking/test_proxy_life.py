@@ -18,7 +18,7 @@ from processes import PATIENCE
 from postiz_async import AdvancedOptions, CampaignRow, ConfigurationError, NewPost, UsageError
 from postiz_async._resources.api import opened
 from postiz_async._sandbox import MemoryServer
-from postiz_async.blocking import Postiz
+from postiz_async.blocking import Postiz, _proxy
 from postiz_async.clock import JumpingClock
 from postiz_async.testing import Sandbox
 from postiz_async.testing._transport import SandboxTransport
@@ -229,6 +229,22 @@ def test_an_iterator_that_is_dropped_is_closed() -> None:
         assert watching() == 0
 
 
+def test_a_client_that_is_closed_in_its_loop_comes_to_its_end() -> None:
+    """As when garbage is collected there."""
+    postiz = Postiz(**NOWHERE)
+    postiz.open()
+
+    async def close() -> bool:
+        postiz.close()
+        [closing] = [each for each in asyncio.all_tasks() if "Portal.aclose" in repr(each)]
+        ended, _ = await asyncio.wait([closing], timeout=PATIENCE)
+        return closing in ended and not closing.cancelled()
+
+    assert _proxy._wait(close)
+    with pytest.raises(ConfigurationError):
+        postiz.channels.list()
+
+
 def test_an_iterator_is_for_one_thread_at_a_time() -> None:
     with Postiz(**NOWHERE) as postiz:
         changes = postiz.quota_changes()
@@ -360,7 +376,7 @@ END = """
 import sys, threading
 from contextlib import suppress
 from postiz_async import ConfigurationError
-from postiz_async.blocking import Postiz
+from postiz_async.blocking import Postiz, _proxy
 postiz = Postiz(api_key="key", base_url="http://127.0.0.1:9", outbox=sys.argv[1])
 postiz.quota()
 def wait():
