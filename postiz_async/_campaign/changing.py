@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -52,7 +52,7 @@ class Changing:
     in_doubt: frozenset[str] = frozenset()
     """Refs of rows in changes whose answers were lost."""
     unclear: frozenset[str] = frozenset()
-    """Refs of all rows in requests whose outcome was unknown before."""
+    """Refs of all rows in requests without an answer before."""
 
     async def look(self, outage: Outage) -> None:
         """Plan the changes, after a look at the posts. Changes nothing.
@@ -67,11 +67,17 @@ class Changing:
         edits = await in_thread(lambda: known.edits)
         self.in_doubt = await known.journal.read(refs_in_doubt)
         records = known.checked.records
+        here = {row.ref: row.number for row in known.rows}
+
+        def numbers(refs: Collection[str]) -> tuple[int, ...]:
+            return tuple(sorted(here.get(ref, records[ref].number) for ref in refs))
+
         in_flight = (ref for ref, record in records.items() if record.state in IN_FLIGHT)
         self.unclear = frozenset({*in_flight, *self.in_doubt})
-        here = {row.ref: row.number for row in known.rows}
-        numbers = (here.get(ref, records[ref].number) for ref in self.unclear)
-        self.planned = CampaignChanges(unclear=tuple(sorted(numbers)))
+        other = {each.ref for each in edits.unclear if how.prune or each.ref in here}
+        self.planned = CampaignChanges(
+            unclear=numbers(self.unclear), if_stored=numbers(self.in_doubt | other)
+        )
         has_begun = any(each.state is RowState.WITHDRAWING for each in records.values())
         if edits.changed or self.in_doubt or has_begun or (how.prune and edits.gone):
             await self._plan(edits, outage)
@@ -85,7 +91,9 @@ class Changing:
         self.plan = plan = await self._placed(edits, outage)
         self.requests = plan.requests(known.planner, options.span)
         plan.keep_late(self._coming(self.requests))
-        self.planned = replace(plan.changes(len(self.requests)), unclear=self.planned.unclear)
+        unclear, if_stored = self.planned.unclear, self.planned.if_stored
+        planned = plan.changes(len(self.requests))
+        self.planned = replace(planned, unclear=unclear, if_stored=if_stored)
 
     async def _placed(self, edits: Edits, outage: Outage) -> UpdatePlan:
         """Decide what to do with each changed row, and with each post whose row is gone."""

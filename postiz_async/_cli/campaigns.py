@@ -162,7 +162,9 @@ async def plan(
             return refuse(output, campaign)
         try:
             forecast = await campaign.plan(prune=flags.prune, force=flags.force)
-        except InvalidPostError:  # a row that changed
+        except InvalidPostError:
+            if not campaign.problems:
+                raise
             return refuse(output, campaign)
         if json:
             output.json(plan_result(campaign, forecast))
@@ -327,8 +329,11 @@ async def _send(
     if campaign.is_resumed:
         say_edits(output, campaign.edits, zone)
         say_in_the_way(output, campaign.edits, is_decided=choices.prune or choices.keep)
-        if campaign.edits.changed or (choices.prune and campaign.edits.gone):
+        edits = campaign.edits
+        if edits.changed or edits.unclear or (choices.prune and edits.gone):
+            told = campaign.warnings
             plan = await campaign.plan(prune=choices.prune, force=choices.force)
+            say_warnings(output, campaign, told, most=SHOWN_AT_ONCE)
             say_changes(output, plan.changes)
             if not (choices.yes or _agreed(output, plan.changes)):
                 output.say("Nothing was changed or sent. --yes does it.", "yellow")
@@ -351,6 +356,7 @@ def _agreed(output: Output, changes: CampaignChanges) -> bool:
         return agreed
     rows = [row.number for row in (*changes.changed, *changes.resent)]
     rows += [record.number for record in changes.pruned]
+    rows += changes.if_stored
     raise CampaignConflictError(
         f"The file differs from stored posts: {told}. Nothing was changed or sent, because there "
         "is no terminal to ask on. --yes does it; postiz-async plan shows it.",

@@ -86,11 +86,6 @@ def show_plan(
     if campaign.is_resumed:
         say_edits(output, campaign.edits, zone)
         say_in_the_way(output, campaign.edits, is_decided=bool(forecast.changes.pruned))
-        if unclear := forecast.changes.unclear:
-            output.say(
-                f"{count(len(unclear), 'post')} in requests without an answer: a run looks them "
-                "up first, and sends or changes them then"
-            )
         say_changes(output, forecast.changes)
     say_adopted(output, campaign)
     if forecast.requests:
@@ -266,6 +261,9 @@ def describe_changes(changes: CampaignChanges) -> str:
         f"{count(posts, 'post')} changed for {cost}{both}" if posts else "",
         f"{len(changes.resent):,} deleted and sent again" if changes.resent else "",
         f"{len(changes.pruned):,} deleted" if changes.pruned else "",
+        f"{count(len(changes.if_stored), 'post')} whose answer was lost, if it is stored"
+        if changes.if_stored
+        else "",
     )
     return ", ".join(filter(None, parts))
 

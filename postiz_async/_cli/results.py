@@ -146,6 +146,7 @@ def changes_result(changes: CampaignChanges) -> Result:
         "resent": _numbers(changes.resent),
         "pruned": list(map(row_and_post, changes.pruned)),
         "unclear": changes.unclear,
+        "if_stored": changes.if_stored,
         "left": changes.left,
         "requests": changes.requests,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import tzinfo
 from typing import NamedTuple
@@ -32,7 +32,9 @@ from postiz_async._cli.signals import SIGNAL_EXIT, run_until_stopped
 from postiz_async.errors import CampaignError, PostizError
 from postiz_async.types import (
     CampaignChanges,
+    CampaignRun,
     Late,
+    Outcome,
     Plan,
     Report,
     RowState,
@@ -55,6 +57,12 @@ class Sending(NamedTuple):
         """What is changed of stored posts."""
         return CampaignChanges() if self.plan is None else self.plan.changes
 
+    def run(
+        self, campaign: Campaign, saw: Callable[[Outcome], Awaitable[None]] | None = None
+    ) -> CampaignRun:
+        """Run a campaign so."""
+        return campaign.run(saw, prune=self.prune, keep=self.keep, force=self.force)
+
 
 async def run_if_open(
     output: Output, postiz: Postiz, campaign: Campaign, zone: tzinfo, how: Sending
@@ -71,7 +79,7 @@ async def run_if_open(
         looked_up = sum(report.counts.get(state.value, 0) for state in unclear)
         if campaign.is_done and not how.changes.is_something:
             with suppress(*PASSING):  # then the report has the earlier results
-                await campaign.run()
+                await how.run(campaign)
             report = await campaign.report()
             why = f" Why: {command_on(campaign.path, 'status')}" if report.troubles() else ""
             output.result(f"Nothing is left to send: {standing(report)}.{why}")
@@ -128,7 +136,7 @@ async def run_campaign(
             say_headline(output, postiz, campaign, forecast, zone)
             say_late(output, forecast, how.late)
     async with display:
-        await campaign.run(on_outcome=display.saw, prune=how.prune, keep=how.keep, force=how.force)
+        await how.run(campaign, display.saw)
 
 
 async def wait_until_published(output: Output, campaign: SentCampaign, zone: tzinfo) -> int | None:

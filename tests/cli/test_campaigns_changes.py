@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import anyio.to_thread
@@ -85,6 +87,24 @@ def test_a_plan_shows_it(cli: Cli, server: Server, file: Path) -> None:
     assert (changes["changed"], changes["resent"], changes["requests"]) == ([2, 3], [4], 2)
     assert [each["row"] for each in changes["pruned"]] == [5]
     assert stored(server, file) == before
+
+
+def test_a_row_whose_answer_was_lost_is_asked_about_if_it_says_something_else(
+    cli: Cli, server: Server, tmp_path: Path
+) -> None:
+    del server  # it is there
+    row = ("mastodon", "2031-05-01 09:00Z", f"{tmp_path} first")
+    path = write_campaign(tmp_path / "d.csv", (*row, "a"), columns="channel,date,content,ref")
+    assert cli("run", path).code == 0
+    with closing(sqlite3.connect(path.with_suffix(".journal"))) as journal, journal:
+        journal.execute("UPDATE campaign_rows SET state = 'unknown'")
+    assert "whose answer was lost" not in cli("plan", path).out
+    other = (*row[:2], f"{tmp_path} second", "a")
+    write_campaign(path, other, columns="channel,date,content,ref")
+    told = "1 post whose answer was lost, if it is stored"
+    assert f"A run changes stored posts: {told}" in said(cli("plan", path).out)
+    asked = cli("run", path)
+    assert (asked.code, told in said(asked.err)) == (3, True)
 
 
 def test_yes_does_it_and_then_nothing_is_left(cli: Cli, server: Server, file: Path) -> None:

@@ -155,7 +155,9 @@ def test_for_programs(cli: Cli, server: Server, file: Path) -> None:
         "moved": 0,
         "edits": {"new": [2, 3, 4], "changed": [], "gone": [], "unread": []},
         "changes": {
-            **{name: [] for name in ("changed", "free", "pruned", "resent", "unclear")},
+            **{
+                name: [] for name in ("changed", "free", "if_stored", "pruned", "resent", "unclear")
+            },
             "left": {},
             "requests": 0,
         },

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("postiz_async.campaign")
 
+_IS_DUE = f"AND state = '{RowState.STORED}' AND date <= :now"
+
 
 async def sweep_journal(postiz: OpenClient, journal: Journal) -> None:
     """Compare a journal with the server, mend what is not as it was put, write down the findings.
@@ -68,9 +70,6 @@ async def sweep_journal(postiz: OpenClient, journal: Journal) -> None:
     changed = with_findings(rows, results, removed=removed, unsure=unsure)
     found = await _still_there(postiz, journal, rows, changed)
     await journal.found({**ended, **{row.ref: row for row in found}}.values())
-
-
-_IS_DUE = f"AND state = '{RowState.STORED}' AND date <= :now"
 
 
 async def _still_there(

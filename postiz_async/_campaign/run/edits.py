@@ -24,7 +24,7 @@ from typing import cast
 import msgspec
 from msgspec import structs
 
-from postiz_async._campaign.journal.rows import Finding, RowRecord
+from postiz_async._campaign.journal.rows import IN_FLIGHT, Finding, RowRecord
 from postiz_async._campaign.plan.row_state import differs
 from postiz_async._campaign.read.rows import (
     EditedField,
@@ -89,6 +89,8 @@ class Edits:
     """Numbers of rows that cannot be read."""
     in_the_way: tuple[RowRecord, ...] = ()
     """Those of `gone` before which a run stops: nobody edited them, and nobody said `keep`."""
+    unclear: tuple[RowRecord, ...] = ()
+    """Records of rows in requests without an answer that are gone or say something else now."""
 
     @property
     def is_open(self) -> bool:
@@ -281,12 +283,15 @@ def find_edits(
     """
     new: list[Row] = []
     changed: list[Changed] = []
+    unclear: list[RowRecord] = []
     here: set[str] = set()
     for row in rows:
         here.add(row.ref)
         record = records.get(row.ref)
         if record is None:
             new.append(row)
+        elif record.state in IN_FLIGHT:
+            unclear += [record] * differs(row, record)
         elif record.state in _STORED and (record.may_say or differs(row, record)):
             fields = changes(row, record, channel_of)
             if fields:
@@ -296,6 +301,8 @@ def find_edits(
         for ref, record in records.items()
         if not unread and ref not in here and _is_left(record) and is_to_come(record, now)
     )
+    if not unread:
+        unclear += [r for ref, r in records.items() if ref not in here and r.state in IN_FLIGHT]
     changed.sort(key=lambda each: each.row.number)
     ordered = sorted(gone, key=lambda record: (record.seconds, record.ref))
     in_the_way = (
@@ -305,7 +312,14 @@ def find_edits(
         and record.finding not in {Finding.EDITED, Finding.DRAFT}
         and is_to_come(record, now + DUE_NOW)
     )
-    return Edits(tuple(new), tuple(changed), tuple(ordered), unread, tuple(in_the_way))
+    return Edits(
+        new=tuple(new),
+        changed=tuple(changed),
+        gone=tuple(ordered),
+        unread=unread,
+        in_the_way=tuple(in_the_way),
+        unclear=tuple(unclear),
+    )
 
 
 def explain_gone(gone: Sequence[RowRecord]) -> str:

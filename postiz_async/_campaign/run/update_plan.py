@@ -54,12 +54,14 @@ class CampaignChanges:
     left: Mapping[Reason, tuple[int, ...]] = field(default_factory=dict[Reason, "tuple[int, ...]"])
     requests: int = 0
     unclear: tuple[int, ...] = ()
-    """Numbers of rows in requests without an answer: they are looked up first, and changed then."""
+    """Numbers of rows in requests without an answer, which are looked up first."""
+    if_stored: tuple[int, ...] = ()
+    """Those of them whose posts are changed then, or with `prune` deleted, if they are stored."""
 
     @property
     def is_something(self) -> bool:
-        """Whether posts are changed or deleted."""
-        return bool(self.changed or self.resent or self.pruned)
+        """Whether posts are changed or deleted, or may be."""
+        return bool(self.changed or self.resent or self.pruned or self.if_stored)
 
 
 def joined(first: CampaignChanges, later: CampaignChanges) -> CampaignChanges:
@@ -74,6 +76,7 @@ def joined(first: CampaignChanges, later: CampaignChanges) -> CampaignChanges:
         left={why: tuple(sorted(numbers)) for why, numbers in rows.items()},
         requests=first.requests + later.requests,
         unclear=later.unclear,
+        if_stored=later.if_stored,
     )
 
 

@@ -703,6 +703,39 @@ async def test_what_a_killed_update_left_without_an_answer_is_left_to_do(
     assert not (await changes(lab, is_run=False)).is_something
 
 
+async def test_a_row_in_flight_that_says_something_else_may_be_changed(
+    lab: Lab, channels: list[str]
+) -> None:
+    records = [row | {"ref": f"r{n}"} for n, row in enumerate(rows(channels, 2))]
+    await sent(lab, records[1:])
+    lab.write(records)
+    assert await lab.killed(after_create)
+    would = await changes(lab, is_run=False)
+    assert (would.unclear, would.if_stored, would.is_something) == ((1,), (), False)
+    after = [records[0] | {"content": "corrected"}, records[1]]
+    lab.write(after)
+    would = await changes(lab, is_run=False)
+    assert (would.unclear, would.if_stored, would.is_something) == ((1,), (1,), True)
+    lab.write(records[1:])
+    assert (await changes(lab, is_run=False)).if_stored == ()
+    assert (await changes(lab, is_run=False, prune=True)).if_stored == (1,)
+    lab.write(after)
+    await changes(lab)
+    assert_as_the_file_says(lab, after)
+
+
+def after_create(transport: Watched, die: Callable[[], None]) -> None:
+    sending = transport.send
+
+    async def send(request: Any) -> WireResponse:
+        answer = await sending(request)
+        if request.method == "POST":
+            die()
+        return answer
+
+    transport.send = send  # type: ignore[method-assign]
+
+
 async def test_a_run_between_does_no_harm(lab: Lab, channels: list[str]) -> None:
     """Whatever an update that died left open, a run neither sends again nor calls an edit."""
     records = rows(channels, 12)
