@@ -3,7 +3,7 @@
 #   docker build --tag postiz-async .
 #   docker run --rm --read-only --publish 127.0.0.1:4007:4007 postiz-async
 FROM python:3.13-slim-trixie AS build
-ARG EXTRAS=mcp,postgres,redis
+ARG EXTRAS=mcp,postgres
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY postiz_async postiz_async

@@ -10,7 +10,7 @@ Baseline in the same run, for a fifth of the calls: the same without keys, as pr
 look into a table of their own whether something was sent, send it, note it there, and try again
 after an error. Run:
 python benchmarks/idempotency.py                      (10,000 calls, 1,000 keys; some minutes)
-python benchmarks/idempotency.py --store redis        (or postgres)
+python benchmarks/idempotency.py --store postgres
 python benchmarks/idempotency.py --calls 1000 --keys 100 --kills 20 --seed 7
 """
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--covers", type=int, default=10, help="pages that stand for a while")
-    parser.add_argument("--store", choices=["sqlite", "redis", "postgres"], default="sqlite")
+    parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**16))
     parser.add_argument("--speed", type=float, default=SPEED, help="slower on a busy machine")
     options = parser.parse_args()

@@ -8,8 +8,7 @@ tries again with the same idempotency key, leaves one post. Baselines in the sam
 aiohttp, and the same functions without a store.
 
 Each invocation is a new interpreter, against a sandbox that is served from this process. Needs a
-redis-server and a PostgreSQL as the tests find them. Run: python benchmarks/serverless.py (a
-minute or two)
+PostgreSQL as the tests find it. Run: python benchmarks/serverless.py (a minute or two)
 """
 
 from __future__ import annotations
@@ -29,14 +28,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from figures import CHILD_ENVIRONMENT, Figure, note, skip
-from redis import Redis
 
 from postiz_async.testing import Fault, SandboxServer, serve_sandbox
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from postgres_server import fresh_database, why_no_postgres
-from redis_server import redis_server, why_no_redis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,14 +178,8 @@ def cold_starts(ways: dict[str, Callable[[], dict[str, Any]]]) -> dict[str, floa
 # ------------------------------------------------------------------ connections
 
 
-def connected_to_redis(url: str) -> int:
-    """Connections that were opened so far, without the one that asks."""
-    with Redis.from_url(url) as client:
-        return int(client.info("stats")["total_connections_received"]) - 1
-
-
 def connected_to_postgres(url: str) -> int:
-    """The same; the server counts a session when it ends, and a moment later."""
+    """Connections that were opened so far; a session counts when it ends, and a moment later."""
     time.sleep(1.5)
     with psycopg.connect(url) as connection:
         row = connection.execute(
@@ -244,14 +235,12 @@ def frozen(functions: Functions) -> int:
 
 
 def main() -> None:
-    for why in filter(None, (why_no_redis(), why_no_postgres())):
-        skip(why)
+    if why_no_postgres():
+        skip(why_no_postgres())
         return
     with ExitStack() as stack:
-        redis = stack.enter_context(redis_server()).url
         stores: dict[str, Callable[[], str]] = {
             "no store": lambda: "",
-            "Redis": lambda: redis,
             "PostgreSQL": fresh_database,
         }
 
@@ -273,7 +262,6 @@ def main() -> None:
         whole = cold_starts(ways)
         database = in_postgres.environment["STORE"]
         opened = {
-            "Redis": connections(roomy["Redis"].invoke, lambda: connected_to_redis(redis)),
             "PostgreSQL": connections(in_postgres.invoke, lambda: connected_to_postgres(database)),
             "PostgreSQL, hands over": connections(
                 hand_over, lambda: connected_to_postgres(database)

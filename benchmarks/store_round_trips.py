@@ -1,50 +1,39 @@
 """Round trips of one create to the store that processes share, alone and among eight.
 
-Claims: without contention 2 (one to reserve, one to note the answer), in Redis with 8 processes a
-median of at most 3. A round trip is one look or one change: one script in Redis, one transaction
-in SQLite, one statement in PostgreSQL, where a change that came too late costs a second one. For
-Redis the server's own count of scripts stands beside it. Each process sends creates without a pause
-to a sandbox on loopback that takes 20 ms for each, with a limit that is never reached; so the
-contention is the worst that there can be. Redis and PostgreSQL are started as for the tests, or an
-address of a Redis is given that is used by nobody else. Run:
-python benchmarks/store_round_trips.py
-python benchmarks/store_round_trips.py --redis redis://127.0.0.1:6379/0
+Claim: without contention 2 (one to reserve, one to note the answer). A round trip is one look or
+one change: one transaction in SQLite, one statement in PostgreSQL, where a change that came too
+late costs a second one. Each process sends creates without a pause to a sandbox on loopback that
+takes 20 ms for each, with a limit that is never reached; so the contention is the worst that there
+can be. PostgreSQL is started as for the tests. Run: python benchmarks/store_round_trips.py
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
 import tempfile
 import time
 from contextvars import ContextVar
 from pathlib import Path
 from statistics import fmean, median, quantiles
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from figures import Figure, note, skip
-from redis.asyncio import Redis
 
 from postiz_async import NewPost, Postiz, Priority
 from postiz_async._sandbox import MemoryServer
 from postiz_async._sandbox.http import serve
 from postiz_async.stores.postgres import PostgresStore, ddl
-from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import Sandbox
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from postgres_server import postgres_server, why_no_postgres
-from redis_server import redis_server, why_no_redis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
     from postiz_async.stores import Kept, Records
 
 CREATES = 160
@@ -103,7 +92,7 @@ def _count() -> None:
 def opened(where: str) -> Records:
     """A store whose round trips are counted."""
     if not where.startswith("postgresql"):
-        return Counting(RedisStore(where) if where.startswith("redis") else SqliteStore(where))
+        return Counting(SqliteStore(where))
     store = PostgresStore(where)
     database = store._database  # noqa: SLF001
     run = database._run  # noqa: SLF001
@@ -161,27 +150,7 @@ async def start(job: Job) -> Told:
 # ------------------------------------------------------------------ all of them
 
 
-class Counts:
-    """Redis' own count of the scripts that it ran."""
-
-    def __init__(self, url: str) -> None:
-        connect = cast("Callable[[str], Redis]", Redis.from_url)  # pyright: ignore[reportUnknownMemberType]
-        self._redis = connect(url)
-
-    async def clear(self) -> None:
-        await self._redis.flushdb()  # pyright: ignore[reportUnknownMemberType]
-
-    async def scripts(self) -> int:
-        said = cast("dict[str, dict[str, int]]", await self._redis.info("commandstats"))
-        return sum(
-            said[name]["calls"] for name in ("cmdstat_evalsha", "cmdstat_eval") if name in said
-        )
-
-    async def aclose(self) -> None:
-        await self._redis.aclose()
-
-
-async def measure(store: str, processes: int, at_once: int, counts: Counts | None) -> str:
+async def measure(store: str, processes: int, at_once: int) -> str:
     """One row of the table."""
     async with MemoryServer(limit=NO_LIMIT) as sandbox, serve(sandbox) as served:
         channel = sandbox.add_channel("mastodon").id
@@ -200,88 +169,47 @@ async def measure(store: str, processes: int, at_once: int, counts: Counts | Non
             at_once=at_once,
             begin=time.time() + 0.5 + 0.5 * processes,
         )
-        before = await counts.scripts() if counts is not None else 0
         told = await asyncio.gather(*(start(job) for _ in range(processes)))
         assert sandbox.refusals == 0
         assert len(sandbox.posts) == 1 + CREATES
     trips = [trip for each in told for trip in each.trips]
     taken = [second for each in told for second in each.seconds]
-    scripts = "-"
-    if counts is not None:
-        looks = 2 * processes  # one when it opens and one for its quota, of no create
-        scripts = f"{(await counts.scripts() - before - looks) / len(trips):.2f}"
     kind = store.partition(":")[0] if ":" in store else "sqlite"
     if processes == at_once == 1 or processes == 8:
         each = f"{processes} processes, {at_once} at once each" if processes > 1 else "alone"
-        goal = 2 if processes == 1 else 3 if kind == "redis" else None
+        goal = 2 if processes == 1 else None
         value = fmean(trips) if processes == 1 else median(trips)
         note(Figure(name=f"{kind}, {each}", value=value, unit="round trips", target=goal))
     return (
         f"{kind:10} {processes:9} {at_once:7} {len(trips):8}"
         f" {fmean(trips):6.2f} {median(trips):6.1f} {quantiles(trips, n=20)[-1]:6.1f}"
-        f" {max(trips):5} {scripts:>8} {median(taken) * 1000:8.0f}   {target(processes, at_once)}"
+        f" {max(trips):5} {median(taken) * 1000:8.0f}   {2 if processes == at_once == 1 else ''}"
     )
 
 
-def target(processes: int, at_once: int) -> str:
-    return "2" if processes == at_once == 1 else "median <= 3" if processes == 8 else ""
-
-
-async def report(redis: str | None) -> None:
+async def report() -> None:
     print(f"round trips of a create; {CREATES} creates a row, {NO_LIMIT:,} an hour allowed")
-    print(
-        "store      processes at once  creates   mean median    p95   max  scripts  ms each"
-        "   target"
-    )
-    if redis is not None:
-        counts = Counts(redis)
-        for processes, at_once in ROWS:
-            await counts.clear()
-            print(await measure(redis, processes, at_once, counts))
-        await counts.aclose()
+    print("store      processes at once  creates   mean median    p95   max  ms each   target")
     if why_no_postgres():
         skip(why_no_postgres())
     else:
         with postgres_server() as server:
             for processes, at_once in ROWS:
-                print(await measure(server.new_database(ddl()), processes, at_once, None))
+                print(await measure(server.new_database(ddl()), processes, at_once))
     with tempfile.TemporaryDirectory() as folder:
         for number, (processes, at_once) in enumerate(ROWS):
-            print(await measure(f"{folder}/{number}.sqlite", processes, at_once, None))
-
-
-@contextlib.contextmanager
-def given(url: str | None) -> Iterator[str | None]:
-    yield url
-
-
-def own_redis() -> AbstractContextManager[str | None]:
-    """A Redis for the length of this run, as the tests start it."""
-
-    @contextlib.contextmanager
-    def started() -> Iterator[str | None]:
-        with redis_server() as server:
-            yield server.url
-
-    return started()
+            print(await measure(f"{folder}/{number}.sqlite", processes, at_once))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--redis")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         told = asyncio.run(work(msgspec.json.decode(options.work, type=Job)))
         print(msgspec.json.encode(told).decode())
         return
-    if not options.redis and why_no_redis():
-        skip(why_no_redis())
-        where: AbstractContextManager[str | None] = given(None)
-    else:
-        where = given(options.redis) if options.redis else own_redis()
-    with where as url:
-        asyncio.run(report(url))
+    asyncio.run(report())
 
 
 if __name__ == "__main__":

@@ -64,13 +64,12 @@ class Postiz(Api):
             name.
         store: where quota, idempotency keys and the outbox are kept, so that other processes share
             them and the next one knows them: the path of a file for one host, or the address of a
-            PostgreSQL (`postgresql://...`) or a Redis (`redis://...`, without outbox) for many; or
-            a store of quota and keys alone, such as `SqliteStore`.
-            It stays open when the client closes; that of a blocking client is closed with it, and
-            serves no other. None: all clients of this process without a store share the quota, in
-            all threads and event loops, even one after the other; a `MemoryStore()` separates the
-            clients that use it. If a store is unavailable, no create is sent (`StoreError`); an
-            outbox elsewhere keeps posts meanwhile.
+            PostgreSQL (`postgresql://...`) for many; or a store of quota and keys alone, such as
+            `SqliteStore`. It stays open when the client closes; that of a blocking client is closed
+            with it, and serves no other. None: all clients of this process without a store share
+            the quota, in all threads and event loops, even one after the other; a `MemoryStore()`
+            separates the clients that use it. If a store is unavailable, no create is sent
+            (`StoreError`); an outbox elsewhere keeps posts meanwhile.
         validate: refuse posts that the server would refuse, before a slot is spent on them.
         timeout: time for each whole call, as in `with_options(timeout=)`; None: each attempt has
             the time limit of its route, usually 30 s. For requests of campaigns and of the outbox

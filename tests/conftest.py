@@ -14,7 +14,6 @@ import pytest
 from _pytest.assertion import rewrite
 from hypothesis import HealthCheck, given, settings, strategies
 from recorded import TOPICS, Exchange, Recorded, exchanges, is_whole
-from redis_server import RedisServer, redis_server, why_no_redis
 from samples import PNG
 from users_environment import hide
 
@@ -113,15 +112,6 @@ def recordings() -> list[tuple[str, Exchange]]:
 def answers(recordings: list[tuple[str, Exchange]]) -> list[Recorded]:
     """The recorded exchanges that have an answer with a body that was written down."""
     return [Recorded(name, exchange) for name, exchange in recordings if is_whole(exchange)]
-
-
-@pytest.fixture(scope="session")
-def redis() -> Iterator[RedisServer]:
-    """A real Redis."""
-    if why_no_redis():
-        pytest.skip(why_no_redis())
-    with redis_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def _server() -> ForkServerContext:
         finally:
             tempfile.tempdir = usual
     context = multiprocessing.get_context("forkserver")
-    needed = ["postiz_async._cli.app", "postiz_async._sandbox.http", "postiz_async.stores.redis"]
+    needed = ["postiz_async._cli.app", "postiz_async._sandbox.http", "postiz_async.stores.sqlite"]
     context.set_forkserver_preload(needed)
     return context
 

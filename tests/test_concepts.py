@@ -14,7 +14,6 @@ from postiz_async.stores._postgres_deliveries import PostgresDeliveries
 from postiz_async.stores._sqlite_deliveries import SqliteDeliveries
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
-from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 RECORD = "postiz_async._delivery.record"
@@ -69,7 +68,7 @@ def public(kind: type) -> set[str]:
 def test_a_store_is_what_its_protocol_says() -> None:
     for kind in (SqliteDeliveries, PostgresDeliveries):
         assert public(kind) == public(Deliveries)
-    for records in (MemoryStore, SqliteStore, PostgresStore, RedisStore):
+    for records in (MemoryStore, SqliteStore, PostgresStore):
         assert public(records) >= public(Records)
 
 

@@ -75,7 +75,7 @@ def test_each_module_imports_and_keeps_its_promises() -> None:
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
-            if error.name in {"fastapi", "opentelemetry", "redis"}:  # an extra
+            if error.name in {"fastapi", "opentelemetry"}:  # an extra
                 continue
             raise
         if not module.__doc__:
@@ -89,7 +89,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     script = (
         "import sys, postiz_async\n"
         "postiz_async.Postiz, postiz_async.NewPost\n"
-        "heavy = ['aiohttp', 'sqlite3', 'redis',\n"
+        "heavy = ['aiohttp', 'sqlite3',\n"
         "         'cyclopts', 'markdown_it', 'rich', 'tzlocal',\n"
         "         'postiz_async._campaign.campaign', 'postiz_async._sandbox',\n"
         "         'postiz_async._cli']\n"

@@ -196,7 +196,6 @@ def test_an_extra_is_imported_by_its_adapter_only() -> None:
         "pydantic": {"contrib.mcp", "models._pydantic"},
         "pydantic_core": {"models._pydantic"},
         "opentelemetry": {"contrib.opentelemetry"},
-        "redis": {"stores.redis"},
         "psycopg": {
             "stores._postgres",
             "stores._postgres_pool",

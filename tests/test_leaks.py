@@ -34,10 +34,8 @@ from postiz_async.errors import (
     ConfigurationError,
     Delivery,
     NotFoundError,
-    StoreError,
 )
 from postiz_async.oauth import OAuth
-from postiz_async.stores.redis import RedisStore
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
 
@@ -682,32 +680,6 @@ async def test_the_exchange_sends_what_the_server_wants(
         "client_id": "pca_1",
         "client_secret": f"pcs_{HEX}",
     }
-
-
-@pytest.mark.parametrize("scheme", ["redis", "rediss"])
-async def test_a_redis_that_fails_leads_to_no_password(scheme: str) -> None:
-    async def repeats(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard = await reader.read(4_000)
-        writer.write(b"-ERR odd " + heard.replace(b"\r\n", b" ") + b"\r\n")
-        writer.close()
-
-    async with await asyncio.start_server(repeats, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        for place in (f"127.0.0.1:{port}", "127.0.0.1:1", "nowhere.invalid"):
-            store = RedisStore(f"{scheme}://me:{HEX}@{place}/0")
-            with pytest.raises(StoreError) as caught:
-                await store.swap("name", "", 0, b"x", keep=None)
-            await store.aclose()
-            assert leaks(caught.value, HEX) == []
-
-
-async def test_an_address_of_redis_that_cannot_be_used_shows_no_password() -> None:
-    from postiz_async.contrib.web import open_store  # noqa: PLC0415  (an adapter)
-
-    for make in (RedisStore, open_store):
-        with pytest.raises(ConfigurationError) as caught:
-            make(f"redis://me:{HEX}/x@h:1/0")
-        assert leaks(caught.value, HEX) == []
 
 
 def test_a_free_port_is_what_the_tests_mean() -> None:

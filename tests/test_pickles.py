@@ -26,7 +26,6 @@ from postiz_async import (
 )
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
-from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing import Sandbox
 
@@ -56,7 +55,6 @@ def assert_refused(value: object) -> None:
         lambda _: blocking.Postiz(api_key=KEY, base_url="http://127.0.0.1:1"),
         lambda _: MemoryStore(),
         lambda path: SqliteStore(path / "quota.sqlite"),
-        lambda _: RedisStore(f"redis://:{KEY}@127.0.0.1:1/0"),
         lambda _: PostgresStore(DATABASE),
     ],
 )

@@ -76,7 +76,7 @@ def keyed_creator(
         log.warning(
             "idempotency keys are kept in the memory of this process: another one, or the next, "
             "does not know them. Give the client a store that lasts: store='postiz.sqlite' or "
-            "RedisStore(...)"
+            "'postgresql://...'"
         )
     return KeyedCreator(client, kept, keep.total_seconds())
 

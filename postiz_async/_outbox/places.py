@@ -11,7 +11,7 @@ from postiz_async._outbox.tickets import OutboxOptions
 from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
 from postiz_async.stores import check_store
-from postiz_async.stores._addresses import is_redis, open_store, place_of
+from postiz_async.stores._addresses import open_store, place_of
 
 if TYPE_CHECKING:
     from postiz_async._wire import Allowed
@@ -48,17 +48,16 @@ def places_of(
         ConfigurationError: an address cannot be used, or its extra is not installed.
     """
     address = place_of(store) if isinstance(store, str | Path | Secret) else None
-    lasts = None if address is None or is_redis(address) else address
     options = OutboxOptions(outbox) if isinstance(outbox, str | Path | Secret) else outbox
-    if options is None and lasts is not None:
-        options = OutboxOptions(lasts)
+    if options is None and address is not None:
+        options = OutboxOptions(address)
     if options is not None and options.path is None:
-        if lasts is None:
+        if address is None:
             raise UsageError(
                 "This outbox has no place: say OutboxOptions('outbox.sqlite') or "
                 "OutboxOptions('postgresql://...'), or give one of them as store=."
             )
-        options = replace(options, path=lasts)
+        options = replace(options, path=address)
     if address is None and store is not None:
         check_store(store)
         return Places(cast("Records", store), None, options)

@@ -12,7 +12,7 @@ from postiz_async._wire.secrets import Secret
 from postiz_async.errors import UsageError
 from postiz_async.models._base import DateTime, Value
 from postiz_async.models._durations import read_duration
-from postiz_async.stores._addresses import is_redis, place_of
+from postiz_async.stores._addresses import place_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,13 +56,7 @@ class OutboxOptions:
 
     def __post_init__(self) -> None:
         if self.path is not None:  # an address may have a password
-            place = place_of(self.path)
-            if is_redis(place):
-                raise UsageError(
-                    "An outbox is in a file or in PostgreSQL (postgresql://...): Redis may forget "
-                    "what was handed over."
-                )
-            object.__setattr__(self, "path", place)
+            object.__setattr__(self, "path", place_of(self.path))
         checked_late(self.late)
         keep = read_duration(self.keep)
         if keep is None or keep < timedelta(0):

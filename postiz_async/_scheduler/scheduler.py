@@ -528,7 +528,7 @@ def _warn_of_others(ledger: Ledger, log: Log) -> None:
     log.warning(
         "others spend the create requests of this organisation: %d in this window beside our "
         "%d. Processes of yours should share one store (store='postiz.sqlite', or "
-        "RedisStore(...)), or they run into lock-outs.",
+        "'postgresql://...'), or they run into lock-outs.",
         ledger.neighbours.foreign,
         ledger.neighbours.own,
     )

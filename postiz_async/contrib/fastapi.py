@@ -110,8 +110,8 @@ async def postiz_lifespan(
         client: a client with your own options, or a `PostizPool` for many organisations; None: a
             client for `POSTIZ_API_KEY` and `POSTIZ_API_URL`.
         store: where the worker processes share quota, idempotency keys and outbox: the path of a
-            file (one host), `postgresql://...` or, without outbox, `redis://...` (many hosts); or
-            a store of quota and keys alone, which is closed at the end.
+            file (one host), or `postgresql://...` (many hosts); or a store of quota and keys
+            alone, which is closed at the end.
         outbox: where `postiz.outbox` is if not in `store`, or `OutboxOptions`, as for `Postiz`.
         max_wait: seconds that a handler waits for the quota, or a function of the request.
         drain: seconds to wait for calls and outbox when the application stops.

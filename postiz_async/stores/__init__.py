@@ -88,7 +88,7 @@ class Records(Protocol):
 
 
 def new_version() -> int:
-    """A random version, unique in practice; at most 53 bits, which Redis can represent exactly."""
+    """A random version, unique in practice; of at most 52 bits."""
     return secrets.randbits(52) + 1
 
 

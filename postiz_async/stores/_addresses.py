@@ -11,7 +11,6 @@ from postiz_async.errors import ConfigurationError
 from postiz_async.stores import Records, check_store
 
 _POSTGRES = ("postgresql://", "postgres://")
-_REDIS = ("redis://", "rediss://", "unix://")
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -22,12 +21,11 @@ def open_store(
     clock: Clock | None = None,
     schema: str = "postiz_async",
 ) -> Records:
-    """Open the store at an address: Redis or PostgreSQL for many hosts, a file for one host.
+    """Open the store at an address: PostgreSQL for many hosts, a file for one host.
 
     Args:
-        where: an address, `redis://...`, `rediss://...`, `unix://...` or `postgresql://...`; the
-            path of an SQLite file, with or without `sqlite:` before it; or a store, which is
-            returned.
+        where: an address, `postgresql://...`; the path of an SQLite file, with or without
+            `sqlite:` before it; or a store, which is returned.
         clock: the clock of clients that use a file; None: the machine's.
         schema: the schema of the tables in PostgreSQL.
 
@@ -43,10 +41,6 @@ def open_store(
         from postiz_async.stores.sqlite import SqliteStore  # noqa: PLC0415  (not every client)
 
         return SqliteStore(where, clock=clock)
-    if is_redis(where):
-        from postiz_async.stores.redis import RedisStore  # noqa: PLC0415  (an extra)
-
-        return RedisStore(where)
     from postiz_async.stores.postgres import PostgresStore  # noqa: PLC0415  (an extra)
 
     return PostgresStore(where, schema=schema)
@@ -61,17 +55,12 @@ def place_of(where: Path | Secret | str) -> Path | Secret:
     if isinstance(where, Path):
         return where
     where = Secret.of(where)  # an address may have a password
-    if where.reveal().startswith((*_POSTGRES, *_REDIS)):
+    if where.reveal().startswith(_POSTGRES):
         return where
     scheme = next(iter(_SCHEME.findall(where.reveal())), "")
     if scheme:
         raise ConfigurationError(
             f"A store cannot be at {scheme}...: it is the path of a file, or an address that "
-            "begins with postgresql:// or redis://."
+            "begins with postgresql://."
         )
     return Path(where.reveal().removeprefix("sqlite:"))
-
-
-def is_redis(place: Path | Secret) -> bool:
-    """Whether a place is the address of a Redis server."""
-    return isinstance(place, Secret) and place.reveal().startswith(_REDIS)

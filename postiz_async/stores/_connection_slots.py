@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
 
 import anyio
-
-from postiz_async.errors import UsageError
 
 WAIT = 20.0
 """Seconds to wait for a connection while all are in use."""
@@ -79,42 +76,3 @@ class ConnectionSlots:
         self.refusal = refusal
         await asyncio.sleep(random.uniform(0.5, 1.0) * NO_ROOM_PAUSE)  # noqa: S311
         return True
-
-
-class SlotsOfLoop:
-    """Connection slots that are bound to the event loop in which they were created.
-
-    Args:
-        what: the owner of the connections, for messages.
-        to_make: what each event loop needs of its own, for messages.
-    """
-
-    def __init__(self, what: str, to_make: str) -> None:
-        self._what = what
-        self._to_make = to_make
-        self._made: tuple[asyncio.AbstractEventLoop, ConnectionSlots] | None = None
-
-    def here(self, most: int, renew: Callable[[], None]) -> ConnectionSlots:
-        """The slots of the running event loop.
-
-        Args:
-            most: connections that may be in use at once.
-            renew: drops the connections of an event loop that has ended.
-
-        Raises:
-            UsageError: the connections belong to another event loop that still runs.
-        """
-        here = asyncio.get_running_loop()
-        if self._made is not None:
-            loop, slots = self._made
-            if loop is here:
-                return slots
-            if not loop.is_closed():
-                raise UsageError(
-                    f"This {self._what} is used in another event loop, where its connections live. "
-                    f"Make one {self._to_make} for each event loop."
-                )
-            renew()
-        slots = ConnectionSlots(most)
-        self._made = here, slots
-        return slots

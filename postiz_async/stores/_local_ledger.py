@@ -46,7 +46,7 @@ def _warn_where_processes_are_short() -> None:
         log.warning(
             "a create without a store in a serverless environment (%s is set): other invocations "
             "do not know of it, and together they exceed the hourly quota and are locked out. Give "
-            "the client store='redis://...' or 'postgresql://...', which they share",
+            "the client store='postgresql://...', which they share",
             found[0],
         )
 

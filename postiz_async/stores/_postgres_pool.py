@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from postiz_async._extras import extra_needed
 from postiz_async._unseen import unseen_work
 from postiz_async._wire.secrets import Secret, redact_text
-from postiz_async.errors import ConfigurationError
-from postiz_async.stores._connection_slots import WAIT, SlotsOfLoop
+from postiz_async.errors import ConfigurationError, UsageError
+from postiz_async.stores._connection_slots import WAIT, ConnectionSlots
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection, Connection as _Blocking
 
     from postiz_async.errors import StoreError
-    from postiz_async.stores._connection_slots import ConnectionSlots
 
     Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
     BlockingConnection: TypeAlias = _Blocking[tuple[Any, ...]]
@@ -137,12 +136,12 @@ class Pool:
         self._trouble = trouble
         self._idle: deque[_Idle] = deque()
         self._generation = 0
-        self._slots = SlotsOfLoop("PostgreSQL database", "store or outbox")
+        self._in_loop: tuple[asyncio.AbstractEventLoop, ConnectionSlots] | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """Lend a connection for the block; it is kept unless a transaction is still open."""
-        slots = self._slots.here(self._most, self.drop)
+        slots = self._slots()
         connection, generation = await self._one_of(slots)
         try:
             try:
@@ -158,7 +157,7 @@ class Pool:
         Raises:
             StoreError: none can be opened.
         """
-        self._slots.here(self._most, self.drop)
+        self._slots()
         made = await self._login.connect()
         if isinstance(made, str):
             raise self._trouble(made)
@@ -169,6 +168,27 @@ class Pool:
         self._generation += 1
         while self._idle:
             close(self._idle.pop().connection)
+
+    def _slots(self) -> ConnectionSlots:
+        """The slots of the running event loop; connections of one that has ended are dropped.
+
+        Raises:
+            UsageError: the connections belong to another event loop that still runs.
+        """
+        here = asyncio.get_running_loop()
+        if self._in_loop is not None:
+            loop, slots = self._in_loop
+            if loop is here:
+                return slots
+            if not loop.is_closed():
+                raise UsageError(
+                    "This PostgreSQL database is used in another event loop, where its connections "
+                    "live. Make one store or outbox for each event loop."
+                )
+            self.drop()
+        slots = ConnectionSlots(self._most)
+        self._in_loop = here, slots
+        return slots
 
     def _back(self, connection: Connection, generation: int) -> None:
         from psycopg.pq import TransactionStatus  # noqa: PLC0415  (an extra)

@@ -17,14 +17,13 @@ from typing import Literal
 from kill_lab import Kills, Progress, Tally, spread
 from postgres_server import postgres_server
 from processes import PATIENCE, PYTHON, Process
-from redis_server import redis_server
 
 from postiz_async.stores.postgres import PostgresStore
 
 SPEED = 100.0
 WORKER = str(Path(__file__).with_name("key_kill_worker.py"))
 
-StoreKind = Literal["sqlite", "redis", "postgres"]
+StoreKind = Literal["sqlite", "postgres"]
 
 
 @dataclass
@@ -55,9 +54,7 @@ class KeyTally(Tally):
 def store_of(kind: StoreKind, home: Path) -> Iterator[str]:
     """The address of a store that is used by nobody else."""
     with ExitStack() as stack:
-        if kind == "redis":
-            yield stack.enter_context(redis_server()).url
-        elif kind == "postgres":
+        if kind == "postgres":
             url = stack.enter_context(postgres_server()).url
             asyncio.run(_make_tables(url))
             yield url

@@ -29,7 +29,7 @@ KEY = "order-123"
 
 
 class ClockedStore(MemoryStore):
-    """A store with a clock, as Redis and PostgreSQL have one."""
+    """A store with a clock, as PostgreSQL has one."""
 
     def __init__(self, clock: Clock, ahead: float = 0.0) -> None:
         super().__init__()

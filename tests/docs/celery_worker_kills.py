@@ -114,7 +114,8 @@ class CeleryKills(Kills[CeleryTally]):
         folder.mkdir(exist_ok=True)
         paths = os.pathsep.join(map(str, (self.home, *FOLDERS)))
         environment = self.server.environment | {"PYTHONPATH": paths}
-        environment |= {"REDIS_URL": self.redis.url, "POSTIZ_STORE": self.redis.url}
+        store = str(self.home / "postiz.sqlite")
+        environment |= {"REDIS_URL": self.redis.url, "POSTIZ_STORE": store}
         name = ("--hostname", f"worker{place}@%h", "--concurrency", "2", "--loglevel", "INFO")
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         with (folder / "worker.log").open("ab") as log:

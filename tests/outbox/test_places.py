@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,25 +81,7 @@ async def test_a_store_of_ones_own_has_no_outbox(file_lab: OutboxLab) -> None:
         assert (await postiz.outbox.wait(ticket)).state == "stored"
 
 
-async def test_redis_has_no_outbox_and_says_what_to_give(file_lab: OutboxLab) -> None:
-    pytest.importorskip("redis")
-    lab = file_lab
-    async with client(lab, store="redis://127.0.0.1:1/0") as postiz:
-        with pytest.raises(UsageError, match="with another store `outbox=`"):
-            await postiz.outbox.put(lab.post(1))
-    async with client(lab, store="redis://127.0.0.1:1/0", outbox=lab.path, validate=False) as there:
-        ticket = await there.outbox.put(lab.post(1), at=lab.at(24))
-        assert ticket.state == "planned"
-    with closing(sqlite3.connect(lab.path)) as file:
-        assert file.execute("SELECT count(*) FROM deliveries").fetchall() == [(1,)]
-
-
-def test_an_outbox_is_never_in_redis() -> None:
-    with pytest.raises(UsageError, match="Redis may forget"):
-        OutboxOptions("redis://127.0.0.1/0")
-
-
-@pytest.mark.parametrize("store", [None, MemoryStore(), "redis://127.0.0.1/0"])
+@pytest.mark.parametrize("store", [None, MemoryStore()])
 def test_an_outbox_without_a_place_is_refused(store: object) -> None:
     with pytest.raises(UsageError, match="has no place"):
         Postiz(api_key="k", store=store, outbox=OutboxOptions(late="send"))  # type: ignore[arg-type]

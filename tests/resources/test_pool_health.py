@@ -38,7 +38,7 @@ KEYS = ("key-of-acme", "key-of-globex", "key-of-initech", "key-of-hooli")
 
 
 class AwayStore(MemoryStore):
-    """Fails as a Redis does that is away, or hangs."""
+    """Fails as a database does that is away, or hangs."""
 
     def __init__(self, failing: Callable[[], Awaitable[None]]) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class AwayStore(MemoryStore):
 
 
 async def gone() -> None:
-    raise StoreError("The quota in Redis at 10.0.0.5:6379 cannot be used: no route.")
+    raise StoreError("PostgreSQL at 10.0.0.5:5432/d cannot be used: no route.")
 
 
 async def test_those_in_trouble_come_first_and_the_rest_is_counted() -> None:
@@ -144,7 +144,7 @@ async def test_a_store_that_is_away_makes_the_pool_not_ready() -> None:
     async with pool_of(Servers("a"), store=AwayStore(gone)) as pool:
         health = await pool.health()
     assert (health.is_ready, health.total) == (False, 0)
-    assert health.trouble.startswith("The quota in Redis at 10.0.0.5:6379")
+    assert health.trouble.startswith("PostgreSQL at 10.0.0.5:5432/d")
 
 
 async def test_a_store_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

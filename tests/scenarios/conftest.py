@@ -1,22 +1,9 @@
 from __future__ import annotations
 
-import socket
-
 import pytest
 from postgres_server import shared_server, why_no_postgres
-from processes import PATIENCE
-from redis_server import RedisServer
 
 from postiz_async.stores.postgres import ddl
-
-
-@pytest.fixture
-def redis_url(redis: RedisServer) -> str:
-    """The address of an empty database of a real Redis."""
-    with socket.create_connection(("127.0.0.1", redis.port), timeout=PATIENCE) as connection:
-        connection.sendall(b"FLUSHALL\r\n")
-        assert connection.recv(16) == b"+OK\r\n"
-    return redis.url
 
 
 @pytest.fixture

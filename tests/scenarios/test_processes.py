@@ -122,14 +122,14 @@ async def fleet(store: str, folder: Path, *, speed: float, window: float) -> Asy
 
 @pytest.mark.exhaustive
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-@pytest.mark.parametrize(("kind", "processes"), [("sqlite", 4), ("redis", 8), ("postgres", 8)])
+@pytest.mark.parametrize(("kind", "processes"), [("sqlite", 4), ("postgres", 8)])
 async def test_processes_that_share_and_one_is_killed_in_flight(
     kind: str, processes: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """A window of a minute takes six seconds here; a dead call is given up after two of them."""
     store = str(tmp_path / "quota.sqlite")
-    if kind != "sqlite":
-        store = request.getfixturevalue(f"{kind}_url")
+    if kind == "postgres":
+        store = request.getfixturevalue("postgres_url")
     async with fleet(store, tmp_path, speed=10, window=60) as it:
         shares = [list(range(24))[place::processes] for place in range(processes)]
         codes = await asyncio.gather(
@@ -142,9 +142,11 @@ async def test_processes_that_share_and_one_is_killed_in_flight(
         assert it.fullest_window() <= LIMIT
 
 
-async def test_processes_that_share_a_redis_go_by_its_clock(redis_url: str, tmp_path: Path) -> None:
+async def test_processes_that_share_a_database_go_by_its_clock(
+    postgres_url: str, tmp_path: Path
+) -> None:
     """In real time, with windows of four seconds, of which the margin takes two."""
-    async with fleet(redis_url, tmp_path, speed=1, window=4) as it:
+    async with fleet(postgres_url, tmp_path, speed=1, window=4) as it:
         codes = await asyncio.gather(*(it.run(list(range(22))[place::3]) for place in range(3)))
         assert set(codes) == {0}, it.said
         assert it.stored == list(range(22))

@@ -36,7 +36,7 @@ from postiz_async._resources.api import opened
 from postiz_async._sandbox import FaultKind
 from postiz_async.stores import Kept, Records
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.stores.redis import RedisStore
+from postiz_async.stores.postgres import PostgresStore
 from postiz_async.stores.sqlite import SqliteStore
 
 BULK, INTERACTIVE = Priority.BULK, Priority.INTERACTIVE
@@ -254,7 +254,7 @@ async def test_without_a_state_a_window_that_is_used_up_costs_one_lock_out(tmp_p
 
 @asynccontextmanager
 async def sharing(
-    it: World, kind: Literal["memory", "sqlite", "redis"], clients: int, place: Path | str
+    it: World, kind: Literal["memory", "sqlite", "postgres"], clients: int, place: Path | str
 ) -> AsyncGenerator[list[Postiz]]:
     """Open clients that share a quota, each with a connection of its own where there are any."""
     async with AsyncExitStack() as stack:
@@ -264,8 +264,8 @@ async def sharing(
             store: Records = common
             if kind == "sqlite":
                 store = SqliteStore(f"{place}/quota.sqlite")
-            elif kind == "redis":
-                store = OnClock(RedisStore(str(place)), it.clock, it.clock.hold)
+            elif kind == "postgres":
+                store = OnClock(PostgresStore(str(place)), it.clock, it.clock.hold)
             stack.push_async_callback(store.aclose)
             opened.append(await stack.enter_async_context(it.client(store)))
         yield opened
@@ -273,15 +273,15 @@ async def sharing(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("priority", [BULK, INTERACTIVE])
-@pytest.mark.parametrize(("kind", "clients"), [("memory", 4), ("sqlite", 4), ("redis", 8)])
+@pytest.mark.parametrize(("kind", "clients"), [("memory", 4), ("sqlite", 4), ("postgres", 8)])
 async def test_clients_that_share_a_store(
-    kind: Literal["memory", "sqlite", "redis"],
+    kind: Literal["memory", "sqlite", "postgres"],
     clients: int,
     priority: Priority,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    place = request.getfixturevalue("redis_url") if kind == "redis" else tmp_path
+    place = request.getfixturevalue("postgres_url") if kind == "postgres" else tmp_path
     async with world(95) as it, sharing(it, kind, clients, place) as opened:
         await it.work(opened, range(95), priority=priority)
         assert it.is_exact

@@ -15,7 +15,6 @@ from postiz_async import AdvancedOptions, Postiz, Priority
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
 from postiz_async.stores import Records
 from postiz_async.stores.postgres import PostgresStore
-from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 __all__ = ["Job"]
@@ -39,13 +38,9 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 def open_store(job: Job, clock: Clock) -> Records:
-    store: Records
-    if job.store.startswith("redis:"):
-        store = RedisStore(job.store)
-    elif job.store.startswith("postgresql:"):
-        store = PostgresStore(job.store, connections=2)
-    else:
+    if not job.store.startswith("postgresql:"):
         return SqliteStore(job.store)
+    store = PostgresStore(job.store, connections=2)
     return store if job.anchor is None else OnClock(store, clock)
 
 

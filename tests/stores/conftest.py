@@ -11,7 +11,6 @@ from stores_lab import KINDS, new_postgres_store
 
 from postiz_async.clock import JumpingClock
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -38,10 +37,7 @@ async def new_store(
 
     async def new() -> Records:
         store: Records
-        if request.param == "redis":
-            store = RedisStore(request.getfixturevalue("redis").url)
-            await store._redis.flushdb()
-        elif request.param == "postgres":
+        if request.param == "postgres":
             store = await new_postgres_store(request.getfixturevalue("postgres"))
         elif request.param == "sqlite":
             store = SqliteStore(tmp_path / f"quota{len(made)}.sqlite", clock=JumpingClock())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from postiz_async.clock import JumpingClock
 from postiz_async.stores import in_micros
 from postiz_async.stores.memory import MemoryStore
 from postiz_async.stores.postgres import PostgresStore
-from postiz_async.stores.redis import _PREFIX, RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ __all__ = [
     "version_of",
 ]
 
-KINDS = ["memory", "sqlite", "redis", "postgres"]
+KINDS = ["memory", "sqlite", "postgres"]
 
 
 async def new_postgres_store(server: PostgresServer, **options: Any) -> PostgresStore:
@@ -40,11 +38,7 @@ async def new_postgres_store(server: PostgresServer, **options: Any) -> Postgres
 
 async def grow_older(store: Records, seconds: float) -> None:
     """Let the store's clock go on, for what records are kept."""
-    if isinstance(store, RedisStore):
-        for name in [each async for each in store._redis.scan_iter(_PREFIX + "*")]:
-            left = await store._redis.pttl(name)
-            await store._redis.pexpire(name, math.ceil(left - seconds * 1000))
-    elif isinstance(store, PostgresStore):
+    if isinstance(store, PostgresStore):
         older = "UPDATE {schema}.records SET expires = expires - %s"
         await store._database.fetch(older, [in_micros(seconds)])
     else:
@@ -60,8 +54,6 @@ async def version_of(store: Records) -> int:
 
 async def count_records(store: Records) -> int:
     """How many records take up room, those whose time is over as well."""
-    if isinstance(store, RedisStore):
-        return len([each async for each in store._redis.scan_iter(_PREFIX + "*")])
     if isinstance(store, SqliteStore):
         assert store._connection is not None
         return int(store._connection.execute("SELECT count(*) FROM records").fetchone()[0])

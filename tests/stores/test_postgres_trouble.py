@@ -390,6 +390,21 @@ async def test_nobody_waits_for_a_connection_for_ever(monkeypatch: pytest.Monkey
 
 
 @needs_postgres
+async def test_who_came_first_has_a_connection_first(server: PostgresServer) -> None:
+    store = PostgresStore(server.url, schema=await made(server), connections=1)
+    served = list[int]()
+
+    async def read(number: int) -> None:
+        await store.get("name", "")
+        served.append(number)
+
+    await read(0)
+    await asyncio.gather(*(read(number) for number in range(1, 50)))
+    assert served == list(range(50))
+    await store.aclose()
+
+
+@needs_postgres
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
 async def test_changes_that_run_into_each_other_are_tried_again(
     server: PostgresServer, level: str

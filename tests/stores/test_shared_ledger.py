@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 import pytest
 from ledgers import ledger_of
 from processes import PATIENCE
-from redis_server import RedisServer
 from stores_lab import KINDS, new_postgres_store
 from world import OnClock, lab
 
@@ -26,16 +24,15 @@ from postiz_async._quota import Grant, Ledger, RateHeaders, Wait, answered, deci
 from postiz_async._quota.state import ledger_name
 from postiz_async._sandbox import MemoryServer
 from postiz_async.clock import JumpingClock
-from postiz_async.errors import ConfigurationError, QuotaWaitError, StoreError
+from postiz_async.errors import QuotaWaitError, StoreError
 from postiz_async.stores import Kept
 from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 from postiz_async.testing._transport import SandboxTransport, sandbox_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
     from postiz_async.stores import Records
@@ -69,11 +66,7 @@ async def test_clients_that_share_never_go_over(
 ) -> None:
     async with organisation() as (sandbox, channel):
         store: Records = MemoryStore()
-        if kind == "redis":
-            redis = RedisStore(request.getfixturevalue("redis").url)
-            await redis._redis.flushdb()
-            store = OnClock(redis, sandbox.clock, sandbox.clock.hold)
-        elif kind == "postgres":
+        if kind == "postgres":
             database = await new_postgres_store(request.getfixturevalue("postgres"))
             store = OnClock(database, sandbox.clock, sandbox.clock.hold)
         elif kind == "sqlite":
@@ -467,69 +460,6 @@ def test_names_tell_neither_key_nor_server() -> None:
     assert name != ledger_name("https://postiz.example.com/public/v1", "another-key")
     assert "secret" not in name
     assert "example" not in name
-
-
-# ------------------------------------------------------------------ Redis
-
-
-async def test_redis_tells_its_own_time(redis: RedisServer) -> None:
-    store = RedisStore(redis.url)
-    before = time.time()
-    told = (await store.get("time", "")).time
-    await store.aclose()
-    assert told is not None
-    assert before - 1e-6 <= told <= time.time(), "Redis counts in microseconds"
-
-
-async def test_an_uncontended_create_costs_two_round_trips(redis: RedisServer) -> None:
-    class Counting(RedisStore):
-        trips = 0
-
-        async def _run(self, scope: str, key: str, arguments: Sequence[str | int | bytes]) -> Any:
-            self.trips += 1
-            return await super()._run(scope, key, arguments)
-
-    store = Counting(redis.url)
-    await store._redis.flushdb()
-    async with organisation() as (sandbox, channel):
-        at = datetime.fromtimestamp(sandbox.clock.time() + 86_400, UTC)
-        async with sandbox_client(sandbox, store=store) as postiz:
-            await postiz.posts.schedule(NewPost(channel, "first"), at=at)
-            before = store.trips
-            for number in range(5):
-                await postiz.posts.schedule(NewPost(channel, f"post {number}"), at=at)
-            assert store.trips - before == 10
-    await store.aclose()
-
-
-def test_a_redis_store_in_a_second_event_loop(redis: RedisServer) -> None:
-    store = RedisStore(redis.url)
-
-    async def look() -> None:
-        assert (await store.get("loops", "")).version == 0
-
-    with asyncio.Runner() as first:
-        first.run(look())
-        with (
-            asyncio.Runner() as second,
-            pytest.raises(ConfigurationError, match="one store for each event loop"),
-        ):
-            second.run(look())
-        first.run(store.aclose())
-    with asyncio.Runner() as third:
-        third.run(look())
-        third.run(store.aclose())
-
-
-@pytest.mark.parametrize("url", ["", "http://127.0.0.1:6379", "redis://127.0.0.1:notaport"])
-def test_an_address_that_is_none_of_redis(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="address of Redis"):
-        RedisStore(url)
-
-
-def test_a_password_is_in_no_representation() -> None:
-    store = RedisStore("redis://:hunter2@127.0.0.1:6379/0")
-    assert "hunter2" not in repr(store)
 
 
 def test_many_that_make_a_file_at_once_all_get_it(tmp_path: Path) -> None:

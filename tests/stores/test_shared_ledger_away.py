@@ -19,8 +19,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from ledgers import ledger_of
-from redis_server import redis_server, why_no_redis
-from world import OnClock
 
 from postiz_async import _quota as quota
 from postiz_async._quota import RateHeaders, Wait
@@ -28,7 +26,6 @@ from postiz_async.clock import JumpingClock
 from postiz_async.errors import StoreError
 from postiz_async.stores._shared_ledger import SharedLedger
 from postiz_async.stores.memory import MemoryStore
-from postiz_async.stores.redis import RedisStore
 from postiz_async.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -206,7 +203,7 @@ async def test_the_same_change_of_two_processes_is_made_twice() -> None:
 
 
 async def test_a_change_that_the_store_made_and_then_denies_is_known() -> None:
-    """Redis's client asks again when a connection breaks, and finds its own change."""
+    """A store asks again when a connection breaks, and finds its own change."""
 
     class Repeating(TroubledStore):
         async def swap(
@@ -450,12 +447,6 @@ async def test_calls_in_flight_survive_a_state_that_others_made_anew(
     assert newcomer.handle.ledger.window.remaining == 12
 
 
-needs_redis = pytest.mark.skipif(
-    bool(why_no_redis()),
-    reason=why_no_redis(),
-)
-
-
 async def test_a_deleted_file_is_written_again(tmp_path: Path) -> None:
     lab, store = Lab(processes=1, limit=5), SqliteStore(tmp_path / "quota.sqlite")
     lab.processes[0].handle._store = store
@@ -469,45 +460,6 @@ async def test_a_deleted_file_is_written_again(tmp_path: Path) -> None:
 def _empty(folder: Path) -> None:
     for file in folder.iterdir():
         file.unlink()
-
-
-@needs_redis
-async def test_a_redis_that_evicts(caplog: pytest.LogCaptureFixture) -> None:
-    with redis_server("--maxmemory-policy", "allkeys-random") as server:
-        lab = Lab(processes=1, limit=5)
-        redis = RedisStore(server.url)
-        store = OnClock(redis, lab.clock, lab.clock.hold)
-        lab.processes[0].handle._store = store
-        await lab.call(0, 3)
-        await redis._redis.config_set("maxmemory", 1)
-        with pytest.raises(StoreError, match="memory is full"):
-            await store.swap("other", "", 0, b"state", keep=None)
-        await redis._redis.config_set("maxmemory", 0)
-        assert (await store.get("name", "")).value is None
-        await lab.call(0, 2)
-        assert isinstance(await lab.processes[0].take(), Wait)
-        assert "See that the store evicts nothing" in caplog.text
-        await store.aclose()
-
-
-@needs_redis
-async def test_a_redis_that_goes_and_comes_back_with_nothing() -> None:
-    lab = Lab(processes=1, limit=9)
-    [process] = lab.processes
-    with redis_server() as server:
-        store = OnClock(RedisStore(server.url), lab.clock, lab.clock.hold)
-        process.handle._store = store
-        await lab.call(0, 5)
-    with pytest.raises(StoreError):
-        await process.take()
-    with redis_server(port=server.port):
-        await lab.call(0, 4)
-        assert isinstance(await process.take(), Wait)
-        heir = Process(lab.store, lab.clock)
-        heir.handle._store = store
-        assert isinstance(await heir.take(), Wait)
-        await store.aclose()
-    assert lab.server.hits == 9
 
 
 # ------------------------------------------------------------------ another clock

@@ -66,7 +66,7 @@ async def test_a_reservation_is_refused_though_its_client_has_not_looked(store: 
 
 
 class OldStore(MemoryStore):
-    """Can lose its state, or go back to an older one, as Redis does at a fail-over."""
+    """Can lose its state, or go back to an older one, as PostgreSQL does at a fail-over."""
 
     def keep(self) -> None:
         self.kept = dict(self._records)

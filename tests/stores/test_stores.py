@@ -91,7 +91,7 @@ def test_the_event_loops_of_several_threads_share_a_file(tmp_path: Path) -> None
 
 
 async def test_a_clock_is_the_one_of_the_store_or_none(store: Records) -> None:
-    has_clock = type(store).__name__ in {"RedisStore", "PostgresStore"}
+    has_clock = type(store).__name__ == "PostgresStore"
     _, state = await store.swap("a", "", 0, b"one", keep=None)
     _, record = await store.swap(QUOTA, "a", 0, b"one", keep=LONG)
     for each in (state, record, await store.get("a", ""), await store.get(QUOTA, "b")):
@@ -185,7 +185,7 @@ async def test_no_version_of_a_key_comes_again(store: Records) -> None:
 async def test_no_version_comes_again_in_a_store_that_lost_everything(
     new_store: Callable[[], Awaitable[Records]],
 ) -> None:
-    """Such as a Redis that was started again empty."""
+    """Such as a database that was made anew."""
     seen: list[int] = []
     for _ in range(3):
         store, state, record = await new_store(), 0, 0

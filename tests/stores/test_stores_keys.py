@@ -66,7 +66,7 @@ async def test_many_at_once_from_several_clients_make_one_create_of_each_key(
     assert [create.status for create in sandbox.creates] == [201] * len(KEYS) + [400]
 
 
-@pytest.mark.parametrize("new_store", ["redis", "postgres"], indirect=True)
+@pytest.mark.parametrize("new_store", ["postgres"], indirect=True)
 async def test_a_lost_answer_is_found_also_where_clocks_run_faster(store: Records) -> None:
     """The store's clock is taken to be as fast as that of all who use it."""
     clock = AcceleratedClock(1_000.0)

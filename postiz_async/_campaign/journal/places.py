@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from postiz_async._campaign.journal.file import JournalFile
-from postiz_async.errors import ConfigurationError
-from postiz_async.stores._addresses import is_redis, place_of
+from postiz_async.stores._addresses import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,11 +64,6 @@ def journal_at(
     place = place_of(where)
     if isinstance(place, Path):
         return JournalFile(place)
-    if is_redis(place):
-        raise ConfigurationError(
-            "A journal cannot be in Redis: it is a file, or in PostgreSQL at an address that "
-            "begins with postgresql://."
-        )
     from postiz_async._campaign.journal.database import JournalDatabase  # noqa: PLC0415  (an extra)
 
     return JournalDatabase(place, schema, campaign, base_url)
