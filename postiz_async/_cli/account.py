@@ -16,7 +16,8 @@ from postiz_async._cli.connection import Connection, Target, find_target, open_c
 from postiz_async._cli.help import COMMON, CONNECTION
 from postiz_async._cli.options import ApiOptions, Json
 from postiz_async._cli.output import Output, clock_time, moment, print_hanging
-from postiz_async._transport import make_transport
+from postiz_async._transport import headers_of_environment, make_transport
+from postiz_async._wire import checked_headers
 from postiz_async.doctor import CheckResult, CheckStatus, examine
 from postiz_async.errors import ConfigurationError
 from postiz_async.models._durations import describe_seconds
@@ -165,7 +166,6 @@ async def doctor(
         findings = await examine(
             api_key=target.given,
             base_url=target.root,
-            headers=dict(target.headers),
             clock=target.clock,
             transport=transport,
         )
@@ -185,8 +185,8 @@ async def doctor(
 def _settings(target: Target) -> str:
     """The source of the key and the settings of the connection, without secrets."""
     said = [f"the key comes from {target.source}"]
-    if target.headers:
-        said.append(f"sends {', '.join(name for name, _ in target.headers)}")
+    if headers := checked_headers(headers_of_environment(None)):
+        said.append(f"sends {', '.join(name for name, _ in headers)}")
     proxy = target.connection.proxy_to(target.root)
     if proxy is not None:
         said.append(f"goes by the proxy {proxy.url} ({proxy.source})")

@@ -23,14 +23,12 @@ from tzlocal import reload_localzone
 from postiz_async import AdvancedOptions, OutboxOptions, Postiz, Secret
 from postiz_async._campaign.read.dates import find_zone, zone_named
 from postiz_async._cli.help import CONNECTION_IN_BRIEF
-from postiz_async._cli.profiles import Profile, ServerAccess, at_home, find_profile, user_folder
-from postiz_async._transport import ConnectionSettings, headers_of_environment, make_transport
+from postiz_async._cli.profiles import Profile, at_home, find_profile, user_folder
+from postiz_async._transport import ConnectionSettings, make_transport
 from postiz_async._wire import (
     CLOUD_URL,
     Allowed,
-    Headers,
     api_root,
-    checked_headers,
     clean_key,
 )
 from postiz_async.clock import AcceleratedClock, Anchor, Clock, SystemClock
@@ -76,10 +74,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Resolved settings. `source` says where the key came from, `given` is how it was written.
-
-    `headers` are for the server at `root`.
-    """
+    """Resolved settings. `source` says where the key came from, `given` is how it was written."""
 
     root: str
     key: Secret
@@ -88,9 +83,7 @@ class Target:
     clock: Clock
     times_out_on_it: bool = False
     """Whether time-outs are measured by `clock`, not by the machine's clock."""
-    headers: Headers = ()
-    allowed: Allowed | None = None
-    connection: ConnectionSettings = field(default_factory=ConnectionSettings)
+    connection: ConnectionSettings = field(default_factory=ConnectionSettings.checked)
 
     def __repr__(self) -> str:
         return f"<Target {self.root}, key from {self.source}>"
@@ -113,14 +106,10 @@ def find_target(connection: Connection) -> Target:
     """
     profile = profile_of(connection)
     key, source, its_server = _find_key(connection, profile)
-    urls: list[tuple[str | None, ServerAccess | None]] = [
-        (os.environ.get("POSTIZ_API_URL"), None),
-        (its_server, None) if profile is None else (profile.url, profile.access),
-    ]
+    urls = [os.environ.get("POSTIZ_API_URL"), its_server if profile is None else profile.url]
     if connection.profile is not None:
         urls.reverse()
-    found = ((url, access) for url, access in [(connection.url, None), *urls] if url)
-    url, access = next(found, (CLOUD_URL, None))
+    url = next(filter(None, [connection.url, *urls]), CLOUD_URL)
     if not key:
         lacks = f" The profile {profile.name!r} has none." if profile is not None else ""
         raise ConfigurationError(
@@ -137,18 +126,7 @@ def find_target(connection: Connection) -> Target:
         source,
         clock,
         times_out_on_it=wanted == "timeouts",
-        headers=_headers(access),
-        allowed=None if profile is None else profile.allowed,
-        connection=ConnectionSettings.checked(
-            proxy=None if access is None else access.proxy, source="the profile"
-        ),
     )
-
-
-def _headers(access: ServerAccess | None) -> Headers:
-    """Headers of the profile if the server is its own, else of the environment."""
-    given = None if access is None else dict(access.headers)
-    return checked_headers(headers_of_environment(given))
 
 
 def profile_of(connection: Connection) -> Profile | None:
@@ -225,7 +203,7 @@ async def open_client(
         store: the address of the store; None: that of this user's commands.
         schema: the schema of the tables in PostgreSQL.
         outbox: the outbox of the client; None: it has none.
-        allowed: its scopes; None: those of the target.
+        allowed: its scopes; None: all.
     """
     folder = state_folder()
     tighten(folder)
@@ -239,9 +217,8 @@ async def open_client(
                 api_key=target.key,
                 base_url=target.root,
                 store=shared,
-                headers=dict(target.headers),
                 outbox=outbox,
-                allow=allowed or target.allowed,
+                allow=allowed,
                 advanced=AdvancedOptions(
                     clock=target.clock, transport=transport, on_attempt=on_attempt
                 ),

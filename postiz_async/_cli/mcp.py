@@ -38,7 +38,7 @@ async def mcp(
 
     Args:
         allow: Scopes of the tools, with commas: read, draft, schedule, publish, update, delete,
-            media. A profile may allow less.
+            media.
         channel: Only this channel: id, name or provider; can be repeated.
         most_posts_a_day: Refuse posts beyond this number on one day (UTC).
         media_root: The folder below which files may be uploaded; by default none.
@@ -63,8 +63,6 @@ async def mcp(
     wrong = [each for each in allow.replace(",", " ").split() if each not in SCOPES]
     if wrong:
         raise ConfigurationError(f"--allow has {wrong[0]!r}; the scopes are {', '.join(SCOPES)}.")
-    if target.allowed is not None:
-        scopes = [each for each in scopes if each in target.allowed]
     allowed = checked_allow(scopes, "--allow of postiz-async mcp")
     options = McpOptions(
         allow=scopes,

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -16,24 +16,14 @@ from zoneinfo import ZoneInfo
 from postiz_async import Secret
 from postiz_async._campaign.read.dates import find_zone
 from postiz_async._validation.messages import did_you_mean
-from postiz_async._wire import Allowed, HiddenText, checked_allow, checked_headers
-from postiz_async.errors import ConfigurationError, Scope
+from postiz_async.errors import ConfigurationError
 
 KEY_TIMEOUT = 60.0
 """Time limit in seconds of a command that prints the key; a person may type a passphrase."""
 
-_OF_WAY = ("headers", "proxy")
-_SETTINGS = ("url", "key", "key_command", "timezone", "allow", *_OF_WAY)
+_SETTINGS = ("url", "key", "key_command", "timezone")
 _OTHERS = 0o077
 """The permission bits of group and others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerAccess:
-    """The access to a server, from options or its profile."""
-
-    headers: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
-    proxy: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +35,6 @@ class Profile:
     key: Secret | None = None
     key_command: Secret | None = None
     zone: ZoneInfo | None = None
-    allowed: Allowed | None = None
-    access: ServerAccess = field(default_factory=ServerAccess)
 
     @property
     def has_key(self) -> bool:
@@ -158,18 +146,8 @@ def _parsed(content: Secret) -> tuple[dict[str, object], str]:
         if isinstance(table, dict):
             said = cast("dict[str, object]", table)
             for name, value in said.items():
-                said[name] = _hidden(value)
+                said[name] = Secret(value) if isinstance(value, str) else value
     return tables, ""
-
-
-def _hidden(value: object) -> object:
-    """A value with its texts as secrets, also in a table of headers."""
-    if isinstance(value, str):
-        return Secret(value)
-    if isinstance(value, dict):
-        headers = cast("dict[str, object]", value)
-        return {name: HiddenText(v) if isinstance(v, str) else v for name, v in headers.items()}
-    return value
 
 
 def _profile(name: str, table: object, where: str) -> Profile:
@@ -182,9 +160,7 @@ def _profile(name: str, table: object, where: str) -> Profile:
             raise ConfigurationError(
                 f"{where}: {setting!r} is unknown{_meant(setting, _SETTINGS) or f': {known}'}."
             )
-        if setting in {"headers", "allow"}:
-            continue
-        if not isinstance(value, Secret) or not (value.reveal().strip() or setting == "proxy"):
+        if not isinstance(value, Secret) or not value.reveal().strip():
             raise ConfigurationError(
                 f'{where}: {setting} is not text; write it like {setting} = "...".'
             )
@@ -203,42 +179,7 @@ def _profile(name: str, table: object, where: str) -> Profile:
         key=settings.get("key"),
         key_command=settings.get("key_command"),
         zone=found,
-        allowed=_allowed(said.get("allow"), where),
-        access=_access(settings, where),
     )
-
-
-def _allowed(said: object, where: str) -> Allowed | None:
-    """The scopes of a profile, which it restricts with a list or a text with commas.
-
-    Raises:
-        ConfigurationError: they are something else.
-    """
-    if isinstance(said, Secret):
-        said = said.reveal().replace(",", " ").split()
-    if said is not None and not isinstance(said, list):
-        raise ConfigurationError(f'{where}: allow is no list; write it like allow = ["read"].')
-    return checked_allow(cast("list[Scope] | None", said), f"allow of {where}")
-
-
-def _access(settings: Mapping[str, Secret], where: str) -> ServerAccess:
-    """The access to the server of a profile.
-
-    Raises:
-        ConfigurationError: it has no server, or a header that cannot be sent.
-    """
-    said = [setting for setting in _OF_WAY if setting in settings]
-    if said and "url" not in settings:
-        raise ConfigurationError(f"{where} has {said[0]} but no url, for whose server that is.")
-    given: object = settings.get("headers", {})
-    hint = 'Write it like headers = { "X-Name" = "value" }.'
-    if isinstance(given, Secret):
-        raise ConfigurationError(f"{where}: headers must be a table, not text. {hint}")
-    try:
-        headers = dict(checked_headers(given))
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{where}: {error} {hint}") from None
-    return ServerAccess(headers=headers, proxy=settings.get("proxy"))
 
 
 def _meant(typed: str, known: Collection[str]) -> str:

@@ -47,7 +47,6 @@ class ConnectionSettings:
         proxy: str | Secret | None = None,
         connections: int = CONNECTIONS,
         has_transport: bool = False,
-        source: str = "proxy=",
     ) -> ConnectionSettings:
         """Check the settings that a user gave; None means: as in the environment.
 
@@ -55,7 +54,6 @@ class ConnectionSettings:
             ssl: the certificates to trust, and the client's own.
             proxy: the URL of the only proxy; empty: none.
             connections: the largest number of connections.
-            source: the place where the proxy was given, for messages.
             has_transport: whether another transport was given, which ignores these settings.
 
         Raises:
@@ -66,6 +64,7 @@ class ConnectionSettings:
             _refuse_beside_transport({"ssl": ssl, "proxy": proxy})
             return cls(connections=connections)
         _refuse_wrong_types(ssl, proxy)
+        source = "proxy="
         if proxy is None:
             proxy, source = Secret(os.environ.get("POSTIZ_PROXY", "")) or None, "POSTIZ_PROXY"
         proxies = None if proxy is None else Proxies(Secret.of(proxy), source)

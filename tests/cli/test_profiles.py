@@ -278,23 +278,3 @@ def test_a_relative_folder_of_xdg_is_passed_over(
     home = Path(os.environ["HOME"])
     assert profiles.profiles_path() == home / ".config" / "postiz-async" / "profiles.toml"
     assert state_folder() == home / ".local" / "state" / "postiz-async"
-
-
-def test_a_profile_restricts_its_commands(cli: Cli, alone: Server, write: Write) -> None:
-    access = f'url = "{alone.url}"\nkey = "{alone.api_key}"'
-    write(f'[agent]\n{access}\nallow = ["read", "draft"]\n[all]\n{access}\n')
-    before = len(alone.posts)
-    create = ("posts", "create", "Hello", "--channel", "mastodon", "--at", "2031-12-24 18:30")
-    result = cli(*create, "--profile", "agent")
-    assert result.code == 2
-    for text in ("'schedule'", "profile 'agent'", "only read, draft; nothing was sent"):
-        assert text in result.err
-    assert len(alone.posts) == before
-    assert cli("channels", "--profile", "agent").code == 0
-    assert cli(*create, "--profile", "all").code == 0
-
-
-@pytest.mark.parametrize("allow", ["1", '["write", "read"]', '["draft"]', '"draft"', "[1]"])
-def test_a_profile_allows_what_there_is(cli: Cli, alone: Server, write: Write, allow: str) -> None:
-    write(f'[agent]\nurl = "{alone.url}"\nkey = "x"\nallow = {allow}\n')
-    refused(cli("channels", "--profile", "agent"), "allow")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ from network_lab import (
     recording,
     server_context,
 )
-
-from postiz_async._cli.profiles import find_profile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "corporate-networks.md").read_text(encoding="utf-8")
 URL = "https://postiz.example.com/api"
@@ -86,21 +83,6 @@ async def test_a_proxy() -> None:
             text = text.replace("proxy=proxy)", f"proxy=proxy, ssl={trust})")
             await run(text, server)
     assert [head.split()[0] for head in proxy.heads] == ["CONNECT"]
-
-
-def test_a_profile(company: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = example("The command line")
-    settings = tomllib.loads(text)["work"]
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(company))
-    path = company / "postiz-async" / "profiles.toml"
-    path.parent.mkdir()
-    path.write_text(text)
-    path.chmod(0o600)
-    profile = find_profile("work")
-    assert profile.url == URL
-    assert profile.access.headers == settings["headers"]
-    assert profile.access.proxy == settings["proxy"]
 
 
 def test_each_variable_and_option_of_the_page_is_one() -> None:
