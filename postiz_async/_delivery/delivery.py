@@ -14,7 +14,7 @@ import anyio
 
 from postiz_async._delivery import transitions
 from postiz_async._delivery.handle import Handle
-from postiz_async._delivery.lookup import HIDDEN, IN_DOUBT, Looks, LookUp
+from postiz_async._delivery.lookup import IN_DOUBT, Looks, LookUp
 from postiz_async._delivery.outcomes import SentRequest
 from postiz_async._delivery.pauses import has_crashed, why_lost
 from postiz_async._delivery.record import DeliveryRecord, State, sent_request
@@ -137,7 +137,7 @@ class FoundPosts:
     @property
     def doubt(self) -> str:
         """Why it is uncertain whether the other posts are stored; empty: it is certain."""
-        return HIDDEN if HIDDEN in self.doubts.values() else next(iter(self.doubts.values()), "")
+        return max(self.doubts.values(), key=lambda doubt: doubt != IN_DOUBT, default="")
 
 
 class DeliveryLookUp:
@@ -202,7 +202,7 @@ class DeliveryLookUp:
         )
         places = range(len(sent.refs)) if look_up.is_in_doubt(sent) else ()
         doubts = {place: IN_DOUBT for place in places if place not in found.stored}
-        doubts |= dict.fromkeys(found.gone, HIDDEN)
+        doubts |= found.doubts
         return FoundPosts(*map(kept.placed, (found.stored, found.notes, doubts)))
 
     async def mended(self) -> None:

@@ -11,8 +11,10 @@ replica. So absence is believed only when all of this is true:
 A post that was being repaired may be deleted yet, so until that has settled what is found proves
 as little, and what was seen before does not count.
 
-What is absent may have been moved in the web page meanwhile, or its channel deleted, and then it
-is not sent again either. The last post that is found is suspect, see `Repair`.
+What is absent may have been moved in the web page meanwhile, where its mark is found, or its
+channel deleted, and then it is not sent again either. On servers that list no marks, a post with
+its text at another date may be it: then it stays in doubt. The last post that is found is suspect,
+see `Repair`.
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ import anyio
 
 from postiz_async._delivery.listing import Calendar
 from postiz_async._delivery.matching import (
+    CLIENT_REF,
     changed_ids,
     is_of_another_run,
-    match_moved,
     match_request,
+    may_be_moved,
+    with_marks,
 )
 from postiz_async._delivery.options import OnDoubt
 from postiz_async._delivery.outcomes import FOUND_UNSURE, Accounts, SentRequest
@@ -51,6 +55,10 @@ IN_DOUBT = "its answer was lost, and its date passed before it was certain that 
 HIDDEN = (
     "its answer was lost, and its channel is gone from Postiz, which lists nothing of it; "
     "it is not sent again"
+)
+MAY_BE_MOVED = (
+    "its answer was lost, and post {}, which has its channel and text, may be it, moved by "
+    "somebody; look at it in Postiz, it is not sent again"
 )
 
 SHORTEST_LOOK_PAUSE, LONGEST_LOOK_PAUSE = 10.0, 60.0
@@ -112,12 +120,12 @@ class Fence:
 class LookUpResult:
     """The stored posts of a request: place to post id, and notes on some places.
 
-    `gone` are the places whose channels are deleted, so that their posts are not listed.
+    `doubts` says of the other places where it will never be certain, and why.
     """
 
     stored: Mapping[int, str]
     notes: Mapping[int, str]
-    gone: frozenset[int] = frozenset()
+    doubts: Mapping[int, str]
 
 
 @dataclass(slots=True)
@@ -191,9 +199,8 @@ class LookUp:
         outage: the outage of the job.
         on_doubt: with `send` the fence and two looks are enough when a request is due before it
             settles.
-        is_one_of_many: whether others send equal posts that `accounts` does not know. A post that
-            somebody moved is then known by its mark, or, on servers that list no settings, by
-            its text only where its milliseconds are not those of another request.
+        is_one_of_many: whether others send equal posts that `accounts` does not know; see
+            `may_be_moved`.
         doubts: counts the requests that are being looked up.
     """
 
@@ -220,8 +227,6 @@ class LookUp:
         self.taken: set[str] = set()
         """Ids of posts known to belong to something other than a lost request."""
         self._repair = Repair(postiz, accounts, outage)
-        self._moving = anyio.Lock()
-        self._moved: set[str] = set()
 
     async def find(
         self,
@@ -264,15 +269,16 @@ class LookUp:
         missing = set(range(len(sent.refs))) - posts.keys()
         if not missing:
             self._outage.carried_out()
-        gone = await self._gone(sent, missing)
-        moved = await self._moved_elsewhere(sent, missing - gone)
+        doubts = await self._hidden(sent, missing)
+        moved, candidates = await self._moved_elsewhere(sent, missing - doubts.keys())
+        doubts |= candidates
         stored = {place: post.id for place, post in (posts | moved).items()}
         found = frozenset(stored.values())
         self.taken |= found
         others = {n for n, post in moved.items() if is_of_another_run(sent, post)}
         notes = dict.fromkeys(others, FOUND_UNSURE)
-        last = max(stored.keys() - others, default=-1)
-        has_failed = is_broken or len(stored) + len(gone) < len(sent.refs)
+        last = max((stored.keys() | candidates.keys()) - others, default=-1)
+        has_failed = is_broken or len(stored) + len(doubts) < len(sent.refs)
         has_ended = is_broken or waits or bool(missing)
         end: RepairResult = "lost"
         try:
@@ -294,12 +300,11 @@ class LookUp:
             del stored[last]
         if end == "unsure":
             notes[last] = MAY_LACK if has_failed else UNSEEN_END
-        return LookUpResult(stored, notes, gone)
+        return LookUpResult(stored, notes, doubts)
 
     def forget(self, post_ids: Iterable[str]) -> None:
         """Search again for posts that were found, because they belong to other requests."""
         self.taken.difference_update(post_ids)
-        self._moved.difference_update(post_ids)
 
     async def _until_repaired(
         self,
@@ -317,33 +322,41 @@ class LookUp:
             with self._in_doubt(sent, left):
                 await sleep(left)
 
-    async def _gone(self, sent: SentRequest, places: set[int]) -> frozenset[int]:
+    async def _hidden(self, sent: SentRequest, places: set[int]) -> dict[int, str]:
         """The places whose channels no longer exist, so that their posts are not listed."""
         if not places:
-            return frozenset()
+            return {}
         listed = await self._outage.read(self._postiz.channels.list)
         known = {channel.id for channel in listed}
-        return frozenset(n for n in places if sent.body.posts[n].channel.id not in known)
+        return {n: HIDDEN for n in places if sent.body.posts[n].channel.id not in known}
 
-    async def _moved_elsewhere(self, sent: SentRequest, places: set[int]) -> dict[int, Post]:
-        """Find posts that somebody moved. One search at a time, so that no post counts twice."""
-        if not places or changed_ids(sent.body):
-            return {}
-        async with self._moving:
-            moment = parse_date(sent.body.date)
-            calendar = Calendar(self._list)
-            await calendar.span(moment - MOVED_WITHIN, moment + MOVED_WITHIN)
-            account = await self._accounts.account(calendar.posts.values())
-            found = match_moved(
-                sent,
-                sorted(places),
-                calendar.posts.values(),
-                taken=account.post_ids | self._moved,
-                moments=account.moments,
-                is_one_of_many=self._is_one_of_many,
-            )
-            self._moved |= {post.id for post in found.values()}
-        return found
+    async def _moved_elsewhere(
+        self, sent: SentRequest, places: set[int]
+    ) -> tuple[dict[int, Post], dict[int, str]]:
+        """Search other dates for posts that somebody moved.
+
+        Returns:
+            The posts that have the mark of a place, and the doubts of places whose post may be one
+            of those that are listed without marks.
+        """
+        items = {n: sent.body.posts[n] for n in sorted(places)}
+        if not items or changed_ids(sent.body):
+            return {}, {}
+        moment = parse_date(sent.body.date)
+        calendar = Calendar(self._list)
+        await calendar.span(moment - MOVED_WITHIN, moment + MOVED_WITHIN)
+        account = await self._accounts.account(calendar.posts.values())
+        free = [post for post in calendar.posts.values() if post.id not in account.post_ids]
+        marks = {n: str(item.settings.get(CLIENT_REF)) for n, item in items.items()}
+        moved = with_marks(free, marks)
+        doubts = {
+            n: MAY_BE_MOVED.format(post.id)
+            for n, item in items.items()
+            if n not in moved
+            for post in reversed(free)
+            if may_be_moved(item, post, sent, account.moments, is_one_of_many=self._is_one_of_many)
+        }
+        return moved, doubts
 
     def is_in_doubt(self, sent: SentRequest) -> bool:
         """Whether a request is undecided unless all of it is found, because its date has passed."""

@@ -173,40 +173,36 @@ def says(item: PostItem, post: Post, *, short: bool) -> bool:
     return same_text(item.value[0].content, post.content, short_link=short)
 
 
-def match_moved(
+def may_be_moved(
+    item: PostItem,
+    post: Post,
     sent: SentRequest,
-    places: Iterable[int],
-    listed: Iterable[Post],
-    *,
-    taken: Collection[str],
     moments: Collection[datetime],
-    is_one_of_many: bool = False,
-) -> dict[int, Post]:
-    """Find posts of a request that somebody moved to another date, by their place in it.
+    *,
+    is_one_of_many: bool,
+) -> bool:
+    """Whether a post at another date may be one that was sent, where the server lists no settings.
 
-    A post is known by its `client_ref` where the server lists settings. Where it does not, by
-    channel and text, when it was created after the request was sent and belongs to no other
-    request.
+    It has the channel and the text, was created after the request was sent, and belongs to no other
+    request that is known.
 
     Args:
+        item: the post as sent.
+        post: the post as listed.
         sent: the request.
-        places: the posts that are not listed at the date of the request.
-        listed: posts of other dates.
-        taken: ids of posts that belong to other rows.
-        moments: the dates of all requests of the job; a post at one of them belongs to that
-            request.
+        moments: the dates of all requests of the job.
         is_one_of_many: others send equal posts at unknown moments; posts with the milliseconds of
             another request belong to that one.
     """
-
-    def is_free(post: Post) -> bool:
-        is_theirs = is_one_of_many and post.settings is None and is_of_another_run(sent, post)
-        return post.id not in taken and not is_theirs
-
-    return assign(
-        places,
-        filter(is_free, listed),
-        lambda place, post: _is_moved(sent.body.posts[place], post, sent, moments),
+    made = made_at(post.id)
+    return (
+        post.settings is None
+        and made is not None
+        and made >= sent.sent_at - SKEW
+        and stored_at(post) not in moments
+        and not (is_one_of_many and is_of_another_run(sent, post))
+        and is_on(item.channel.id, post)
+        and says(item, post, short=sent.body.short_link)
     )
 
 
@@ -217,20 +213,6 @@ def is_of_another_run(sent: SentRequest, post: Post) -> bool:
     """
     put, at = parse_date(sent.body.date), stored_at(post)
     return at.microsecond not in {0, put.microsecond}
-
-
-def _is_moved(item: PostItem, post: Post, sent: SentRequest, moments: Collection[datetime]) -> bool:
-    if post.settings is not None:
-        mark = item.settings.get(CLIENT_REF)
-        return mark is not None and mark == listed_ref(post.settings)
-    made = made_at(post.id)
-    return (
-        made is not None
-        and made >= sent.sent_at - SKEW
-        and stored_at(post) not in moments
-        and is_on(item.channel.id, post)
-        and says(item, post, short=sent.body.short_link)
-    )
 
 
 def made_at(post_id: str) -> float | None:

@@ -15,8 +15,8 @@ from postiz_async._delivery.matching import (
     client_ref,
     listed_ref,
     made_at,
-    match_moved,
     match_request,
+    may_be_moved,
     row_ref,
 )
 from postiz_async._delivery.outcomes import SentRequest
@@ -174,53 +174,46 @@ def cuid(made: float) -> str:
     return f"c{digits:0>8}" + "0" * 16
 
 
-def moved(items: list[PostItem], listed: list[Post], **more: Any) -> dict[int, str]:
-    sent = SentRequest(1, body(items), tuple(f"r{n}" for n in range(len(items))), 1_800_000_000.0)
-    options: dict[str, Any] = {"taken": (), "moments": ()} | more
-    found = match_moved(sent, range(len(items)), listed, **options)
-    return {place: post.id for place, post in found.items()}
+def is_candidate(sent: PostItem, post: Post, **more: Any) -> bool:
+    request = SentRequest(1, body([sent]), ("r0",), 1_800_000_000.0)
+    options: dict[str, Any] = {"moments": (), "is_one_of_many": False} | more
+    return may_be_moved(sent, post, request, **options)
 
 
-@pytest.mark.parametrize(("age", "is_ours"), [(-3_600.0, False), (-30.0, True), (300.0, True)])
-def test_a_moved_post_is_ours_when_it_was_made_since(age: float, *, is_ours: bool) -> None:
-    items = [item("c1", "mine", "r0")]
-    post = moved_post(items[0], 1_800_000_000.0 + age)
+@pytest.mark.parametrize(("age", "may_be"), [(-3_600.0, False), (-30.0, True), (300.0, True)])
+def test_a_moved_post_may_be_ours_when_it_was_made_since(age: float, *, may_be: bool) -> None:
+    mine = item("c1", "mine", "r0")
+    post = moved_post(mine, 1_800_000_000.0 + age)
     assert made_at(post.id) == 1_800_000_000.0 + age
-    assert moved(items, [post]) == ({0: post.id} if is_ours else {})
+    assert is_candidate(mine, post) == may_be
 
 
 def test_a_moved_post_is_not_ours_when_something_else_accounts_for_it() -> None:
-    items = [item("c1", "mine", "r0")]
-    post = moved_post(items[0], 1_800_000_001.0)
-    assert moved(items, [post], taken={post.id}) == {}
-    assert moved(items, [post], moments={post.publish_date}) == {}
-    assert moved([item("c2", "mine", "r0")], [post]) == {}
-    assert moved([item("c1", "yours", "r0")], [post]) == {}
-    assert moved(items, [replace(post, id="an-id-of-another-kind")]) == {}
+    mine = item("c1", "mine", "r0")
+    post = moved_post(mine, 1_800_000_001.0)
+    assert is_candidate(mine, post)
+    assert not is_candidate(mine, post, moments={post.publish_date})
+    assert not is_candidate(item("c2", "mine", "r0"), post)
+    assert not is_candidate(item("c1", "yours", "r0"), post)
+    assert not is_candidate(mine, replace(post, id="an-id-of-another-kind"))
+
+
+def test_where_marks_are_listed_they_decide_alone() -> None:
+    mine = item("c1", "mine", "r0")
+    assert not is_candidate(mine, moved_post(mine, 1_800_000_001.0, lists_settings=True))
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "is_ours"), [(0, True), (MOMENT.microsecond // 1000, True), (998, False)]
+    ("milliseconds", "may_be"), [(0, True), (MOMENT.microsecond // 1000, True), (998, False)]
 )
 def test_among_many_a_moved_post_with_the_milliseconds_of_another_is_of_that(
-    milliseconds: int, *, is_ours: bool
+    milliseconds: int, *, may_be: bool
 ) -> None:
-    """Where the server lists no settings; a mark is known wherever it is."""
-    items = [item("c1", "mine", "r0")]
+    mine = item("c1", "mine", "r0")
     date = (MOMENT + timedelta(days=3)).replace(microsecond=1000 * milliseconds)
-    post = replace(moved_post(items[0], 1_800_000_001.0), publish_date=date)
-    assert moved(items, [post]) == {0: post.id}
-    assert moved(items, [post], is_one_of_many=True) == ({0: post.id} if is_ours else {})
-    marked = replace(moved_post(items[0], 0.0, lists_settings=True), publish_date=date)
-    assert moved(items, [marked], is_one_of_many=True) == {0: marked.id}
-    both = [post, replace(post, id=cuid(1_800_000_002.0), publish_date=date.replace(microsecond=0))]
-    assert moved(items, both, is_one_of_many=True) == {0: both[0 if is_ours else 1].id}
-
-
-def test_a_moved_post_with_our_mark_is_ours_whatever_else() -> None:
-    items = [item("c1", "mine", "r0"), item("c1", "mine", "r1")]
-    post = replace(moved_post(items[1], 0.0, lists_settings=True), content="edited")
-    assert moved(items, [post]) == {1: post.id}
+    post = replace(moved_post(mine, 1_800_000_001.0), publish_date=date)
+    assert is_candidate(mine, post)
+    assert is_candidate(mine, post, is_one_of_many=True) == may_be
 
 
 # ------------------------------------------------------------------ marks

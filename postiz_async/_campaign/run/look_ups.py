@@ -19,7 +19,7 @@ from postiz_async._delivery.transitions import OvertakenError
 from postiz_async.errors import APIConnectionError, ServerError
 from postiz_async.models.posts import Post
 
-_UNSEEN = "its answer was lost, and Postiz could not be reached until its date"
+UNREACHED = "its answer was lost, and Postiz could not be reached until its date"
 
 _STEP = 60.0
 """Seconds between two renewals of a look-up in a journal that one process uses alone."""
@@ -72,7 +72,7 @@ class LookUps:
             found = await self._find(held, sent)
         except (APIConnectionError, ServerError):
             if self._look_up.is_in_doubt(sent):
-                doubts = dict.fromkeys(range(len(sent.refs)), _UNSEEN)
+                doubts = dict.fromkeys(range(len(sent.refs)), UNREACHED)
                 await self._end(request, held, FoundPosts({}, {}, doubts), end_of)
             raise
         finally:

@@ -21,10 +21,10 @@ from postiz_async._campaign.plan.row_state import new_records
 from postiz_async._campaign.read.rows import Row
 from postiz_async._campaign.run.isolate import Bisection, Refusals
 from postiz_async._campaign.run.job import Job, Outcome, outcome_of, task_group
-from postiz_async._campaign.run.look_ups import LookUps
+from postiz_async._campaign.run.look_ups import UNREACHED, LookUps
 from postiz_async._campaign.run.media import MediaUploads
 from postiz_async._campaign.run.send import RequestSender, SentRows, may_return
-from postiz_async._delivery.lookup import HIDDEN
+from postiz_async._delivery.lookup import IN_DOUBT
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._delivery.send import Lost, Refused, Stored, TooLate
 from postiz_async._delivery.transitions import OvertakenError
@@ -307,8 +307,8 @@ class Runner:
         """Look up a lost request, adopt stored posts, and send the rest again."""
 
         def end_of(ref: str, doubt: str) -> RowEnd:
-            if doubt == HIDDEN:
-                return RowEnd(RowState.UNDECIDED, HIDDEN)
+            if doubt not in {"", IN_DOUBT, UNREACHED}:
+                return RowEnd(RowState.UNDECIDED, doubt)
             if ref not in rows:
                 return RowEnd(RowState.SKIPPED, _NOT_IN_FILE)
             return RowEnd(RowState.UNDECIDED, f"{doubt}; {_WHAT_TO_DO}") if doubt else RowEnd()

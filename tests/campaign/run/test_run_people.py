@@ -14,7 +14,7 @@ from campaign_lab import START, Lab, Watched, at, rows
 from spread import spread
 
 from postiz_async import NewPost
-from postiz_async._campaign.journal.rows import Finding
+from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
 from postiz_async._delivery.outcomes import RowState
 from postiz_async._sandbox import Fault, StoredPost
@@ -23,8 +23,13 @@ RELEASES = ["HEAD", "v2.23.0", "v2.20.0"]
 
 
 @pytest.fixture(params=RELEASES)
-async def lab(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path, release=request.param)
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def lab(tmp_path: Path, release: str) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path, release=release)
     async with made.sandbox:
         yield made
 
@@ -47,7 +52,7 @@ async def lost(lab: Lab, then: Callable[[], None], **options: Any) -> None:
 
 
 async def test_a_post_that_is_dragged_while_it_is_looked_up_is_not_sent_again(
-    lab: Lab, channels: list[str]
+    lab: Lab, channels: list[str], release: str
 ) -> None:
     records = rows(channels, 6)
     records[5]["content"] = records[4]["content"] = "good morning"  # on two channels
@@ -55,9 +60,40 @@ async def test_a_post_that_is_dragged_while_it_is_looked_up_is_not_sent_again(
     await lost(lab, lambda: drag(lab, "post 2", hours=100))
     lab.assert_each_once([record["content"] for record in records])
     records_now = {row.number: row for row in read_summary(lab.journal).rows}
-    assert records_now[3].state is RowState.STORED
-    assert records_now[3].finding is Finding.EDITED
+    if release == "HEAD":
+        assert records_now[3].state is RowState.STORED
+        assert records_now[3].finding is Finding.EDITED
+    else:
+        assert_in_doubt(lab, records_now[3], "post 2")
     assert [row.finding for n, row in records_now.items() if n != 3] == [Finding.NOTHING] * 5
+
+
+def assert_in_doubt(lab: Lab, row: RowRecord, content: str) -> None:
+    """Servers before that list no marks: a text proves nothing, but nothing is sent again."""
+    (post,) = (post for post in lab.sandbox.posts if post.content == content)
+    assert row.state is RowState.UNDECIDED
+    assert f"post {post.id}, which has its channel and text, may be it" in row.note
+
+
+async def test_a_lost_post_and_its_like_of_somebody_else_are_not_taken_for_one(
+    lab: Lab, channels: list[str], release: str
+) -> None:
+    """Nobody hears of the only create, and a person makes an equal post on another day."""
+    lab.write(rows(channels, 1))
+    lab.sandbox.faults.add(Fault("reset", route="create_post"))
+    async with lab.client() as person:
+        running = asyncio.create_task(lab.run())
+        await lab.clock.sleep(5)
+        assert not lab.sandbox.posts
+        await person.posts.schedule(NewPost(channels[0], "post 0"), at=START + timedelta(days=8))
+        drag(lab, "post 0", hours=1)  # without the milliseconds of a program
+        report = await running
+    (row,) = report.rows
+    if release == "HEAD":
+        assert row.state is RowState.STORED
+        assert len(lab.sandbox.posts) == 2
+    else:
+        assert_in_doubt(lab, row, "post 0")
 
 
 async def test_equal_posts_of_other_days_are_not_taken_for_a_lost_one(
@@ -143,7 +179,7 @@ async def test_a_post_that_is_edited_while_it_is_looked_up_is_known_by_its_mark(
 
 
 async def test_what_was_dragged_between_a_kill_and_the_next_run_is_found(
-    lab: Lab, channels: list[str]
+    lab: Lab, channels: list[str], release: str
 ) -> None:
     lab.write(rows(channels, 6))
     lab.sandbox.faults.add(Fault("late_answer", route="create_post", delay=20.0))
@@ -154,7 +190,11 @@ async def test_what_was_dragged_between_a_kill_and_the_next_run_is_found(
     assert await lab.killed(before_the_answer)
     drag(lab, "post 1", hours=-3)
     await lab.clock.sleep(3_600)
-    assert (await lab.run()).complete
+    report = await lab.run()
+    if release == "HEAD":
+        assert report.complete
+    else:
+        assert_in_doubt(lab, report.rows[1], "post 1")
     lab.assert_each_once(f"post {n}" for n in range(6))
 
 
