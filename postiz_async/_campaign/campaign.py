@@ -49,7 +49,7 @@ class Campaign(SentCampaign):
     Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
 
-    After a run, `requests`, `changed`, `is_resumed` and what else depends on the journal read it
+    After a run, `requests`, `edits`, `is_resumed` and what else depends on the journal read it
     again. `plan` does that in a thread; without it the first of them does, in the event loop, which
     it holds up where the rows are many.
 
@@ -147,11 +147,6 @@ class Campaign(SentCampaign):
     def progress(self) -> RunProgress:
         """What a run is doing, besides the outcomes of its rows."""
         return self._running.progress
-
-    @property
-    def changed(self) -> list[Row]:
-        """Rows that differ in the file from what was stored; a run changes their posts."""
-        return [each.row for each in self.edits.changed]
 
     @property
     def edits(self) -> Edits:

@@ -100,7 +100,7 @@ class Campaign:
     Entering reads and checks everything: the rows, their media, the channels, the journal of an
     earlier run. Nothing is sent before all is known.
 
-    After a run, `requests`, `changed`, `is_resumed` and what else depends on the journal read it
+    After a run, `requests`, `edits`, `is_resumed` and what else depends on the journal read it
     again. `plan` does that in a thread; without it the first of them does, in the event loop, which
     it holds up where the rows are many.
 
@@ -119,9 +119,6 @@ class Campaign:
     @property
     def by_channel(self) -> list[ChannelPlan]:
         """For each channel of the file, what is in Postiz and what has still to be sent."""
-    @property
-    def changed(self) -> list[Row]:
-        """Rows that differ in the file from what was stored; a run changes their posts."""
     @property
     def channels(self) -> list[Channel]:
         """The channels that the campaign uses."""

@@ -65,7 +65,7 @@ async def test_a_row_has_what_a_post_has(lab: Lab) -> None:
         of_row, of_call = lab.sandbox.posts
         assert said(of_row) == said(of_call)
         async with postiz.campaign(rows, journal=lab.journal) as campaign:
-            assert (campaign.is_done, campaign.changed) == (True, [])
+            assert (campaign.is_done, campaign.edits.changed) == (True, ())
         bare = NewPost(channel, "Hi @anna.example", media=[media], thread=post.thread)
         rows = [CampaignRow.of(bare, at=AT, ref="a")]
         async with postiz.campaign(rows, journal=lab.journal) as campaign:
@@ -218,7 +218,7 @@ async def test_what_only_one_process_knows_of_a_medium_is_no_edit(lab: Lab) -> N
         for each in (media, type(media)(id=media.id, path=media.path)):
             rows = [CampaignRow("Blue", "a", at=AT, media=[each], ref="a")]
             async with postiz.campaign(rows, journal=lab.journal) as campaign:
-                assert campaign.changed == []
+                assert campaign.edits.changed == ()
                 assert (await campaign.run()).complete
     assert len(lab.creates) == 1
 

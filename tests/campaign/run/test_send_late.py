@@ -341,7 +341,7 @@ async def test_a_changed_row_whose_post_is_left_is_reported_until_it_is_as_it_wa
     lab.sandbox.change_post(str(post), state="PUBLISHED")
     lab.write([records[0] | {"content": "something else"}, *records[1:]])
     async with lab.client() as postiz, lab.campaign(postiz) as campaign:
-        assert [row.ref for row in campaign.changed] == ["r0"]
+        assert [each.row.ref for each in campaign.edits.changed] == ["r0"]
         report = await campaign.run()
     assert report.changes.left == {"published": (1,)}
     (changed,) = report.troubles()
