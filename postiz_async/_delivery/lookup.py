@@ -45,6 +45,7 @@ from postiz_async._delivery.repair import MAY_LACK, UNSEEN_END, Repair, RepairRe
 from postiz_async._quota import SILENT
 from postiz_async._resources.api import OpenClient
 from postiz_async._resources.create import job_probe
+from postiz_async._resources.matching import assign, stored_at
 from postiz_async._wire import parse_date
 from postiz_async.errors import HaltedError, QuotaError
 from postiz_async.models.posts import Post
@@ -226,6 +227,8 @@ class LookUp:
         self._list = outage.wrap(postiz.posts.list)
         self.taken: set[str] = set()
         """Ids of posts known to belong to something other than a lost request."""
+        self._moved: set[str] = set()
+        """Those of them that were found at another instant than the one of their request."""
         self._repair = Repair(postiz, accounts, outage)
 
     async def find(
@@ -305,6 +308,7 @@ class LookUp:
     def forget(self, post_ids: Iterable[str]) -> None:
         """Search again for posts that were found, because they belong to other requests."""
         self.taken.difference_update(post_ids)
+        self._moved.difference_update(post_ids)
 
     async def _until_repaired(
         self,
@@ -333,11 +337,12 @@ class LookUp:
     async def _moved_elsewhere(
         self, sent: SentRequest, places: set[int]
     ) -> tuple[dict[int, Post], dict[int, str]]:
-        """Search other dates for posts that somebody moved.
+        """Search for posts at other instants: of another host in the same second, or moved.
 
         Returns:
-            The posts that have the mark of a place, and the doubts of places whose post may be one
-            of those that are listed without marks.
+            The posts that have the mark of a place, or were made of the same row by a host that
+            this one does not know; and the doubts of places whose post may be one of those that are
+            listed without marks at another date.
         """
         items = {n: sent.body.posts[n] for n in sorted(places)}
         if not items or changed_ids(sent.body):
@@ -346,16 +351,28 @@ class LookUp:
         calendar = Calendar(self._list)
         await calendar.span(moment - MOVED_WITHIN, moment + MOVED_WITHIN)
         account = await self._accounts.account(calendar.posts.values())
-        free = [post for post in calendar.posts.values() if post.id not in account.post_ids]
+        taken = account.post_ids | self._moved
+        free = [post for post in calendar.posts.values() if post.id not in taken]
         marks = {n: str(item.settings.get(CLIENT_REF)) for n, item in items.items()}
         moved = with_marks(free, marks)
+
+        def may_be(place: int, post: Post) -> bool:
+            many = self._is_one_of_many
+            return may_be_moved(items[place], post, sent, account.moments, is_one_of_many=many)
+
+        second, same, others = moment.replace(microsecond=0), list[Post](), list[Post]()
+        for post in free:
+            is_same = stored_at(post).replace(microsecond=0) == second
+            (same if is_same else others).append(post)
+        moved |= assign([n for n in items if n not in moved], same, may_be)
         doubts = {
             n: MAY_BE_MOVED.format(post.id)
-            for n, item in items.items()
+            for n in items
             if n not in moved
-            for post in reversed(free)
-            if may_be_moved(item, post, sent, account.moments, is_one_of_many=self._is_one_of_many)
+            for post in reversed(others)
+            if may_be(n, post)
         }
+        self._moved |= {post.id for post in moved.values()}
         return moved, doubts
 
     def is_in_doubt(self, sent: SentRequest) -> bool:

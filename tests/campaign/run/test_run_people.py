@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from spread import spread
 from postiz_async import NewPost
 from postiz_async._campaign.journal.rows import Finding, RowRecord
 from postiz_async._campaign.journal.summary import read_summary
-from postiz_async._delivery.outcomes import RowState
+from postiz_async._delivery.outcomes import FOUND_UNSURE, RowState
 from postiz_async._sandbox import Fault, StoredPost
+from postiz_async.errors import CampaignError
 
 RELEASES = ["HEAD", "v2.23.0", "v2.20.0"]
 
@@ -94,6 +95,27 @@ async def test_a_lost_post_and_its_like_of_somebody_else_are_not_taken_for_one(
         assert len(lab.sandbox.posts) == 2
     else:
         assert_in_doubt(lab, row, "post 0")
+
+
+async def test_an_equal_post_of_the_same_second_is_the_row_of_another_host(
+    lab: Lab, channels: list[str], release: str
+) -> None:
+    """Of one that has a journal of its own; where marks are listed they say so."""
+    lab.write(rows(channels, 1))
+    lab.sandbox.faults.add(Fault("reset", route="create_post"))
+    async with lab.client() as other:
+        running = asyncio.create_task(lab.run())
+        await lab.clock.sleep(5)
+        at = datetime.fromisoformat(str(rows(channels, 1)[0]["date"])).replace(microsecond=777_000)
+        [made] = await other.posts.schedule(NewPost(channels[0], "post 0"), at=at)
+        if release == "HEAD":
+            with pytest.raises(CampaignError, match="1 row is in Postiz already"):
+                await running
+        else:
+            (row,) = (await running).rows
+            assert (row.state, row.post_id) == (RowState.STORED, made.post_id)
+            assert row.note == FOUND_UNSURE
+    assert len(lab.sandbox.posts) == 1
 
 
 async def test_equal_posts_of_other_days_are_not_taken_for_a_lost_one(
