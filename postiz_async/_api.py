@@ -17,7 +17,7 @@ from postiz_async.errors import UsageError
 from postiz_async.models._durations import read_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from postiz_async._campaign.campaign import Campaign
@@ -283,6 +283,7 @@ class Api(OfOneProcess, Resources):
         channel: Channel | str | None = None,
         tag: str | None = None,
         text: str | None = None,
+        ids: Collection[str] | None = None,
     ) -> PostSelection:
         """Stored posts that match a filter, to delete, pause or resume many at once.
 
@@ -293,9 +294,12 @@ class Api(OfOneProcess, Resources):
             channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
             text: only posts whose text has this in it, in upper or lower case.
+            ids: only these posts, such as those of a campaign: `{row.post_id for row in
+                CampaignStatus.read("campaign.csv").report.rows if row.post_id}`.
 
         Raises:
             InvalidInputError: there is no such state, or a part of the filter is blank.
+            UsageError: `ids` is a text.
         """
         from postiz_async._campaign.selection import PostSelection  # noqa: PLC0415  (as with `campaign`)
 
@@ -307,6 +311,7 @@ class Api(OfOneProcess, Resources):
             channel=channel,
             tag=tag,
             text=text,
+            ids=ids,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -39,12 +39,16 @@ class PostSelection(OfOneProcess):
         channel: Channel | str | None,
         tag: str | None,
         text: str | None,
+        ids: Collection[str] | None,
     ) -> None:
         check_filter(state, channel=channel, tag=tag, text=text)
+        if isinstance(ids, str):
+            raise UsageError("ids must be the ids of posts, not one text.")
         self._postiz = postiz
         self._start, self._end = start, end
         self._state: PostState | None = state
         self._channel, self._tag, self._text = channel, tag, text
+        self._ids = None if ids is None else frozenset(ids)
 
     async def delete(
         self,
@@ -162,7 +166,7 @@ class PostSelection(OfOneProcess):
     @property
     def takes_all(self) -> bool:
         """Whether there is no filter, or only an end that is at least a year away."""
-        which = (self._start, self._state, self._channel, self._tag, self._text)
+        which = (self._start, self._state, self._channel, self._tag, self._text, self._ids)
         year = self._postiz.scheduler.server_now() + SEARCHED
         return all(each is None for each in which) and (self._end is None or self._end >= year)
 
@@ -177,4 +181,5 @@ class PostSelection(OfOneProcess):
             text=self._text,
             collapse_repeats=True,
         )
-        return [post async for post in listing]
+        ids = self._ids
+        return [post async for post in listing if ids is None or post.id in ids]

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ import anyio.to_thread
 import msgspec
 from cyclopts import Parameter, Token
 
-from postiz_async import FileOptions, Postiz, ReadOptions, Secret
+from postiz_async import CampaignStatus, FileOptions, Postiz, ReadOptions, Secret
 from postiz_async._campaign.read.dates import (
     describe_absence,
     find_zone,
@@ -260,6 +261,7 @@ class WhichPosts:
     Args:
         tag: Only with this tag.
         text: Only with this in their text, in upper or lower case.
+        campaign: Only posts of this campaign that was run: its file, or its journal.
     """
 
     start: Start = None
@@ -268,15 +270,41 @@ class WhichPosts:
     channel: OnlyChannel = None
     tag: str | None = None
     text: str | None = None
+    campaign: Path | None = None
+
+    async def ids(
+        self, postiz: Postiz, place: StoreOptions = StoreOptions()
+    ) -> frozenset[str] | None:
+        """The ids of the posts of the campaign; None: whatever posts.
+
+        Raises:
+            CampaignError: the campaign was not run, or its journal cannot be read.
+            ConfigurationError: it was run on another server.
+        """
+        if self.campaign is None:
+            return None
+        journal = JournalOptions(store=place.store, schema=place.schema).place
+        read = partial(CampaignStatus.read, journal=journal, schema=place.schema)
+        status = await anyio.to_thread.run_sync(read, self.campaign)
+        if status.base_url != postiz.base_url:
+            raise ConfigurationError(
+                f"--campaign: {self.campaign} was run on {status.base_url}, not on "
+                f"{postiz.base_url}."
+            )
+        return frozenset(row.post_id for row in status.report.rows if row.post_id)
 
     def filter(
         self, postiz: Postiz, zone: ZoneInfo, *, length: timedelta = timedelta(days=30)
     ) -> PostFilter:
         """The filter as the library takes it; `length` is that of a range without an end.
 
+        Of a campaign all posts of a year are meant.
+
         Raises:
             ConfigurationError: the end is before the start.
         """
+        if self.campaign is not None:
+            length = max(length, timedelta(days=366))
         start, end = day_range(postiz, self.start, self.end, zone, length)
         return {
             "start": start,

@@ -82,7 +82,8 @@ async def list_posts(
     async with api.client() as postiz, said_as_options():
         wanted = which.filter(postiz, zone)
         listing = postiz.posts.list(**wanted, collapse_repeats=collapse_repeats)
-        posts = [post async for post in listing]
+        ids = await which.ids(postiz)
+        posts = [post async for post in listing if ids is None or post.id in ids]
     if api.json:
         output.json(posts)
     elif csv:
@@ -275,7 +276,7 @@ async def delete(
 
 
 _OF_DELETE = (
-    *("--from", "--to", "--state", "--channel", "--tag", "--text"),
+    *("--from", "--to", "--state", "--channel", "--tag", "--text", "--campaign"),
     *("--json", "--yes"),
 )
 """Options of `posts delete` that may be misspelled."""

@@ -165,7 +165,7 @@ async def delete_chosen(which: WhichPosts, api: ApiOptions, *, yes: bool) -> int
     change, zone = _Change("delete", "deleted", api, yes), api.zone
     async with api.client() as postiz, said_as_options():
         wanted = which.filter(postiz, zone)
-        chosen = postiz.stored_posts(**wanted)
+        chosen = postiz.stored_posts(**wanted, ids=await which.ids(postiz))
         would = await chosen.delete(dry_run=True)
         if not api.json:
             _show_plan(change.output, would, zone)
@@ -207,6 +207,7 @@ async def pause(
             channel=which.channel,
             tag=which.tag,
             text=which.text,
+            ids=await which.ids(postiz, place),
         )
         would = await chosen.pause(file, dry_run=True)
         if not api.json:

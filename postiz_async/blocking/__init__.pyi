@@ -736,6 +736,7 @@ class Postiz:
         channel: Channel | str | None = None,
         tag: str | None = None,
         text: str | None = None,
+        ids: Collection[str] | None = None,
     ) -> _PostSelection:
         """Stored posts that match a filter, to delete, pause or resume many at once.
 
@@ -746,9 +747,12 @@ class Postiz:
             channel: only this channel: its id, name or provider.
             tag: only posts with this tag, by name.
             text: only posts whose text has this in it, in upper or lower case.
+            ids: only these posts, such as those of a campaign: `{row.post_id for row in
+                CampaignStatus.read("campaign.csv").report.rows if row.post_id}`.
 
         Raises:
             InvalidInputError: there is no such state, or a part of the filter is blank.
+            UsageError: `ids` is a text.
         """
     @property
     def users(self) -> _Users:

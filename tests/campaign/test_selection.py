@@ -14,7 +14,7 @@ from campaign_lab import START, Lab
 from postiz_async import NewPost, Postiz
 from postiz_async._campaign.selection import PostSelection
 from postiz_async._sandbox import StoredPost
-from postiz_async.errors import InvalidInputError, ScopeError
+from postiz_async.errors import InvalidInputError, ScopeError, UsageError
 from postiz_async.models.media import Media
 from postiz_async.models.posts import ThreadPart
 from postiz_async.testing import Fault
@@ -117,6 +117,18 @@ async def test_a_deletion_takes_what_the_filter_takes_and_nothing_else(
     assert ({*ids(done.posts)}, done.left, done.complete) == (wanted, {}, True)
     assert there(lab).keys() == {*stored} - wanted
     assert len(lab.creates) == 6  # no further one
+
+
+async def test_only_the_posts_with_these_ids_are_taken(lab: Lab, tiktok: str) -> None:
+    first, second, third = await store(lab, tiktok)
+    async with lab.client() as postiz:
+        done = await chosen(postiz, ids=[first, third, "of-nobody"], text="Clip 0").delete()
+        assert ids(done.posts) == [first]
+        assert ids((await chosen(postiz, ids=()).delete()).posts) == []
+        assert not postiz.stored_posts(ids=()).takes_all
+        with pytest.raises(UsageError, match="ids must be the ids of posts"):
+            postiz.stored_posts(ids=second)
+    assert there(lab).keys() == {second, third}
 
 
 async def test_a_wrong_channel_or_state_deletes_nothing(lab: Lab, tiktok: str) -> None:

@@ -82,6 +82,33 @@ def test_the_same_filter_lists_and_deletes(cli: Cli, three: list[str]) -> None:
     assert there(cli) == []
 
 
+def test_the_posts_of_a_campaign_are_listed_paused_and_deleted(
+    cli: Cli, server: Server, three: list[str], tmp_path: Path
+) -> None:
+    file = write_campaign(
+        tmp_path / "c.csv",
+        ("mastodon", "2033-05-04 10:00Z", f"One of {tmp_path}"),
+        ("mastodon", "2033-11-05 10:00Z", f"Two of {tmp_path}"),
+    )
+    which = ("--campaign", str(file))
+    unsent = cli("posts", "list", *which)
+    assert (unsent.code, unsent.out) == (2, "")
+    assert "There is no journal" in unsent.err
+    assert cli("run", file).code == 0
+    listed = cli("posts", "list", *which, "--from", "2033-05-01", "--json").document
+    made = [post["id"] for post in listed]
+    assert len(made) == 2
+    assert not {*made} & {*three}
+    paused = str(tmp_path / "paused.jsonl")
+    told = cli("posts", "pause", *which, "--to", "2034-01-01", "--file", paused, "--yes", "--json")
+    assert (told.code, {each["id"] for each in told.document["posts"]}) == (0, {*made})
+    assert {post["id"] for post in server.posts if post["state"] == "DRAFT"} >= {*made}
+    from_may = ("--from", "2033-05-01")
+    told = cli("posts", "delete", *which, *from_may, "--yes", "--json")
+    assert {each["id"] for each in told.document["posts"]} == {*made}
+    assert {*three} <= {post["id"] for post in server.posts}
+
+
 def test_without_an_end_later_posts_are_mentioned(cli: Cli, three: list[str]) -> None:
     told = cli("posts", "delete", "--from", "2033-05-02", "--text", "Spring")
     assert "2 posts to delete from 2033-05-02 to 2033-06-01 (UTC); later ones: --to." in told.out
