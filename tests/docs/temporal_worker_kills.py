@@ -80,21 +80,26 @@ class TemporalKills(Kills[TemporalTally]):
         )
         self.address = self.stack.enter_context(dev_server())
         keys = self.tally.keys
+        self._order(0)
         ordering = self._begun(str(keys))
         workers = [self._begun() for _ in range(WORKERS)]
-        pause = max(1, keys // (3 * self.kills))  # work is left, however slow this process is
-        for _ in range(self.kills):
-            self.wait_for_work([ordering], more=pause, of="creates")
-            if ordering.poll() is not None:
-                break
+        for nth in range(1, self.kills + 1):  # work is left, however slow this process is
+            self._order(nth * keys // (self.kills + 1))
+            self.wait_for_work([ordering], of="creates", most=10.0)
             place = self.dice.randrange(WORKERS)
             if not self.kill(workers[place]):
                 self.tally.wrong.append(f"a worker ended by itself: {self._log('work')[-2000:]}")
             workers[place] = self._begun()
+        self._order(keys)
         if ordering.wait(4 * PATIENCE):
             self.tally.wrong.append(self._log("order")[-2000:])
         else:
             self._judge()
+
+    def _order(self, keys: int) -> None:
+        new = self.home / "ordered.new"
+        new.write_text(str(keys), encoding="utf-8")
+        new.replace(self.home / "ordered")
 
     def _begun(self, *keys: str) -> Process:
         return self.keep(

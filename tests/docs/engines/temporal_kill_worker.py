@@ -1,4 +1,5 @@
-"""A process of `temporal_worker_kills`: a worker, or with a number one that orders so many posts.
+"""A process of `temporal_worker_kills`: a worker, or with a number one that orders so many posts:
+the first ones, as many as the file `ordered` says by then.
 
 It ends without the end of the interpreter, at which temporalio was seen to crash.
 """
@@ -29,8 +30,11 @@ async def order(keys: int) -> None:
     shown = clock_of(os.environ["POSTIZ_API_URL"]).anchor.shown
     at = (datetime.fromtimestamp(shown, UTC) + timedelta(days=20)).isoformat()
     turns = asyncio.Semaphore(AT_ONCE)
+    ordered = [asyncio.Event() for _ in range(keys)]
 
-    async def outcome(text: str) -> tuple[str, str, str]:
+    async def outcome(number: int) -> tuple[str, str, str]:
+        text = f"text {number}"
+        await ordered[number].wait()
         async with turns:
             try:
                 made = await client.execute_workflow(
@@ -40,7 +44,13 @@ async def order(keys: int) -> None:
                 return text, "", str(error.cause.__cause__)
         return text, made, ""
 
-    found = await asyncio.gather(*(outcome(f"text {number}") for number in range(keys)))
+    async with asyncio.TaskGroup() as group:
+        outcomes = [group.create_task(outcome(number)) for number in range(keys)]
+        while not ordered[-1].is_set():
+            for each in ordered[: int((folder / "ordered").read_text(encoding="utf-8"))]:
+                each.set()
+            await asyncio.sleep(0.02)
+    found = [each.result() for each in outcomes]
     (folder / "outcomes.json").write_text(json.dumps(found), encoding="utf-8")
 
 
